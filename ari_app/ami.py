@@ -1,0 +1,184 @@
+"""The AMI adapter: the only place that knows panoramisk.
+
+AMI is needed for what ARI refuses on a channel outside the application: the deadline of a trunk leg
+(``TIMEOUT(absolute)``), and for the records that hang-up handlers left in AstDB.
+
+panoramisk re-sends unanswered actions after a reconnect, retries a wrong secret for ever and waits without limit.
+So every connection here is a new Manager that reconnects nothing by itself, and every action has a time-out.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from panoramisk import Manager
+from panoramisk.message import Message
+
+from ari_app.errors import AmiRefusedError, AmiUnavailableError
+
+log = structlog.get_logger(__name__)
+
+ACTION_LIMIT_S = 2.0
+DEADLINE = "TIMEOUT(absolute)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmiAccess:
+    """Where AMI is and who we are there."""
+
+    host: str
+    port: int
+    username: str
+    secret: str
+
+
+class _OneConnection(Manager):  # type: ignore[misc]  # panoramisk has no types
+    """A manager that lives as long as its connection and queues nothing for the next."""
+
+    def __init__(self, on_lost: Callable[[], None], **config: Any) -> None:
+        super().__init__(**config)
+        self.awaiting_actions: deque[object] = deque(maxlen=0)
+        self.pinger: asyncio.TimerHandle | None
+        self._on_lost = on_lost
+
+    def connection_made(self, task: "asyncio.Task[Any]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            super().connection_made(task)
+
+    def connection_lost(self, _exc: object) -> None:
+        if self.pinger is not None:
+            self.pinger.cancel()
+            self.pinger = None
+        self._on_lost()
+
+
+class AmiAdapter:
+    """One connection to AMI; a lost one is not revived, call :meth:`connect` again."""
+
+    def __init__(self, access: AmiAccess) -> None:
+        """Prepare an adapter; nothing is connected yet."""
+        self._access = access
+        self._manager: _OneConnection | None = None
+        self._lost = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether actions can be sent."""
+        return self._manager is not None
+
+    async def connect(self) -> None:
+        """Connect and log in.
+
+        Raises:
+            AmiUnavailableError: nobody listens there, or the credentials are refused.
+        """
+        access = self._access
+        lost = asyncio.Event()
+        manager = _OneConnection(
+            lost.set,
+            loop=asyncio.get_running_loop(),
+            host=access.host,
+            port=access.port,
+            username=access.username,
+            secret=access.secret,
+            events="off",
+        )
+        try:
+            async with asyncio.timeout(ACTION_LIMIT_S):
+                await manager.connect()
+                login = manager.authenticated_future
+                reply = None if login is None else await login
+        except (OSError, TimeoutError) as error:
+            manager.close()
+            raise AmiUnavailableError(f"AMI at {access.host}:{access.port} does not answer: {error!r}") from error
+        if reply is None or not reply.success:
+            manager.close()
+            raise AmiUnavailableError(
+                f"AMI at {access.host}:{access.port} refuses the user {access.username!r}: "
+                "compare manager.conf with the settings"
+            )
+        self._manager, self._lost = manager, lost
+
+    async def wait_lost(self) -> None:
+        """Return when the connection is lost."""
+        await self._lost.wait()
+        self._manager = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._manager is not None:
+            self._manager.close()
+            self._manager = None
+        self._lost.set()
+
+    # --- the deadline of a leg ----------------------------------------------------------------------------
+
+    async def set_deadline(self, channel_id: str, seconds: float) -> None:
+        """Have Asterisk end this channel ``seconds`` from now.
+
+        Raises:
+            AmiRefusedError: the channel is gone, or AMI refuses.
+            AmiUnavailableError: no connection, or no answer in time.
+            ValueError: ``seconds`` is no positive number (Asterisk would take the deadline away).
+        """
+        if not math.isfinite(seconds) or seconds <= 0:
+            raise ValueError(f"a deadline of {seconds} s would remove it")
+        await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": DEADLINE, "Value": f"{seconds:.3f}"})
+
+    async def read_deadline(self, channel_id: str) -> float | None:
+        """Return the seconds until Asterisk ends this channel; None where no deadline is armed.
+
+        Raises:
+            AmiRefusedError, AmiUnavailableError: as :meth:`set_deadline`.
+        """
+        reply = await self._action({"Action": "Getvar", "Channel": channel_id, "Variable": DEADLINE})
+        try:
+            seconds = float(reply.value)
+        except ValueError:
+            return None
+        return seconds if seconds > 0 else None
+
+    # --- AstDB --------------------------------------------------------------------------------------------
+
+    async def read_tree(self, family: str) -> dict[str, str]:
+        """Return the AstDB records below ``family``: key (without the family) to value."""
+        replies = await self._action({"Action": "DBGetTree", "Family": family}, as_list=True)
+        records = {}
+        for reply in replies:
+            if reply.event == "DBGetTreeResponse":
+                records[str(reply.key).removeprefix(f"/{family}/")] = str(reply.val)
+        return records
+
+    async def delete_tree(self, family: str, key: str) -> None:
+        """Remove the AstDB records below ``family/key``."""
+        await self._action({"Action": "DBDelTree", "Family": family, "Key": key})
+
+    async def command(self, command: str) -> str:
+        """Return what a command of Asterisk's own command line prints."""
+        reply = await self._action({"Action": "Command", "Command": command})
+        output = reply.get("Output", "")
+        return "\n".join(output) if isinstance(output, list) else str(output)
+
+    async def _action(self, action: dict[str, str], *, as_list: bool | None = None) -> Any:
+        manager = self._manager
+        if manager is None:
+            raise AmiUnavailableError("AMI is not connected")
+        if any("\r" in value or "\n" in value for value in action.values()):
+            raise ValueError("a line break in an AMI action")
+        future = manager.send_action(action, as_list=as_list)
+        try:
+            async with asyncio.timeout(ACTION_LIMIT_S):
+                reply = await future
+        except TimeoutError as error:
+            self.close()  # what was asked may still be carried out, but its answer would find nobody
+            raise AmiUnavailableError(f"AMI did not answer {action['Action']}") from error
+        first: Message = reply[0] if isinstance(reply, list) else reply
+        if not first.success:
+            if "not found" in first.message.lower() and action["Action"].startswith("DB"):
+                return [] if as_list else first
+            raise AmiRefusedError(f"{action['Action']}: {first.message}")
+        return reply

@@ -1,0 +1,231 @@
+"""A small ARI client: events and REST requests over one websocket, REST over HTTP where Asterisk is older.
+
+Requests are named after the operations in Asterisk's Swagger documents (``/ari/api-docs``). REST over the
+websocket exists from Asterisk 20.14, 22.4 and 23 on; setting many variables at once from 20.20.1 and 22.10.1.
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import structlog
+
+from ari_app.errors import AriUnavailableError
+from ari_app.version import AsteriskVersion
+
+log = structlog.get_logger(__name__)
+
+REQUEST_LIMIT_S = 2.0
+CONNECT_LIMIT_S = 5.0
+LARGEST_EVENT_BYTES = 1 << 20
+KEEP_ALIVE_S = 10  # Asterisk closes an idle connection after 15 s
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AriReply:
+    """Status code and decoded body (None where there is none) of a REST request."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the request was carried out."""
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AriAccess:
+    """Where ARI is and who we are there."""
+
+    url: str
+    """``http://127.0.0.1:8088``, without ``/ari``."""
+    username: str
+    password: str
+    application: str
+
+
+class AriClient:
+    """One connection to ARI; a lost one is not revived, make another."""
+
+    def __init__(self, access: AriAccess, on_event: Callable[[JsonObject], None]) -> None:
+        """Prepare a client that hands each event to ``on_event``, which must not block."""
+        self._access = access
+        self._on_event = on_event
+        self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._waiting: dict[str, asyncio.Future[AriReply]] = {}
+        self._last_request = 0
+        self._rest_over_socket = False
+        self.version: AsteriskVersion | None = None
+
+    async def connect(self) -> None:
+        """Connect and register the application.
+
+        Raises:
+            AriUnavailableError: Asterisk cannot be reached or refuses the credentials.
+        """
+        credentials = f"{self._access.username}:{self._access.password}".encode()
+        self._http = aiohttp.ClientSession(
+            headers={"Authorization": "Basic " + base64.b64encode(credentials).decode()},
+            connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S, limit=32),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_LIMIT_S),
+        )
+        try:
+            await self._ask_version()
+            self._socket = await asyncio.wait_for(self._open_socket(self._http), CONNECT_LIMIT_S)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            await self.close()
+            raise AriUnavailableError(f"ARI at {self._access.url} does not answer: {error!r}") from error
+        except AriUnavailableError:
+            await self.close()
+            raise
+
+    async def _ask_version(self) -> None:
+        info = await self._over_http("GET", "asterisk/info", {"only": "system"}, None)
+        if not info.done:
+            raise AriUnavailableError(_refusal(info.status, self._access))
+        self.version = AsteriskVersion.parse(info.body["system"]["version"])
+        self._rest_over_socket = self.version.has_rest_over_websocket
+
+    async def _open_socket(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+        return await http.ws_connect(
+            f"{self._access.url}/ari/events?{urlencode({'app': self._access.application})}",
+            heartbeat=KEEP_ALIVE_S,
+            max_msg_size=LARGEST_EVENT_BYTES,
+        )
+
+    async def listen(self) -> None:
+        """Hand on events until the connection ends; returns then."""
+        assert self._socket is not None
+        async for message in self._socket:
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                break
+            try:
+                document = json.loads(message.data)
+            except ValueError:
+                log.warning("ari_event_not_json", length=len(message.data))
+                continue
+            if not isinstance(document, dict):
+                log.warning("ari_event_not_an_object")
+            elif document.get("type") == "RESTResponse":
+                self._answered(document)
+            else:
+                self._on_event(document)
+
+    def _answered(self, document: JsonObject) -> None:
+        future = self._waiting.pop(str(document.get("request_id")), None)
+        if future is None or future.done():
+            return
+        body = document.get("message_body")
+        with suppress(ValueError):
+            body = json.loads(body) if body else None
+        future.set_result(AriReply(int(document.get("status_code", 500)), body))
+
+    async def close(self) -> None:
+        """Close the connection; requests under way fail."""
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(AriUnavailableError("the connection to ARI was closed"))
+        self._waiting.clear()
+        if self._socket is not None:
+            await self._socket.close()
+        if self._http is not None:
+            await self._http.close()
+
+    # --- operations ---------------------------------------------------------------------------------------
+
+    async def filter(self, allowed: tuple[str, ...]) -> AriReply:
+        """Have Asterisk send these event types only (and the answers to our own requests)."""
+        types = [{"type": name} for name in (*allowed, "RESTResponse")]
+        path = f"applications/{quote(self._access.application)}/eventFilter"
+        return await self._request("PUT", path, body={"allowed": types})
+
+    async def subscribe(self, event_source: str) -> AriReply:
+        """Subscribe to ``channel:ID`` or ``endpoint:TECH/NAME``."""
+        path = f"applications/{quote(self._access.application)}/subscription"
+        return await self._request("POST", path, {"eventSource": event_source})
+
+    async def list_channels(self) -> AriReply:
+        """Return every channel that lives."""
+        return await self._request("GET", "channels")
+
+    async def get(self, channel_id: str) -> AriReply:
+        """Return one channel."""
+        return await self._request("GET", f"channels/{quote(channel_id)}")
+
+    async def set_channel_vars(self, channel_id: str, variables: Mapping[str, str]) -> AriReply:
+        """Set variables on a channel that is in the application."""
+        body = {"variables": dict(variables)}
+        return await self._request("POST", f"channels/{quote(channel_id)}/variables", body=body)
+
+    async def continue_in_dialplan(self, channel_id: str) -> AriReply:
+        """Give a channel back to the dialplan."""
+        return await self._request("POST", f"channels/{quote(channel_id)}/continue")
+
+    async def hangup(self, channel_id: str, cause: int = 16) -> AriReply:
+        """End a channel, with a Q.850 cause."""
+        return await self._request("DELETE", f"channels/{quote(channel_id)}", {"reason_code": str(cause)})
+
+    # --- transport ----------------------------------------------------------------------------------------
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, body: JsonObject | None = None
+    ) -> AriReply:
+        try:
+            if self._rest_over_socket:
+                return await self._over_socket(method, path, query, body)
+            return await self._over_http(method, path, query, body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AriUnavailableError(f"ARI did not answer {method} {path.partition('/')[0]}: {error!r}") from error
+
+    async def _over_socket(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: JsonObject | None
+    ) -> AriReply:
+        if self._socket is None or self._socket.closed:
+            raise AriUnavailableError("ARI is not connected")
+        self._last_request += 1
+        request_id = str(self._last_request)
+        request: JsonObject = {
+            "type": "RESTRequest",
+            "request_id": request_id,
+            "method": method,
+            "uri": f"{path}?{urlencode(query)}" if query else path,
+        }
+        if body is not None:
+            request["content_type"] = "application/json"
+            request["message_body"] = json.dumps(body)
+        future: asyncio.Future[AriReply] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = future
+        try:
+            await self._socket.send_str(json.dumps(request))
+            async with asyncio.timeout(REQUEST_LIMIT_S):
+                return await future
+        finally:
+            self._waiting.pop(request_id, None)
+
+    async def _over_http(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: JsonObject | None
+    ) -> AriReply:
+        if self._http is None:
+            raise AriUnavailableError("ARI is not connected")
+        url = f"{self._access.url}/ari/{path}"
+        async with self._http.request(method, url, params=query, json=body) as response:
+            text = await response.text()
+            with suppress(ValueError):
+                return AriReply(response.status, json.loads(text) if text else None)
+            return AriReply(response.status, text)
+
+
+def _refusal(status: int, access: AriAccess) -> str:
+    if status == 401:
+        return f"ARI at {access.url} refuses the user {access.username!r}: compare ari.conf with the settings"
+    return f"ARI at {access.url} answers with status {status}: is ari.conf enabled?"

@@ -1,0 +1,127 @@
+"""ARI's JSON events as typed values, with Asterisk's own timestamps."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
+
+
+class MalformedEventError(Exception):
+    """An event lacks what every Asterisk sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What an event tells of a channel."""
+
+    channel_id: str
+    name: str
+    state: str
+    leg_variable: str
+    """The value of ``TOLLGATE_CALL``; '' where the channel is no leg of ours."""
+    answered_at: datetime | None = None
+    """When the dialplan saw the leg's answer, where it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerEntered:
+    """A caller entered the application (StasisStart)."""
+
+    at: datetime
+    channel: Channel
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStateChanged:
+    """A channel began to ring or was answered."""
+
+    at: datetime
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHangupRequested:
+    """A hang-up was asked for: by the channel's own far end, or (``soft``) by Asterisk."""
+
+    at: datetime
+    channel: Channel
+    soft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDestroyed:
+    """A channel is gone."""
+
+    at: datetime
+    channel: Channel
+    cause: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationReplaced:
+    """Another client registered the same application: we get nothing any more."""
+
+
+AriEvent = CallerEntered | ChannelStateChanged | ChannelHangupRequested | ChannelDestroyed | ApplicationReplaced
+
+WANTED_EVENTS = (
+    "StasisStart",
+    "ChannelStateChange",
+    "ChannelHangupRequest",
+    "ChannelDestroyed",
+    "ApplicationReplaced",
+)
+
+
+def decode_event(document: dict[str, Any]) -> AriEvent | None:
+    """Return the event, or None for a type that is of no use here.
+
+    Raises:
+        MalformedEventError: a field is missing or of another form than documented.
+    """
+    kind = document.get("type")
+    try:
+        match kind:
+            case "StasisStart":
+                args = tuple(str(arg) for arg in document["args"])
+                return CallerEntered(_at(document), decode_channel(document["channel"]), args)
+            case "ChannelStateChange":
+                return ChannelStateChanged(_at(document), decode_channel(document["channel"]))
+            case "ChannelHangupRequest":
+                soft = bool(document.get("soft", False))
+                return ChannelHangupRequested(_at(document), decode_channel(document["channel"]), soft)
+            case "ChannelDestroyed":
+                cause = document.get("cause")
+                channel = decode_channel(document["channel"])
+                return ChannelDestroyed(_at(document), channel, None if cause is None else int(cause))
+            case "ApplicationReplaced":
+                return ApplicationReplaced()
+            case _:
+                return None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MalformedEventError(f"{kind}: {error!r}") from error
+
+
+def decode_channel(document: dict[str, Any]) -> Channel:
+    """Return the channel in an event or a list of channels."""
+    variables = document.get("channelvars") or {}
+    return Channel(
+        channel_id=str(document["id"]),
+        name=str(document["name"]),
+        state=str(document["state"]),
+        leg_variable=str(variables.get(LEG_VARIABLE, "")),
+        answered_at=_answered_at(str(variables.get(ANSWERED_VARIABLE, ""))),
+    )
+
+
+def _answered_at(text: str) -> datetime | None:
+    return datetime.fromtimestamp(float(text), UTC) if text else None
+
+
+def _at(document: dict[str, Any]) -> datetime:
+    at = datetime.fromisoformat(document["timestamp"])
+    if at.tzinfo is None:
+        raise ValueError("timestamp without offset")
+    return at.astimezone(UTC)

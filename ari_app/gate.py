@@ -1,0 +1,140 @@
+"""The gate: who pays, what is dialled, and whether the call may be made.
+
+The payer is an authenticated extension. After a transfer or a forward it is the extension that transferred or
+forwarded: Asterisk leaves that channel's name in BLINDTRANSFER, ATTENDEDTRANSFER and FORWARDERNAME, and outsiders
+cannot set those. The first one that is set decides; where it is no extension of ours, the call is refused rather
+than charged to somebody else. Never the caller ID: outsiders set it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ari_app.decode import CallerEntered
+from charging.call import Call
+from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of
+from rating.decision import Decision, DenyReason, decide
+from rating.destination import DestinationClass
+from store.payers import Catalog, Payer
+
+
+@dataclass(frozen=True, slots=True)
+class Admissible:
+    """The call may be made, if the account can pay for it."""
+
+    call: Call
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call may not be made."""
+
+    call: Call
+    reason: DenyReason
+    rule: str
+
+
+Verdict = Admissible | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSettings:
+    """What the gate needs to know of the installation."""
+
+    node: str
+    trunk_endpoints: tuple[str, ...]
+    """PJSIP endpoint names, in the order in which the dialplan tries them."""
+
+
+class MalformedEntryError(Exception):
+    """The dialplan entered the application with arguments that are not ours."""
+
+
+def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> Verdict:
+    """Decide on a caller who entered the application, but for the funds.
+
+    Raises:
+        MalformedEntryError: the arguments are not those of our dialplan.
+    """
+    if len(entered.args) < 2:
+        raise MalformedEntryError(f"Stasis() came with {len(entered.args)} arguments: write the dialplan again")
+    call_id, dialled, *names = entered.args
+    deciding_name = next((name for name in names if name), entered.channel.name)
+    endpoint = endpoint_of(deciding_name)
+    payer = catalog.payer_at(endpoint)
+    decision = decide(
+        dialled,
+        rules=catalog.rules,
+        plan=None if payer is None else payer.plan,
+        deck=None if payer is None else payer.deck,
+        prepaid=payer is not None and payer.prepaid,
+    )
+    call = _call(entered, call_id, endpoint, payer, decision, settings)
+    if decision.destination_class is DestinationClass.EMERGENCY:
+        return Admissible(call, decision)
+    if payer is None:
+        return Refused(call, DenyReason.UNKNOWN_EXTENSION, _unknown(deciding_name, endpoint))
+    if decision.deny_reason is not None:
+        return Refused(call, decision.deny_reason, decision.deny_rule or "")
+    if call.rate is not None and payer.fault is not None:
+        return Refused(call, DenyReason.NO_RATE, payer.fault)
+    return Admissible(call, decision)
+
+
+def observed_call(mark: LegMark, at: datetime, catalog: Catalog, settings: GateSettings) -> Call:
+    """Return the call of a leg that the dialplan let through by itself: an emergency, or we were away."""
+    endpoint = endpoint_of(mark.caller_name)
+    payer = catalog.payer_at(endpoint)
+    emergency = mark.kind is MarkKind.EMERGENCY
+    return Call(
+        call_id=mark.call_id,
+        node=settings.node,
+        account_id=None if payer is None else payer.account.id,
+        extension="" if payer is None else payer.extension,
+        endpoint=endpoint,
+        caller_channel=caller_channel_of(mark.call_id),
+        dialled=mark.dialled,
+        number=mark.dialled,
+        e164=None,
+        destination_class=DestinationClass.EMERGENCY if emergency else DestinationClass.INCLUDED,
+        deck=None,
+        rate=None,
+        funded_by=() if emergency else ("plan",),
+        started_at=at,
+        trunks=len(settings.trunk_endpoints),
+    )
+
+
+def _call(
+    entered: CallerEntered,
+    call_id: str,
+    endpoint: str,
+    payer: Payer | None,
+    decision: Decision,
+    settings: GateSettings,
+) -> Call:
+    paid = "account" in decision.funded_by
+    return Call(
+        call_id=call_id,
+        node=settings.node,
+        account_id=None if payer is None else payer.account.id,
+        extension="" if payer is None else payer.extension,
+        endpoint=endpoint,
+        caller_channel=entered.channel.channel_id,
+        dialled=decision.dialled,
+        number=decision.number or "",
+        e164=decision.e164,
+        destination_class=decision.destination_class,
+        deck=None if decision.rate is None or payer is None or payer.deck is None else payer.deck.name,
+        rate=decision.rate if paid else None,
+        funded_by=decision.funded_by,
+        started_at=entered.at,
+        longest_call_s=decision.longest_call_s,
+        trunks=max(1, len(settings.trunk_endpoints)),
+    )
+
+
+def _unknown(name: str, endpoint: str) -> str:
+    if not endpoint:
+        return f"channel {name} belongs to no endpoint, so nobody can be charged"
+    return f"endpoint {endpoint} belongs to no extension: tollgate extension add NUMBER --endpoint {endpoint}"

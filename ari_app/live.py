@@ -1,0 +1,91 @@
+"""One live call: feeds its session events in order, hands out the commands, keeps its alarm.
+
+Events are stepped through at once, in the order in which they come, so a call needs no queue and no task of its
+own; what a command has to wait for happens in a task that posts its outcome back as an event. A session never
+has more than one command of a kind under way, which bounds the tasks.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from charging.commands import Command
+from charging.events import Event, Woke
+from charging.policy import MeteringPolicy
+from charging.session import Phase, Session, Transition, next_wake_at, step
+
+log = structlog.get_logger(__name__)
+
+
+class Executor(Protocol):
+    """Carries out a call's commands."""
+
+    def execute(self, live: "LiveCall", command: Command) -> None:
+        """Start carrying out ``command``; its outcome comes back through :meth:`LiveCall.post`."""
+
+
+class LiveCall:
+    """A charging session while its call lives."""
+
+    def __init__(
+        self,
+        session: Session,
+        policy: MeteringPolicy,
+        executor: Executor,
+        clock: Callable[[], datetime],
+        on_closed: Callable[["LiveCall"], None],
+    ) -> None:
+        """Take over a session; nothing happens until :meth:`start` or :meth:`post`."""
+        self.session = session
+        self._policy = policy
+        self._executor = executor
+        self._clock = clock
+        self._on_closed = on_closed
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def call_id(self) -> str:
+        """The id of the call."""
+        return self.session.call.call_id
+
+    def start(self, transition: Transition) -> None:
+        """Begin with a session just made and its first commands."""
+        self._apply(transition)
+
+    def post(self, event: Event) -> None:
+        """Step the session through an event and carry out what follows."""
+        log.debug("call_event", call_id=self.call_id, event_type=type(event).__name__, phase=self.session.phase)
+        self._apply(step(self.session, event, self._policy))
+
+    def stop(self) -> None:
+        """Stop the alarm: the service is going down, a successor adopts the call."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _apply(self, transition: Transition) -> None:
+        self.session, commands = transition
+        for command in commands:
+            self._executor.execute(self, command)
+        self._set_alarm()
+        if self.session.phase is Phase.CLOSED:
+            self._on_closed(self)
+
+    def _set_alarm(self) -> None:
+        self.stop()
+        wake_at = next_wake_at(self.session, self._policy)
+        if wake_at is not None:
+            delay_s = max(0.0, (wake_at - self._clock()).total_seconds())
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        wake_at = next_wake_at(self.session, self._policy)
+        now = self._clock()
+        if wake_at is not None and now < wake_at:  # timers are coarser than the clock
+            self._set_alarm()
+            return
+        self.post(Woke(now))

@@ -1,0 +1,182 @@
+"""Compares the channels that live with the sessions that are open, and settles what ended unseen.
+
+Done after each connect and every half minute. A session of this node that the store holds and no call answers for
+(the service was restarted) is adopted where one of its channels lives; where none does it is settled by its true
+end, which the dialplan's hang-up handler left in AstDB; where nobody knows the end, by the last moment that was
+paid for. Legs that the dialplan let through by itself are found here too.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from ari_app.ami import AmiAdapter
+from ari_app.client import AriClient
+from ari_app.clock import utc_now
+from ari_app.decode import Channel, decode_channel
+from ari_app.errors import AriUnavailableError
+from ari_app.live import LiveCall
+from ari_app.switchboard import Switchboard
+from charging import events as ev
+from charging.cdr import EndSource
+from charging.saved import SavedSessionError, load_session
+from charging.session import Session, adopted, paid_end_at
+from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of
+from store.store import Store
+
+log = structlog.get_logger(__name__)
+
+RECORDS_KEPT = timedelta(hours=2)
+RECORD_HOUR = "%Y%m%d%H"
+SETTLING_S = 0.5
+"""A channel that has just gone sends its own event within this time; what it says is better than what we infer."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecord:
+    """What the hang-up handler left of a leg."""
+
+    channel_id: str
+    call_id: str
+    answered_at: datetime
+    ended_at: datetime
+    cause: int | None
+    trunk: str
+
+
+def parse_leg_record(key: str, value: str) -> LegRecord | None:
+    """Return the record, or None where it is damaged. Form: HOUR/UNIQUEID = call,answered,ended,cause,endpoint."""
+    try:
+        variable, answered, ended, cause, trunk = value.rsplit(",", 4)
+        return LegRecord(
+            channel_id=key.rpartition("/")[2],
+            call_id=call_id_of(variable),
+            answered_at=datetime.fromtimestamp(float(answered), UTC),
+            ended_at=datetime.fromtimestamp(float(ended), UTC),
+            cause=int(cause) if cause else None,
+            trunk=trunk,
+        )
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class Reconciler:
+    """Brings the calls in memory, the sessions in the store and the channels in Asterisk together."""
+
+    def __init__(self, store: Store, switchboard: Switchboard, node: str) -> None:
+        """Take what is compared."""
+        self._store = store
+        self._switchboard = switchboard
+        self._node = node
+
+    async def compare(self, ari: AriClient, ami: AmiAdapter) -> None:
+        """Compare once.
+
+        Raises:
+            AsteriskError: Asterisk does not answer; nothing was concluded.
+            StoreError: the store does not answer.
+        """
+        for session in await self._orphans():
+            log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
+            self._switchboard.take(session)
+        known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
+        looked_at = utc_now()
+        channels = await _list_channels(ari)
+        for live in known:
+            self._post_unseen(live, channels, looked_at)
+        if any(not ids <= channels.keys() for ids in known.values()) or not self._switchboard.reconciled:
+            await asyncio.sleep(SETTLING_S)
+            records = await _leg_records(ami)
+            for live, ids in known.items():
+                _post_ended(live, ids - channels.keys(), records.get(live.call_id, []), looked_at)
+            await _forget_old_records(ami, looked_at)
+        for channel in channels.values():
+            if self._switchboard.trunk_of(channel) is not None and channel.leg_variable:
+                self._switchboard.call_of_leg(channel, looked_at)
+        self._switchboard.reconciled = True
+
+    async def _orphans(self) -> list[Session]:
+        """Return this node's open sessions in the store for which no call answers."""
+        sessions = []
+        for row in await self._store.open_sessions(node=self._node):
+            if self._switchboard.knows(row.call_id):
+                continue
+            try:
+                session = load_session(row.state)
+            except SavedSessionError:
+                log.exception("saved_session_damaged", call_id=row.call_id)
+                continue
+            sessions.append(adopted(session, row.held_micros, row.paid_s, row.slice_n))
+        return sessions
+
+    def _post_unseen(self, live: LiveCall, channels: dict[str, Channel], at: datetime) -> None:
+        """Post legs, and answers of legs, whose events went by unseen."""
+        for channel in channels.values():
+            trunk = self._switchboard.trunk_of(channel)
+            if trunk is None or call_id_of(channel.leg_variable) != live.call_id:
+                continue
+            leg = live.session.leg(channel.channel_id)
+            if channel.state == "Up" and (leg is None or leg.answered_at is None):
+                live.post(ev.LegAnswered(channel.answered_at or at, channel.channel_id, trunk))
+            elif leg is None:
+                live.post(ev.LegSeen(at, channel.channel_id, trunk))
+
+
+def _channels_of(live: LiveCall) -> set[str]:
+    """Return the channels that this call believes to be alive."""
+    ids = {leg.channel_id for leg in live.session.legs}
+    if not live.session.caller_gone:
+        ids.add(live.session.call.caller_channel)
+    return ids
+
+
+async def _list_channels(ari: AriClient) -> dict[str, Channel]:
+    reply = await ari.list_channels()
+    if not reply.done or not isinstance(reply.body, list):
+        raise AriUnavailableError(f"the list of channels came with status {reply.status}")
+    return {channel.channel_id: channel for channel in map(decode_channel, reply.body)}
+
+
+async def _leg_records(ami: AmiAdapter) -> dict[str, list[LegRecord]]:
+    """Return what hang-up handlers left, by call."""
+    records: dict[str, list[LegRecord]] = {}
+    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
+        record = parse_leg_record(key, value)
+        if record is None:
+            log.warning("leg_record_damaged", key=key)
+        else:
+            records.setdefault(record.call_id, []).append(record)
+    return records
+
+
+def _post_ended(live: LiveCall, gone: set[str], records: list[LegRecord], at: datetime) -> None:
+    """Post the ends of channels that are gone and whose own events have not come: first the legs', by their records."""
+    for record in records:
+        if record.channel_id in gone or live.session.leg(record.channel_id) is None:
+            live.post(
+                ev.LegEnded(
+                    record.ended_at,
+                    record.channel_id,
+                    record.trunk,
+                    record.cause,
+                    EndSource.HANDLER,
+                    record.answered_at,
+                )
+            )
+    for leg in live.session.legs:
+        if leg.channel_id in gone:
+            ended_at = min(at, paid_end_at(live.session) or at)
+            live.post(ev.LegEnded(ended_at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+    if live.session.call.caller_channel in gone:
+        live.post(ev.CallerGone(at))
+
+
+async def _forget_old_records(ami: AmiAdapter, at: datetime) -> None:
+    """Remove the records of hours that are long past; every session that needed one has been settled by now."""
+    oldest = (at - RECORDS_KEPT).strftime(RECORD_HOUR)
+    hours = {key.partition("/")[0] for key in await ami.read_tree(LEG_RECORDS_FAMILY)}
+    for hour in hours:
+        if hour < oldest:
+            await ami.delete_tree(LEG_RECORDS_FAMILY, hour)

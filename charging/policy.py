@@ -1,0 +1,45 @@
+"""The numbers that govern metering, all of them settings."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeteringPolicy:
+    """How long slices are, when they are renewed, and how early a call is cut.
+
+    A first hold covers at least ``first_slice_s``; further slices ask for ``slice_s`` and shrink when money is
+    scarce, never below ``least_slice_s``. A slice is renewed ``renew_lead_s`` before its end, or half-way
+    through it where it is shorter than twice that.
+    """
+
+    slice_s: int = 60
+    first_slice_s: int = 10
+    least_slice_s: int = 10
+    renew_lead_s: int = 15
+    retry_ms: int = 1000
+    """Pause before a refused renewal or a failed command is tried again."""
+    cutoff_margin_ms: int = 300
+    """A leg is gone this long before its paid end: carriers bill the minute that has begun."""
+    check_deadline_ms: int = 500
+    """How long after the answer Asterisk's own deadline is read back."""
+    ring_limit_s: int = 120
+    """After this a call that nobody answered is over and its hold is released."""
+    free_without_store: bool = True
+    """Whether included and internal calls ring while the store is away. Emergency calls always do."""
+    gate_limit_ms: int = 3000
+    """The dialplan's guard: a caller waits no longer than this for a verdict."""
+
+    @property
+    def margin(self) -> timedelta:
+        """The cut-off margin as a time span."""
+        return timedelta(milliseconds=self.cutoff_margin_ms)
+
+    @property
+    def retry(self) -> timedelta:
+        """The retry pause as a time span."""
+        return timedelta(milliseconds=self.retry_ms)
+
+    def renew_lead(self, slice_s: int) -> timedelta:
+        """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""
+        return timedelta(seconds=min(self.renew_lead_s, slice_s / 2))

@@ -1,0 +1,175 @@
+"""Finished records: what is written down when a call is refused, ends unanswered, or ends after talking."""
+
+from datetime import datetime, timedelta
+
+from charging import events as ev
+from charging.call import Call, Leg
+from charging.cdr import Cdr, Disposition, EndSource, HangupSide
+from rating.decision import DenyReason
+from rating.price import billable_s, charge_micros
+
+CUT_TOLERANCE = timedelta(milliseconds=100)
+"""Asterisk's deadline fires a few milliseconds around the moment it was set for."""
+
+_BUSY = frozenset({17})
+_CONGESTION = frozenset({34, 38, 41, 42, 44, 47})
+_NO_ANSWER = frozenset({0, 16, 18, 19, 127})
+"""ITU-T Q.850 causes; 0 and 127 are what Asterisk reports for an attempt that its own side gave up."""
+
+
+def disposition_of(cause: int | None, *, caller_gone: bool) -> Disposition:
+    """Return how an unanswered call ended, from the last leg's Q.850 cause."""
+    if cause in _BUSY:
+        return Disposition.BUSY
+    if cause in _CONGESTION:
+        return Disposition.CONGESTION
+    if cause in _NO_ANSWER or (cause is None and caller_gone):
+        return Disposition.NO_ANSWER
+    return Disposition.FAILED
+
+
+def refused_record(call: Call, at: datetime, reason: DenyReason, rule: str) -> Cdr:
+    """Return the record of a call that was not let through."""
+    return _record(call, ended_at=at, disposition=Disposition.REFUSED, deny_reason=reason, deny_rule=rule, funded_by=())
+
+
+def unanswered_record(call: Call, at: datetime, *, cause: int | None, trunk: str | None, caller_gone: bool) -> Cdr:
+    """Return the record of a call that rang, or tried to, and was never answered."""
+    return _record(
+        call,
+        ended_at=at,
+        disposition=disposition_of(cause, caller_gone=caller_gone),
+        hangup_cause=cause,
+        hangup_side=HangupSide.CALLER if caller_gone and cause in {None, *_NO_ANSWER} else HangupSide.CALLEE,
+        trunk=trunk,
+    )
+
+
+def answered_record(
+    call: Call,
+    leg: Leg,
+    end: ev.LegEnded,
+    *,
+    held_micros: int,
+    paid_s: int,
+    caller_hung_up: bool,
+    cut: datetime | None,
+) -> Cdr:
+    """Return the record of an answered leg: its seconds priced, never above what was held for them."""
+    assert leg.answered_at is not None
+    seconds, price_micros = _priced(call, leg.answered_at, end.at)
+    charged_micros = min(price_micros, held_micros)
+    return _answered(
+        call,
+        leg,
+        end,
+        billable_s=seconds if call.rate is None else min(seconds, paid_s),
+        charged_micros=charged_micros,
+        unfunded_micros=price_micros - charged_micros,
+        hangup_side=_side(leg, end.at, caller_hung_up=caller_hung_up, cut=cut),
+    )
+
+
+def surplus_record(call: Call, leg: Leg, end: ev.LegEnded) -> Cdr:
+    """Return the record of a second answered leg: nothing was held for it, so nothing is charged."""
+    assert leg.answered_at is not None
+    seconds, price_micros = _priced(call, leg.answered_at, end.at)
+    return _answered(
+        call,
+        leg,
+        end,
+        billable_s=seconds if call.rate is None else 0,
+        charged_micros=0,
+        unfunded_micros=price_micros,
+        hangup_side=HangupSide.TOLLGATE,
+    )
+
+
+def _priced(call: Call, answered_at: datetime, ended_at: datetime) -> tuple[int, int]:
+    """Return the billable seconds and their price; on a free call the seconds talked, rounded up, and 0."""
+    duration_ms = max(0, (ended_at - answered_at) // timedelta(milliseconds=1))
+    if call.rate is None:
+        return -(-duration_ms // 1000), 0
+    seconds = billable_s(call.rate, duration_ms)
+    return seconds, charge_micros(call.rate, seconds)
+
+
+def _side(leg: Leg, ended_at: datetime, *, caller_hung_up: bool, cut: datetime | None) -> HangupSide:
+    if leg.far_end_hung_up:
+        return HangupSide.CALLEE
+    if not caller_hung_up and cut is not None and ended_at >= cut - CUT_TOLERANCE:
+        return HangupSide.TOLLGATE
+    return HangupSide.CALLER
+
+
+def _answered(
+    call: Call,
+    leg: Leg,
+    end: ev.LegEnded,
+    *,
+    billable_s: int,
+    charged_micros: int,
+    unfunded_micros: int,
+    hangup_side: HangupSide,
+) -> Cdr:
+    return _record(
+        call,
+        leg=leg.number,
+        answered_at=leg.answered_at,
+        ended_at=end.at,
+        billable_s=billable_s,
+        charged_micros=charged_micros,
+        unfunded_micros=unfunded_micros,
+        disposition=Disposition.ANSWERED,
+        hangup_side=hangup_side,
+        hangup_cause=end.cause,
+        trunk=leg.trunk,
+        end_source=end.source,
+    )
+
+
+def _record(
+    call: Call,
+    *,
+    ended_at: datetime,
+    disposition: Disposition,
+    leg: int = 0,
+    answered_at: datetime | None = None,
+    billable_s: int = 0,
+    charged_micros: int = 0,
+    unfunded_micros: int = 0,
+    funded_by: tuple[str, ...] | None = None,
+    deny_reason: DenyReason | None = None,
+    deny_rule: str | None = None,
+    hangup_side: HangupSide | None = None,
+    hangup_cause: int | None = None,
+    trunk: str | None = None,
+    end_source: EndSource = EndSource.EVENT,
+) -> Cdr:
+    return Cdr(
+        call_id=call.call_id,
+        leg=leg,
+        node=call.node,
+        account_id=call.account_id,
+        extension=call.extension,
+        endpoint=call.endpoint,
+        dialled=call.dialled,
+        e164=call.e164,
+        destination_class=call.destination_class,
+        deck=call.deck,
+        rate=call.rate,
+        started_at=call.started_at,
+        answered_at=answered_at,
+        ended_at=max(ended_at, answered_at or ended_at),
+        billable_s=billable_s,
+        charged_micros=charged_micros,
+        unfunded_micros=unfunded_micros,
+        funded_by=call.funded_by if funded_by is None else funded_by,
+        disposition=disposition,
+        deny_reason=deny_reason,
+        deny_rule=deny_rule,
+        hangup_side=hangup_side,
+        hangup_cause=hangup_cause,
+        trunk=trunk,
+        end_source=end_source,
+    )

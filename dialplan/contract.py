@@ -1,0 +1,83 @@
+"""The words that the dialplan and the service say to each other.
+
+The dialplan enters the application with ``Stasis(tollgate,CALL,DIALLED,BLINDTRANSFER,ATTENDEDTRANSFER,
+FORWARDERNAME)``. The service answers with channel variables on the caller and ``continue``. A trunk leg carries
+``TOLLGATE_CALL``: the call's id alone where the service authorised it, or a :class:`LegMark` where the dialplan
+let it through by itself.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+APPLICATION = "tollgate"
+LEG_VARIABLE = "TOLLGATE_CALL"
+ANSWERED_VARIABLE = "TOLLGATE_ANSWERED"
+VERDICT_VARIABLE = "TG_VERDICT"
+SLICE_VARIABLE = "TG_SLICE"
+INTERNAL_VARIABLE = "TG_INTERNAL"
+LEG_RECORDS_FAMILY = "tollgate-legs"
+"""AstDB family of the hang-up handler's records: HOUR/UNIQUEID = mark,answered,ended,cause,endpoint."""
+
+GATE_LIMIT_S = 3
+"""How long the dialplan lets a caller wait for the verdict."""
+
+
+def number_variable(index: int) -> str:
+    """Return the variable that holds the number as trunk ``index`` (from 1) wants it dialled."""
+    return f"TG_NUMBER_{index}"
+
+
+class Verdict(StrEnum):
+    """What the dialplan may do; sent as ``verdict:CALL`` so that a stale one is worth nothing."""
+
+    METERED = "metered"
+    """Dial, with a deadline on the leg that answers."""
+    FREE = "free"
+    EMERGENCY = "emergency"
+    INTERNAL = "internal"
+
+
+class MarkKind(StrEnum):
+    """Why the dialplan let a call through without a verdict."""
+
+    EMERGENCY = "emergency"
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class LegMark:
+    """What ``TOLLGATE_CALL`` says of a leg that the dialplan let through by itself."""
+
+    kind: MarkKind
+    call_id: str
+    caller_name: str
+    """The caller's channel name, such as ``PJSIP/101-0000001f``."""
+    dialled: str
+
+
+def parse_leg_variable(value: str) -> str | LegMark:
+    """Return the call id of an authorised leg, or the mark of one that the dialplan let through."""
+    parts = value.split("|")
+    if len(parts) != 4 or parts[0] not in set(MarkKind):
+        return value
+    return LegMark(MarkKind(parts[0]), *parts[1:])
+
+
+def call_id_of(value: str) -> str:
+    """Return the call id in ``TOLLGATE_CALL``, of either form."""
+    owner = parse_leg_variable(value)
+    return owner.call_id if isinstance(owner, LegMark) else owner
+
+
+def caller_channel_of(call_id: str) -> str:
+    """Return the caller's channel id that a call id begins with (``UNIQUEID-ENTRY``)."""
+    return call_id.rpartition("-")[0]
+
+
+def endpoint_of(channel_name: str) -> str:
+    """Return the endpoint in a channel name: ``PJSIP/101`` for ``PJSIP/101-0000001f``; '' for other channels."""
+    technology, slash, rest = channel_name.partition("/")
+    endpoint, dash, _ = rest.rpartition("-")
+    if not slash or not dash or technology == "Local":
+        return ""
+    return f"{technology}/{endpoint}"

@@ -1,0 +1,172 @@
+"""Writes the dialplan for one installation: its trunks, its emergency numbers, what is included while we are away."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+import phonenumbers
+
+from dialplan.contract import APPLICATION, GATE_LIMIT_S, LEG_RECORDS_FAMILY, MarkKind
+from dialplan.trunks import DialFormat, Trunk, national_prefix
+
+
+class DialplanError(Exception):
+    """The settings make no dialplan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialplanOptions:
+    """What the dialplan depends on."""
+
+    home_region: str
+    trunks: tuple[Trunk, ...]
+    emergency_numbers: frozenset[str]
+    outside_line: str = ""
+    ring_limit_s: int = 120
+    internal_context: str = "phones"
+    away_patterns: tuple[str, ...] = ()
+    """Asterisk patterns, as dialled without the outside-line digit, that are free while the service is away."""
+    away_excluded: tuple[str, ...] = ()
+    """Patterns that are not, although an ``away_patterns`` one covers them."""
+
+
+class _ConfTemplate(Template):
+    """Asterisk's own variables look like ``${…}``: ours are ``@@{…}``."""
+
+    delimiter = "@@"
+
+
+def render_dialplan(options: DialplanOptions) -> str:
+    """Return ``tollgate.conf``, to be included by a PBX's extensions.conf.
+
+    Raises:
+        DialplanError: no trunk is configured.
+    """
+    if not options.trunks:
+        raise DialplanError("no trunk is configured: name at least one in [[trunks]] of the settings")
+    template = resources.files("dialplan").joinpath("tollgate.conf").read_text(encoding="utf-8")
+    return _ConfTemplate(template).substitute(
+        application=APPLICATION,
+        gate_limit_s=GATE_LIMIT_S,
+        records_family=LEG_RECORDS_FAMILY,
+        internal_context=options.internal_context,
+        emergency=_emergency(options),
+        metered=_metered(options),
+        free=_free(options),
+        emergency_dial=_emergency_dial(options.trunks),
+        away_included=_away_included(options),
+        away_excluded=_away_excluded(options),
+        away_dial=_away_dial(options),
+        on_trunk=_on_trunk(options.trunks),
+    )
+
+
+def _with_outside_line(options: DialplanOptions, pattern: str) -> Iterable[tuple[str, int]]:
+    """Yield the pattern as a phone may dial it, and how many leading digits are the outside line."""
+    yield pattern, 0
+    if options.outside_line:
+        yield options.outside_line + pattern, len(options.outside_line)
+
+
+def _emergency(options: DialplanOptions) -> str:
+    lines = []
+    for number in sorted(options.emergency_numbers, key=lambda digits: (len(digits), digits)):
+        for dialled, strip in _with_outside_line(options, number):
+            target = f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
+            lines.append(f"exten => {dialled},1,Goto(tg-emergency,{target},1)")
+    return "\n".join(lines)
+
+
+def _on_trunk(trunks: Sequence[Trunk]) -> str:
+    """Return the expression that is true on a leg towards a carrier."""
+    endpoints = " | ".join(f'"${{CHANNEL(endpoint)}}" = "{trunk.endpoint}"' for trunk in trunks)
+    return f'"${{CHANNEL(channeltype)}}" = "PJSIP" & ({endpoints})'
+
+
+def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0-9+*#]!,1") -> str:
+    """Return the Dials of a context, each tried where the one before it could not reach anybody."""
+    lines = []
+    for index, dial in enumerate(dials):
+        if index:
+            lines.append(f" same => n,GotoIf($[{next_one_if}]?:done)")
+        lines.append(f"{first if index == 0 else ' same => n'},{dial}")
+    return "\n".join(lines)
+
+
+_TRUNK_FAILED = '"${DIALSTATUS}" = "CHANUNAVAIL" | "${DIALSTATUS}" = "CONGESTION"'
+_NOT_ANSWERED = '"${DIALSTATUS}" != "ANSWER" & "${DIALSTATUS}" != "CANCEL"'
+
+
+def _metered(options: DialplanOptions) -> str:
+    dials = []
+    for index, trunk in enumerate(options.trunks, start=1):
+        target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
+        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
+        dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
+    return _attempts(dials, _TRUNK_FAILED)
+
+
+def _free(options: DialplanOptions) -> str:
+    dials = []
+    for index, trunk in enumerate(options.trunks, start=1):
+        target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
+        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer-free^${{TG_CALL}}^{target})"
+        dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
+    return _attempts(dials, _TRUNK_FAILED)
+
+
+def _emergency_dial(trunks: Sequence[Trunk]) -> str:
+    """No ring limit, nothing at the answer, every trunk in turn until somebody answers."""
+    mark = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{CHANNEL}}|${{EXTEN}}"
+    dials = [f"Dial(PJSIP/${{EXTEN}}@{trunk.endpoint},,ib(tg-leg^s^1({mark})))" for trunk in trunks]
+    return _attempts(dials, _NOT_ANSWERED, first=" same => n")
+
+
+def _away_included(options: DialplanOptions) -> str:
+    lines = []
+    for pattern in options.away_patterns:
+        for dialled, strip in _with_outside_line(options, pattern):
+            number = _e164_expression(pattern, strip, options.home_region)
+            lines.append(f"exten => _{dialled},1,Set(TG_E164={number})")
+            lines.append(" same => n,Goto(tg-away-dial,${EXTEN},1)")
+    return "\n".join(lines)
+
+
+def _away_excluded(options: DialplanOptions) -> str:
+    lines = []
+    for pattern in options.away_excluded:
+        for dialled, _ in _with_outside_line(options, pattern):
+            lines.append(f"exten => _{dialled},1,Hangup(34)")
+    return "\n".join(lines)
+
+
+def _e164_expression(pattern: str, strip: int, home_region: str) -> str:
+    """Return the expression that turns what matched ``pattern`` into ``+`` and digits."""
+    code = phonenumbers.country_code_for_region(home_region)
+    prefix = national_prefix(home_region)
+    if pattern.startswith("+"):
+        return f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
+    if pattern.startswith("00"):
+        return f"+${{EXTEN:{strip + 2}}}"
+    if prefix and pattern.startswith(prefix):
+        return f"+{code}${{EXTEN:{strip + len(prefix)}}}"
+    return f"+{code}${{EXTEN:{strip}}}" if strip else f"+{code}${{EXTEN}}"
+
+
+def _away_dial(options: DialplanOptions) -> str:
+    home = f"+{phonenumbers.country_code_for_region(options.home_region)}"
+    at_home = f"{national_prefix(options.home_region)}${{TG_E164:{len(home)}}}"
+    mark = f"{MarkKind.AWAY}|${{TG_CALL}}|${{CHANNEL}}|${{EXTEN}}"
+    dials = []
+    for trunk in options.trunks:
+        number = {
+            DialFormat.PLUS: "${TG_E164}",
+            DialFormat.E164: "${TG_E164:1}",
+            DialFormat.ZEROS: "00${TG_E164:1}",
+            DialFormat.NATIONAL: f'${{IF($["${{TG_E164:0:{len(home)}}}" = "{home}"]?{at_home}:00${{TG_E164:1}})}}',
+        }[trunk.dial_format]
+        target = f"{number}@{trunk.endpoint}"
+        hooks = f"ib(tg-leg^s^1({mark}))U(tg-answer-free^{mark}^{target})"
+        dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
+    return _attempts(dials, _TRUNK_FAILED)

@@ -1,0 +1,16 @@
+"""Why dialled digits could not be read as a number."""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What is wrong with dialled digits; each has its sentence in :mod:`rating.sentences`."""
+
+    EMPTY = "empty"
+    CHARACTERS = "characters"
+    TOO_LONG = "too_long"
+    SERVICE_CODE = "service_code"
+    NO_OUTSIDE_LINE = "no_outside_line"
+    NO_TRUNK_PREFIX = "no_trunk_prefix"
+    UNKNOWN_COUNTRY = "unknown_country"
+    IMPOSSIBLE = "impossible"

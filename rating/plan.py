@@ -1,0 +1,196 @@
+"""Plans: what an extension may dial at no charge, and whose prices the rest has.
+
+A plan is data. Its TOML names every region and every number type it includes; what is not named is paid.
+Types with a share for the called party, satellites and unknown ranges cannot be included at all, and
+toll-free numbers only in the home region: abroad they are charged like any other call.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from phonenumbers import SUPPORTED_REGIONS
+
+from rating.destination import DestinationClass, NumberFacts, NumberType
+from rating.errors import RatingError
+from rating.patterns import PatternError, compile_pattern
+
+Choice = TypeVar("Choice", NumberType, DestinationClass)
+
+
+class PlanError(RatingError):
+    """A plan that cannot be used; the message names the key and the mend."""
+
+
+INCLUDABLE_TYPES = frozenset(
+    {
+        NumberType.FIXED,
+        NumberType.MOBILE,
+        NumberType.FIXED_OR_MOBILE,
+        NumberType.VOIP,
+        NumberType.UAN,
+        NumberType.TOLL_FREE,
+    }
+)
+REFUSABLE_CLASSES = frozenset({DestinationClass.NATIONAL, DestinationClass.PREMIUM, DestinationClass.INTERNATIONAL})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is included, and the deck that prices the rest.
+
+    ``included`` holds pairs of region and number type. ``included_short`` and the ``away`` patterns are
+    dialplan patterns (:mod:`rating.patterns`); ``refused`` are paid classes the plan does not allow.
+    ``longest_call_s`` limits every call but emergency and internal ones, None does not.
+
+    ``away_patterns`` are what an office phone dials, without outside-line digit, that is included for
+    certain: the dialplan may let it ring while the service is away, but not what ``away_excluded`` matches.
+    """
+
+    name: str
+    title: str
+    home_region: str
+    deck: str
+    included: frozenset[tuple[str, NumberType]] = frozenset()
+    included_short: tuple[str, ...] = ()
+    refused: frozenset[DestinationClass] = frozenset()
+    longest_call_s: int | None = None
+    away_patterns: tuple[str, ...] = ()
+    away_excluded: tuple[str, ...] = ()
+
+    def includes(self, facts: NumberFacts) -> bool:
+        """Say whether a call to this number costs nothing under the plan."""
+        if facts.number_type is NumberType.SHORT:
+            return facts.region == self.home_region and any(
+                pattern.fullmatch(facts.number) for pattern in self._short_patterns
+            )
+        return (facts.region, facts.number_type) in self.included
+
+    @cached_property
+    def _short_patterns(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(map(compile_pattern, self.included_short))
+
+
+def parse_plan(text: str) -> Plan:
+    """Read a plan from TOML.
+
+    Raises:
+        PlanError: the text is not TOML, or a key is unknown, missing or has a value that cannot be used.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(f"the plan is not TOML: {error}") from error
+    return _read_plan(_Table(content))
+
+
+def _read_plan(table: "_Table") -> Plan:
+    home_region = table.region("home_region")
+    away = table.table("away")
+    plan = Plan(
+        name=table.text("name"),
+        title=table.text("title"),
+        home_region=home_region,
+        deck=table.text("deck"),
+        included=frozenset(_included(table, home_region)),
+        included_short=table.patterns("included_short"),
+        refused=frozenset(table.choices("refused", REFUSABLE_CLASSES)),
+        longest_call_s=table.seconds("longest_call_s"),
+        away_patterns=away.patterns("patterns"),
+        away_excluded=away.patterns("excluded"),
+    )
+    away.refuse_the_rest()
+    table.refuse_the_rest()
+    return plan
+
+
+def _included(table: "_Table", home_region: str) -> Iterator[tuple[str, NumberType]]:
+    for rule in table.tables("included"):
+        types = rule.choices("types", INCLUDABLE_TYPES)
+        for region in rule.regions("regions"):
+            if region != home_region and NumberType.TOLL_FREE in types:
+                raise PlanError(
+                    f"{rule.where}types: toll_free is free at home only; take it out of the rule for {region}"
+                )
+            for number_type in types:
+                yield region, number_type
+        rule.refuse_the_rest()
+
+
+class _Table:
+    """One TOML table: hands out its keys, each checked once, and refuses what nobody asked for."""
+
+    def __init__(self, content: dict[str, Any], where: str = "") -> None:
+        self._content = dict(content)
+        self.where = where
+        """What stands before a key in messages, such as ``"away."``."""
+
+    def text(self, key: str) -> str:
+        value = self._content.pop(key, None)
+        if not isinstance(value, str) or not value.strip():
+            raise self._error(key, "must be there, as text in quotes")
+        return value
+
+    def seconds(self, key: str) -> int | None:
+        value = self._content.pop(key, None)
+        # TOML's true is an int in Python.
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise self._error(key, "must be whole seconds, 1 or more; leave it out for no limit")
+        return value
+
+    def region(self, key: str) -> str:
+        return self._known_region(key, self.text(key))
+
+    def regions(self, key: str) -> list[str]:
+        return [self._known_region(key, region) for region in self.texts(key)]
+
+    def choices(self, key: str, allowed: frozenset[Choice]) -> list[Choice]:
+        by_word = {choice.value: choice for choice in allowed}
+        words = self.texts(key)
+        for word in words:
+            if word not in by_word:
+                raise self._error(key, f"cannot hold {word!r}; choose from {', '.join(sorted(by_word))}")
+        return [by_word[word] for word in words]
+
+    def patterns(self, key: str) -> tuple[str, ...]:
+        patterns = self.texts(key)
+        for pattern in patterns:
+            try:
+                compile_pattern(pattern)
+            except PatternError as error:
+                raise self._error(key, str(error)) from error
+        return tuple(patterns)
+
+    def texts(self, key: str) -> list[str]:
+        values = self._content.pop(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self._error(key, 'must be a list of texts, such as ["FR", "ES"]')
+        return values
+
+    def table(self, key: str) -> "_Table":
+        value = self._content.pop(key, {})
+        if not isinstance(value, dict):
+            raise self._error(key, f"must be a table: write [{key}] and its keys below")
+        return _Table(value, f"{self.where}{key}.")
+
+    def tables(self, key: str) -> list["_Table"]:
+        values = self._content.pop(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise self._error(key, f"must be tables: write [[{key}]] before each")
+        return [_Table(value, f"{self.where}{key}.") for value in values]
+
+    def refuse_the_rest(self) -> None:
+        """Raise where a key is left over: a misspelt key must not silently include nothing."""
+        for key in self._content:
+            raise self._error(key, "is not known; take it out or correct its spelling")
+
+    def _known_region(self, key: str, region: str) -> str:
+        if region not in SUPPORTED_REGIONS:
+            raise self._error(key, f"{region!r} is no region; write two capitals, such as FR")
+        return region
+
+    def _error(self, key: str, mend: str) -> PlanError:
+        return PlanError(f"{self.where}{key} {mend}")

@@ -1,0 +1,63 @@
+"""What the ledger's operations answer: values, never exceptions, for everything that is not an error."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Not enough funds; nothing was written.
+
+    ``available_micros`` may be more than zero: too little for one increment or, on a renewal, needed by calls
+    whose paid time ends sooner. Funds may come back until the paid time ends, so asking again makes sense.
+    """
+
+    available_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The first slice of a call is held: ``paid_s`` seconds for ``held_micros``."""
+
+    held_micros: int
+    paid_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The call's totals after its slice ``n``: seconds paid from the answer on, and what is held for them."""
+
+    n: int
+    paid_s: int
+    held_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did: charged and released by it, and what the call holds and may still talk after it.
+
+    A repeated settlement answers the recorded charge, and what the repetition itself released (nothing, as a
+    rule).
+    """
+
+    charged_micros: int
+    released_micros: int
+    held_micros: int
+    paid_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Funded:
+    """The lot that a purchase of funds made (or had made before, under the same reference)."""
+
+    lot_id: int
+    amount_micros: int
+    purchased_at_ms: int
+    expires_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """An adjustment in the journal: ``amount_micros`` is signed, ``at_ms`` is when it was first made."""
+
+    amount_micros: int
+    at_ms: int

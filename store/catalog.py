@@ -1,0 +1,184 @@
+"""The catalog: accounts, extensions and plans. Each change moves ``catalog_version`` too.
+
+It moves in the same transaction. A service keeps the catalog in memory and reads that one number to learn
+that it is stale.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, literal_column, select, update
+
+from store import schema
+from store.balances import read_available
+from store.errors import DuplicateNameError, UnknownExtensionError, UnknownPlanError
+from store.operation import Operation, Sql, SqlValue
+
+_ACCOUNT = schema.account.c
+_EXTENSION = schema.extension.c
+_PLAN = schema.plan.c
+_VERSION = schema.catalog_version.c
+
+BUMP_VERSION = Sql(
+    update(schema.catalog_version)
+    .values(version=_VERSION.version + literal_column("1"))
+    .returning(_VERSION.version)
+)
+SELECT_ACCOUNT_ID = Sql(select(_ACCOUNT.id).where(_ACCOUNT.name == bindparam("of_name")))
+INSERT_ACCOUNT = Sql(
+    insert(schema.account)
+    .values(
+        name=bindparam("name"),
+        currency=bindparam("currency"),
+        timezone=bindparam("timezone"),
+        plan=bindparam("plan"),
+        available_micros=literal_column("0"),
+        reserved_micros=literal_column("0"),
+        created_at_ms=bindparam("at_ms"),
+    )
+    .returning(_ACCOUNT.id)
+)
+SELECT_PLAN_NAME = Sql(select(_PLAN.name).where(_PLAN.name == bindparam("of_name")))
+INSERT_PLAN = Sql(
+    insert(schema.plan).values(
+        name=bindparam("name"), toml=bindparam("toml"), updated_at_ms=bindparam("at_ms")
+    )
+)
+UPDATE_PLAN = Sql(
+    update(schema.plan)
+    .where(_PLAN.name == bindparam("of_name"))
+    .values(toml=bindparam("new_toml"), updated_at_ms=bindparam("at_ms"))
+)
+SELECT_HOLDERS = Sql(
+    select(_EXTENSION.number, _EXTENSION.endpoint).where(
+        (_EXTENSION.number == bindparam("of_number")) | (_EXTENSION.endpoint == bindparam("of_endpoint"))
+    )
+)
+INSERT_EXTENSION = Sql(
+    insert(schema.extension)
+    .values(
+        account_id=bindparam("account_id"),
+        number=bindparam("number"),
+        endpoint=bindparam("endpoint"),
+        plan=bindparam("plan"),
+        prepaid=bindparam("prepaid"),
+        language=bindparam("language"),
+        display_name=bindparam("display_name"),
+        created_at_ms=bindparam("at_ms"),
+    )
+    .returning(_EXTENSION.id)
+)
+UPDATE_EXTENSION = Sql(
+    update(schema.extension)
+    .where(_EXTENSION.number == bindparam("of_number"))
+    .values(
+        account_id=bindparam("new_account_id"),
+        endpoint=bindparam("new_endpoint"),
+        plan=bindparam("new_plan"),
+        prepaid=bindparam("new_prepaid"),
+        language=bindparam("new_language"),
+        display_name=bindparam("new_display_name"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionSettings:
+    """All that an administrator sets on an extension; ``plan`` None means the account's default plan."""
+
+    number: str
+    account_id: int
+    endpoint: str
+    plan: str | None = None
+    prepaid: bool = True
+    language: str = "en"
+    display_name: str | None = None
+
+
+def create_account(
+    *, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None
+) -> Operation[int]:
+    """Write an empty account and answer its id.
+
+    Args:
+        currency: ISO 4217 code.
+        timezone: IANA name; the account's calendar.
+        plan: The plan of its extensions that have none of their own.
+
+    Raises:
+        DuplicateNameError: there is an account of that name.
+        UnknownPlanError: there is no such plan.
+    """
+    if (yield SELECT_ACCOUNT_ID(of_name=name)):
+        raise DuplicateNameError(f"there is an account {name} already")
+    yield from _check_plan(plan)
+    rows = yield INSERT_ACCOUNT(name=name, currency=currency, timezone=timezone, plan=plan, at_ms=at_ms)
+    yield BUMP_VERSION()
+    return int(rows[0][0])
+
+
+def put_plan(*, name: str, toml: str, at_ms: int) -> Operation[None]:
+    """Write a plan's text, new or in the place of the old one. The caller has parsed it."""
+    if (yield SELECT_PLAN_NAME(of_name=name)):
+        yield UPDATE_PLAN(of_name=name, new_toml=toml, at_ms=at_ms)
+    else:
+        yield INSERT_PLAN(name=name, toml=toml, at_ms=at_ms)
+    yield BUMP_VERSION()
+
+
+def add_extension(settings: ExtensionSettings, *, at_ms: int) -> Operation[int]:
+    """Write a new extension and answer its id.
+
+    Raises:
+        DuplicateNameError: its number or its endpoint is taken.
+        UnknownAccountError, UnknownPlanError: what it refers to is not there.
+    """
+    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
+    if holders:
+        number, endpoint = holders[0]
+        raise DuplicateNameError(f"extension {number} is there already, with endpoint {endpoint}")
+    yield from _check_references(settings)
+    rows = yield INSERT_EXTENSION(number=settings.number, at_ms=at_ms, **_columns(settings, ""))
+    yield BUMP_VERSION()
+    return int(rows[0][0])
+
+
+def set_extension(settings: ExtensionSettings) -> Operation[None]:
+    """Replace all settings of the extension of that number.
+
+    Raises:
+        UnknownExtensionError: there is no extension of that number.
+        DuplicateNameError: another extension has the endpoint.
+        UnknownAccountError, UnknownPlanError: what it refers to is not there.
+    """
+    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
+    numbers = {number for number, _ in holders}
+    if settings.number not in numbers:
+        raise UnknownExtensionError(
+            f"there is no extension {settings.number}; `tollgate extension add` makes it"
+        )
+    for other in numbers - {settings.number}:
+        raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}")
+    yield from _check_references(settings)
+    yield UPDATE_EXTENSION(of_number=settings.number, **_columns(settings, "new_"))
+    yield BUMP_VERSION()
+
+
+def _columns(settings: ExtensionSettings, prefix: str) -> dict[str, SqlValue]:
+    return {
+        f"{prefix}account_id": settings.account_id,
+        f"{prefix}endpoint": settings.endpoint,
+        f"{prefix}plan": settings.plan,
+        f"{prefix}prepaid": settings.prepaid,
+        f"{prefix}language": settings.language,
+        f"{prefix}display_name": settings.display_name,
+    }
+
+
+def _check_references(settings: ExtensionSettings) -> Operation[None]:
+    yield from read_available(settings.account_id)
+    yield from _check_plan(settings.plan)
+
+
+def _check_plan(name: str | None) -> Operation[None]:
+    if name is not None and not (yield SELECT_PLAN_NAME(of_name=name)):
+        raise UnknownPlanError(f"there is no plan {name}; `tollgate plan import` loads one")

@@ -1,0 +1,178 @@
+"""The journal: append-only double entry, each row a balanced transfer between two buckets of an account.
+
+Each row carries a unique key, derived from what it is about, so that doing the same thing again is found out:
+
+======== ==================================== =======================================
+kind     key                                  transfer
+======== ==================================== =======================================
+fund     ``account:<id>:ref:<reference>``     funding → available
+adjust   ``account:<id>:ref:<reference>``     adjustment → available, or the reverse
+hold     ``<call>:slice:<n>``                 available → reserved
+charge   ``<call>:leg:<leg>:charge``          reserved → spent
+release  ``<call>:release``                   reserved → available
+======== ==================================== =======================================
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import Insert, bindparam, insert, literal_column
+
+from store import schema
+from store.operation import Operation, Sql
+
+
+class Bucket(StrEnum):
+    """Where money is: ``available`` and ``reserved`` are the account's balance, the rest is outside of it."""
+
+    FUNDING = "funding"
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    SPENT = "spent"
+    EXPIRED = "expired"
+    ADJUSTMENT = "adjustment"
+
+
+class EntryKind(StrEnum):
+    """What a journal row records."""
+
+    FUND = "fund"
+    HOLD = "hold"
+    CHARGE = "charge"
+    RELEASE = "release"
+    REFUND = "refund"
+    EXPIRE = "expire"
+    ADJUST = "adjust"
+
+
+_JOURNAL = schema.journal.c
+
+
+def _call_transfer(kind: EntryKind, debit: Bucket, credit: Bucket) -> Insert:
+    """Build the insertion of a call's transfer: its kind is in the text, calls are what happens most."""
+    return insert(schema.journal).values(
+        key=bindparam("key"),
+        account_id=bindparam("account_id"),
+        kind=literal_column(f"'{kind.value}'"),
+        debit_bucket=literal_column(f"'{debit.value}'"),
+        credit_bucket=literal_column(f"'{credit.value}'"),
+        amount_micros=bindparam("amount_micros"),
+        call_id=bindparam("call_id"),
+        at_ms=bindparam("at_ms"),
+    )
+
+
+INSERT_HOLD = Sql(_call_transfer(EntryKind.HOLD, Bucket.AVAILABLE, Bucket.RESERVED))
+INSERT_RELEASE = Sql(_call_transfer(EntryKind.RELEASE, Bucket.RESERVED, Bucket.AVAILABLE))
+INSERT_CHARGE = Sql(_call_transfer(EntryKind.CHARGE, Bucket.RESERVED, Bucket.SPENT).returning(_JOURNAL.id))
+INSERT_FUNDS = Sql(
+    insert(schema.journal)
+    .values(
+        key=bindparam("key"),
+        account_id=bindparam("account_id"),
+        kind=bindparam("kind"),
+        debit_bucket=bindparam("debit_bucket"),
+        credit_bucket=bindparam("credit_bucket"),
+        amount_micros=bindparam("amount_micros"),
+        lot_id=bindparam("lot_id"),
+        reference=bindparam("reference"),
+        reason=bindparam("reason"),
+        at_ms=bindparam("at_ms"),
+    )
+    .returning(_JOURNAL.id)
+)
+
+
+def slice_key(call_id: str, n: int) -> str:
+    """Name the hold of a call's slice ``n``, counted from 1."""
+    return f"{call_id}:slice:{n}"
+
+
+def charge_key(call_id: str, leg: int) -> str:
+    """Name the charge of a trunk leg."""
+    return f"{call_id}:leg:{leg}:charge"
+
+
+def release_key(call_id: str) -> str:
+    """Name the release of what a call no longer needs: there is one, at its end."""
+    return f"{call_id}:release"
+
+
+def reference_key(account_id: int, reference: str) -> str:
+    """Name a purchase of funds or an adjustment; the two share the account's references."""
+    return f"account:{account_id}:ref:{reference}"
+
+
+def write_hold(*, call_id: str, n: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:
+    """Append the hold of slice ``n``; the operation it is part of moves the balance."""
+    yield INSERT_HOLD(
+        key=slice_key(call_id, n),
+        account_id=account_id,
+        amount_micros=amount_micros,
+        call_id=call_id,
+        at_ms=at_ms,
+    )
+
+
+def write_release(*, call_id: str, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:
+    """Append the release of the rest of a call's hold."""
+    yield INSERT_RELEASE(
+        key=release_key(call_id),
+        account_id=account_id,
+        amount_micros=amount_micros,
+        call_id=call_id,
+        at_ms=at_ms,
+    )
+
+
+def write_charge(
+    *, call_id: str, leg: int, account_id: int, amount_micros: int, at_ms: int
+) -> Operation[int]:
+    """Append the charge of a trunk leg and answer the row's id, which the lots it is taken from refer to."""
+    rows = yield INSERT_CHARGE(
+        key=charge_key(call_id, leg),
+        account_id=account_id,
+        amount_micros=amount_micros,
+        call_id=call_id,
+        at_ms=at_ms,
+    )
+    return int(rows[0][0])
+
+
+def write_purchase(
+    *, account_id: int, reference: str, amount_micros: int, lot_id: int, at_ms: int
+) -> Operation[None]:
+    """Append a purchase of funds."""
+    yield INSERT_FUNDS(
+        key=reference_key(account_id, reference),
+        account_id=account_id,
+        kind=EntryKind.FUND.value,
+        debit_bucket=Bucket.FUNDING.value,
+        credit_bucket=Bucket.AVAILABLE.value,
+        amount_micros=amount_micros,
+        lot_id=lot_id,
+        reference=reference,
+        reason=None,
+        at_ms=at_ms,
+    )
+
+
+def write_adjustment(
+    *, account_id: int, reference: str, amount_micros: int, reason: str, lot_id: int | None, at_ms: int
+) -> Operation[int]:
+    """Append an adjustment by a signed amount and answer the row's id."""
+    debit, credit = Bucket.ADJUSTMENT, Bucket.AVAILABLE
+    if amount_micros < 0:
+        debit, credit = credit, debit
+    rows = yield INSERT_FUNDS(
+        key=reference_key(account_id, reference),
+        account_id=account_id,
+        kind=EntryKind.ADJUST.value,
+        debit_bucket=debit.value,
+        credit_bucket=credit.value,
+        amount_micros=abs(amount_micros),
+        lot_id=lot_id,
+        reference=reference,
+        reason=reason,
+        at_ms=at_ms,
+    )
+    return int(rows[0][0])

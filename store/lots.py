@@ -1,0 +1,84 @@
+"""Lots: purchases of funds, spent first-to-expire-first.
+
+A hold does not touch a lot; a charge or a downward adjustment takes from them. So the lots of an account
+always sum up to what is available and reserved together.
+"""
+
+from sqlalchemy import bindparam, insert, literal_column, select, update
+
+from store import schema
+from store.errors import LedgerInconsistentError
+from store.operation import Operation, Sql
+
+_LOT = schema.lot.c
+_LOTS_AT_ONCE = 8  # nearly always one is enough
+
+INSERT_LOT = Sql(
+    insert(schema.lot)
+    .values(
+        account_id=bindparam("account_id"),
+        reference=bindparam("reference"),
+        amount_micros=bindparam("amount_micros"),
+        remaining_micros=bindparam("amount_micros"),
+        purchased_at_ms=bindparam("purchased_at_ms"),
+        expires_at_ms=bindparam("expires_at_ms"),
+    )
+    .returning(_LOT.id)
+)
+# The zero is spelled out: SQLite uses the index of unspent lots only where it sees the same condition.
+SELECT_UNSPENT = Sql(
+    select(_LOT.id, _LOT.remaining_micros)
+    .where(_LOT.account_id == bindparam("account_id"), _LOT.remaining_micros > literal_column("0"))
+    .order_by(_LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id)
+    .limit(_LOTS_AT_ONCE)
+    .with_for_update()
+)
+TAKE_FROM_LOT = Sql(
+    update(schema.lot)
+    .where(_LOT.id == bindparam("lot_id"))
+    .values(remaining_micros=_LOT.remaining_micros - bindparam("amount_micros"))
+)
+INSERT_USE = Sql(
+    insert(schema.lot_use).values(
+        lot_id=bindparam("lot_id"),
+        journal_id=bindparam("journal_id"),
+        amount_micros=bindparam("amount_micros"),
+    )
+)
+
+
+def make_lot(
+    *, account_id: int, reference: str, amount_micros: int, purchased_at_ms: int, expires_at_ms: int | None
+) -> Operation[int]:
+    """Write a full lot and answer its id; ``expires_at_ms`` None means never."""
+    rows = yield INSERT_LOT(
+        account_id=account_id,
+        reference=reference,
+        amount_micros=amount_micros,
+        purchased_at_ms=purchased_at_ms,
+        expires_at_ms=expires_at_ms,
+    )
+    return int(rows[0][0])
+
+
+def consume_lots(*, account_id: int, journal_id: int, amount_micros: int) -> Operation[None]:
+    """Take ``amount_micros`` from the account's lots for a journal row, and write down from which.
+
+    Raises:
+        LedgerInconsistentError: the lots hold less than the balance they stand for.
+    """
+    missing_micros = amount_micros
+    while missing_micros > 0:
+        lots = yield SELECT_UNSPENT(account_id=account_id)
+        if not lots:
+            raise LedgerInconsistentError(
+                f"account {account_id}: its lots lack {missing_micros} micro-units of its balance; "
+                "run `tollgate verify`"
+            )
+        for lot_id, remaining_micros in lots:
+            taken_micros = min(missing_micros, remaining_micros)
+            yield TAKE_FROM_LOT(lot_id=lot_id, amount_micros=taken_micros)
+            yield INSERT_USE(lot_id=lot_id, journal_id=journal_id, amount_micros=taken_micros)
+            missing_micros -= taken_micros
+            if missing_micros == 0:
+                break

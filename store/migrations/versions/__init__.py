@@ -1,0 +1,1 @@
+"""The schema's versions, each a migration from the one before."""

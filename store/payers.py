@@ -1,0 +1,138 @@
+"""Who pays, under which plan, at which prices: the catalog as one value in memory.
+
+The gate and ``tollgate quote`` decide with it, so that both say the same. It is read again when
+``catalog_version`` has moved; plans and decks that did not change are kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rating.deck import Deck
+from rating.dialled import DialRules
+from rating.plan import Plan, PlanError, parse_plan
+from store.records import Account, Extension
+from store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payer:
+    """An extension as the gate sees it. A fault says why paid calls cannot be priced; None where they can."""
+
+    extension: str
+    endpoint: str
+    account: Account
+    prepaid: bool
+    plan: Plan | None
+    deck: Deck | None
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """One state of everything an administrator sets; ``version`` moves with each change."""
+
+    version: int
+    rules: DialRules
+    """How digits are read, the extensions' own numbers included."""
+    payers: Mapping[str, Payer]
+    """By endpoint, such as ``PJSIP/101``."""
+    plans: Mapping[str, Plan]
+    decks: Mapping[str, Deck]
+    deck_generations: Mapping[str, int]
+
+    def payer_at(self, endpoint: str) -> Payer | None:
+        """Return the extension at this endpoint."""
+        return self.payers.get(endpoint)
+
+    def payer(self, extension: str) -> Payer | None:
+        """Return the extension of this number."""
+        return next((payer for payer in self.payers.values() if payer.extension == extension), None)
+
+    def payer_for_account(self, account: Account) -> Payer:
+        """Return a nameless extension of this account, under its default plan."""
+        return _payer(account, None, self.plans, self.decks)
+
+
+def empty_catalog(rules: DialRules) -> Catalog:
+    """Return what is known before the store has been read: nobody, so that only emergencies ring."""
+    return Catalog(version=-1, rules=rules, payers={}, plans={}, decks={}, deck_generations={})
+
+
+async def load_catalog(store: Store, known: Catalog) -> Catalog:
+    """Return the catalog as the store has it now; ``known`` itself where nothing has changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    version = await store.catalog_version()
+    if version == known.version:
+        return known
+    accounts = {account.id: account for account in await store.accounts()}
+    extensions = await store.extensions()
+    plans = _plans(await store.plans())
+    decks, generations = await _decks(store, known)
+    return Catalog(
+        version=version,
+        rules=replace(known.rules, extensions=frozenset(extension.number for extension in extensions)),
+        payers={
+            extension.endpoint: _payer(accounts[extension.account_id], extension, plans, decks)
+            for extension in extensions
+        },
+        plans=plans,
+        decks=decks,
+        deck_generations=generations,
+    )
+
+
+def _plans(texts: Mapping[str, str]) -> dict[str, Plan]:
+    """Return the plans that can be read; an extension under another is refused, with the reason."""
+    plans = {}
+    for name, text in texts.items():
+        try:
+            plans[name] = parse_plan(text)
+        except PlanError:
+            continue
+    return plans
+
+
+async def _decks(store: Store, known: Catalog) -> tuple[dict[str, Deck], dict[str, int]]:
+    """Return every deck in force, read again only where an import has gone live since."""
+    decks: dict[str, Deck] = {}
+    generations: dict[str, int] = {}
+    for info in await store.decks():
+        generations[info.name] = info.generation
+        if known.deck_generations.get(info.name) == info.generation:
+            decks[info.name] = known.decks[info.name]
+        else:
+            rates = [rate async for rate in store.deck_rates(info.name)]
+            decks[info.name] = Deck(info.name, info.currency, rates)
+    return decks, generations
+
+
+def _payer(
+    account: Account, extension: Extension | None, plans: Mapping[str, Plan], decks: Mapping[str, Deck]
+) -> Payer:
+    plan_name = (None if extension is None else extension.plan) or account.plan
+    plan = None if plan_name is None else plans.get(plan_name)
+    deck = None if plan is None else decks.get(plan.deck)
+    return Payer(
+        extension="" if extension is None else extension.number,
+        endpoint="" if extension is None else extension.endpoint,
+        account=account,
+        prepaid=extension is None or extension.prepaid,
+        plan=plan,
+        deck=deck,
+        fault=_fault(account, plan_name, plan, deck),
+    )
+
+
+def _fault(account: Account, plan_name: str | None, plan: Plan | None, deck: Deck | None) -> str | None:
+    if plan_name is None:
+        return "no plan: neither the extension nor its account names one"
+    if plan is None:
+        return f"plan {plan_name} is missing or cannot be read: tollgate plan import"
+    if deck is None:
+        return f"plan {plan.name} names deck {plan.deck}, which has no rates: tollgate rates import"
+    if deck.currency != account.currency:
+        return f"deck {deck.name} is in {deck.currency}, account {account.name} in {account.currency}"
+    return None

@@ -1,0 +1,117 @@
+"""What is read from the store, as values. Money in micro-units, instants in UTC milliseconds since 1970."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who pays."""
+
+    id: int
+    name: str
+    currency: str
+    timezone: str
+    plan: str | None
+    available_micros: int
+    reserved_micros: int
+    created_at_ms: int
+
+    @property
+    def total_micros(self) -> int:
+        """What is available and what running calls hold."""
+        return self.available_micros + self.reserved_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """Who pays attention. ``plan`` None means the account's default plan."""
+
+    id: int
+    account_id: int
+    number: str
+    endpoint: str
+    plan: str | None
+    prepaid: bool
+    language: str
+    display_name: str | None
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """A purchase of funds; ``expires_at_ms`` None is never."""
+
+    id: int
+    account_id: int
+    reference: str
+    amount_micros: int
+    remaining_micros: int
+    purchased_at_ms: int
+    expires_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """An account and its lots with money left, at one instant, first to expire first."""
+
+    account: Account
+    lots: tuple[Lot, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One balanced transfer: ``amount_micros`` from ``debit_bucket`` to ``credit_bucket``."""
+
+    id: int
+    key: str
+    account_id: int
+    kind: str
+    debit_bucket: str
+    credit_bucket: str
+    amount_micros: int
+    call_id: str | None
+    lot_id: int | None
+    reference: str | None
+    reason: str | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeckInfo:
+    """A deck without its rates; each import that goes live has a new ``generation``, 0 is none yet."""
+
+    id: int
+    name: str
+    currency: str
+    generation: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSession:
+    """A call that holds money or talks; ``state`` is the charging session's JSON."""
+
+    call_id: str
+    node: str
+    account_id: int
+    extension: str
+    per_minute_micros: int
+    held_micros: int
+    paid_s: int
+    paid_until_ms: int | None
+    slice_n: int
+    state: str
+    opened_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionTotals:
+    """What an extension's records sum up to. A call of several legs counts once."""
+
+    extension: str
+    calls: int
+    answered_calls: int
+    billable_s: int
+    charged_micros: int
+    unfunded_micros: int

@@ -1,0 +1,147 @@
+"""Renewal: a talking call's next slice is held, as long as its account's money lasts.
+
+The journal has a hold row for each slice that cost something, keyed by call and slice; the session keeps the
+number and the inputs of its last slice, so that a repeated request changes nothing.
+"""
+
+from sqlalchemy import bindparam, func, literal_column, select, update
+
+from rating.deck import Rate
+from store import schema
+from store.answers import Denied, Granted
+from store.balances import RESERVE, read_available
+from store.errors import KeyConflictError, LedgerInconsistentError, SliceOrderError
+from store.journal import write_hold
+from store.operation import Operation, Sql
+from store.session_rows import THIS_CALL, SessionRow, require_session
+from store.sharing import SliceRequest, Talk, fair_want_s, grant_s, is_plenty
+
+_SESSION = schema.session.c
+
+SAVE_SLICE = Sql(
+    update(schema.session)
+    .where(THIS_CALL)
+    .values(
+        held_micros=bindparam("held"),
+        paid_s=bindparam("paid"),
+        paid_until_ms=bindparam("until_ms"),
+        slice_n=bindparam("n"),
+        slice_inputs=bindparam("inputs"),
+        state=bindparam("new_state"),
+        updated_at_ms=bindparam("at_ms"),
+    )
+)
+SUM_PRICES = Sql(
+    select(func.coalesce(func.sum(_SESSION.per_minute_micros), literal_column("0"))).where(
+        _SESSION.account_id == bindparam("of_account_id")
+    )
+)
+# A call that is not answered yet would, if answered now, be paid until now plus what it paid. One whose paid time
+# is over (it was cut, or its end was lost) gets no share: it would keep the money from those that talk.
+SELECT_OTHER_TALKS = Sql(
+    select(
+        func.coalesce(_SESSION.paid_until_ms, bindparam("at_ms") + _SESSION.paid_s * literal_column("1000")),
+        _SESSION.per_minute_micros,
+    ).where(
+        _SESSION.account_id == bindparam("of_account_id"),
+        _SESSION.call_id != bindparam("of_call_id"),
+        _SESSION.per_minute_micros > literal_column("0"),
+        _SESSION.paid_until_ms.is_(None) | (_SESSION.paid_until_ms >= bindparam("at_ms")),
+    )
+)
+
+
+def renew_slice(
+    *,
+    call_id: str,
+    n: int,
+    rate: Rate,
+    want_s: int,
+    paid_until_ms: int,
+    state: str,
+    at_ms: int,
+    min_s: int = 10,
+) -> Operation[Granted | Denied]:
+    """Hold the call's next slice: up to ``want_s`` seconds, fewer where money is scarce.
+
+    ``store.sharing`` says how many. A slice that was granted before is answered with the call's totals, which
+    may include later slices. A denial is not remembered: the same ``n`` is asked for again when funds may
+    have come.
+
+    Args:
+        n: The slice's number; the opening was 1, so the first renewal is 2.
+        rate: The rate of the call, as it was opened with.
+        paid_until_ms: When the seconds paid so far run out. It is what decides whose turn the last money is.
+        state: Saved with the grant; a denial or a repetition leaves the saved state as it is.
+        min_s: The slice below which sharing does not go.
+
+    Raises:
+        KeyConflictError: slice ``n`` was granted with another rate or other seconds.
+        SliceOrderError: ``n`` is not the slice after the last one.
+        CallSettledError, UnknownCallError: there is no open session.
+    """
+    session = yield from require_session(call_id)
+    inputs = _slice_inputs(rate, want_s, min_s)
+    if n <= session.slice_n:
+        return _granted_before(call_id, n, session, inputs)
+    if n != session.slice_n + 1:
+        raise SliceOrderError(f"call {call_id}: slice {n} does not follow slice {session.slice_n}")
+    available_micros = yield from read_available(session.account_id)
+    request = SliceRequest(rate, session.paid_s, session.held_micros, want_s, min_s, paid_until_ms)
+    share_s = yield from _share_s(call_id, session.account_id, request, available_micros, at_ms)
+    paid_s = grant_s(request, share_s, available_micros)
+    if paid_s is None:
+        return Denied(available_micros)
+    amount_micros = request.cost_micros(paid_s)
+    if amount_micros:
+        yield from _hold_more(call_id, n, session.account_id, amount_micros, at_ms)
+    held_micros = session.held_micros + amount_micros
+    yield SAVE_SLICE(
+        of_call_id=call_id,
+        held=held_micros,
+        paid=paid_s,
+        until_ms=paid_until_ms + (paid_s - session.paid_s) * 1000,
+        n=n,
+        inputs=inputs,
+        new_state=state,
+        at_ms=at_ms,
+    )
+    return Granted(n, paid_s, held_micros)
+
+
+def _slice_inputs(rate: Rate, want_s: int, min_s: int) -> str:
+    prices = (
+        rate.per_minute_micros,
+        rate.connect_fee_micros,
+        rate.initial_increment_s,
+        rate.increment_s,
+        rate.minimum_charge_micros,
+    )
+    return " ".join(map(str, (want_s, min_s, rate.prefix, *prices)))
+
+
+def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> Granted:
+    if n == session.slice_n and session.slice_inputs != inputs:
+        raise KeyConflictError(
+            f"call {call_id}: slice {n} was asked for with {session.slice_inputs}, now {inputs}"
+        )
+    return Granted(session.slice_n, session.paid_s, session.held_micros)
+
+
+def _share_s(
+    call_id: str, account_id: int, request: SliceRequest, available_micros: int, at_ms: int
+) -> Operation[int]:
+    """Answer how many of the wanted seconds are this call's; other calls are read only if money is scarce."""
+    prices = yield SUM_PRICES(of_account_id=account_id)
+    if is_plenty(request.want_s, available_micros, int(prices[0][0])):
+        return request.want_s
+    others = yield SELECT_OTHER_TALKS(of_account_id=account_id, of_call_id=call_id, at_ms=at_ms)
+    return fair_want_s(request, [Talk(*row) for row in others], available_micros)
+
+
+def _hold_more(call_id: str, n: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:
+    if not (yield RESERVE(account_id=account_id, amount_micros=amount_micros)):
+        raise LedgerInconsistentError(f"account {account_id}: its balance changed while it was locked")
+    yield from write_hold(
+        call_id=call_id, n=n, account_id=account_id, amount_micros=amount_micros, at_ms=at_ms
+    )

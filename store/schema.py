@@ -1,0 +1,265 @@
+"""The tables, as SQLAlchemy Core metadata, valid for SQLite and PostgreSQL.
+
+Conventions: money is an integer of micro-units (``*_micros``), an instant is UTC milliseconds since 1970
+(``*_at_ms``, ``*_until_ms``), a duration is whole seconds (``*_s``), structured text is JSON in a TEXT
+column. Only integers, text and booleans are used, so that rows read by the raw driver need no conversion.
+
+Balances are cached sums of the journal: ``account.available_micros + account.reserved_micros`` is at all
+times the sum of ``lot.remaining_micros``; ``account.reserved_micros`` is the sum of ``session.held_micros``.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite only numbers rows by itself where the key's type is spelled INTEGER.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+TRANSFERS = {
+    "fund": (("funding", "available"),),
+    "hold": (("available", "reserved"),),
+    "charge": (("reserved", "spent"),),
+    "release": (("reserved", "available"),),
+    "refund": (("spent", "available"),),
+    "expire": (("available", "expired"),),
+    "adjust": (("adjustment", "available"), ("available", "adjustment")),
+}
+"""The journal's legal transfers: kind → (debited bucket, credited bucket); money leaves the debited one."""
+
+
+def _legal_transfer() -> str:
+    return " OR ".join(
+        f"(kind = '{kind}' AND debit_bucket = '{debit}' AND credit_bucket = '{credit}')"
+        for kind, pairs in TRANSFERS.items()
+        for debit, credit in pairs
+    )
+
+
+catalog_version = Table(
+    "catalog_version",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("toml", Text, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("plan", Text, ForeignKey("plan.name")),
+    Column("available_micros", BigInteger, nullable=False),
+    Column("reserved_micros", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("available_micros >= 0", name="available_not_negative"),
+    CheckConstraint("reserved_micros >= 0", name="reserved_not_negative"),
+)
+
+extension = Table(
+    "extension",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("plan", Text, ForeignKey("plan.name")),
+    Column("prepaid", Boolean, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("display_name", Text),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("number"),
+    UniqueConstraint("endpoint"),
+    Index(None, "account_id"),
+)
+
+deck = Table(
+    "deck",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    # The generation of rates in force (0: none yet), and the last one handed to an import.
+    Column("generation", BigInteger, nullable=False),
+    Column("last_generation", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("generation >= 0 AND generation <= last_generation", name="generation_handed_out"),
+)
+
+rate = Table(
+    "rate",
+    metadata,
+    Column("deck_id", BigInteger, ForeignKey("deck.id"), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("per_minute_micros", BigInteger, nullable=False),
+    Column("connect_fee_micros", BigInteger, nullable=False),
+    Column("initial_increment_s", BigInteger, nullable=False),
+    Column("increment_s", BigInteger, nullable=False),
+    Column("minimum_charge_micros", BigInteger, nullable=False),
+    Column("barred", Boolean, nullable=False),
+    PrimaryKeyConstraint("deck_id", "generation", "prefix"),
+    CheckConstraint(
+        "per_minute_micros >= 0 AND connect_fee_micros >= 0 AND minimum_charge_micros >= 0",
+        name="prices_not_negative",
+    ),
+    CheckConstraint("initial_increment_s > 0 AND increment_s > 0", name="increments_positive"),
+    sqlite_with_rowid=False,
+)
+
+lot = Table(
+    "lot",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("remaining_micros", BigInteger, nullable=False),
+    Column("purchased_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),  # null: never
+    UniqueConstraint("account_id", "reference"),
+    CheckConstraint("amount_micros > 0", name="amount_positive"),
+    CheckConstraint(
+        "remaining_micros >= 0 AND remaining_micros <= amount_micros", name="remaining_in_amount"
+    ),
+)
+# Spent lots stay for ever; only the few with money in them are looked for at a charge.
+Index(
+    "ix_lot_unspent",
+    lot.c.account_id,
+    lot.c.expires_at_ms,
+    lot.c.id,
+    sqlite_where=lot.c.remaining_micros > 0,
+    postgresql_where=lot.c.remaining_micros > 0,
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("debit_bucket", Text, nullable=False),
+    Column("credit_bucket", Text, nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    Column("call_id", Text),
+    Column("lot_id", BigInteger, ForeignKey("lot.id")),
+    Column("reference", Text),
+    Column("reason", Text),
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("key"),
+    CheckConstraint("amount_micros > 0", name="amount_positive"),
+    CheckConstraint(_legal_transfer(), name="legal_transfer"),
+    Index(None, "account_id", "id"),
+)
+
+lot_use = Table(
+    "lot_use",
+    metadata,
+    Column("lot_id", BigInteger, ForeignKey("lot.id"), nullable=False),
+    Column("journal_id", BigInteger, ForeignKey("journal.id"), nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),
+    PrimaryKeyConstraint("lot_id", "journal_id"),
+    CheckConstraint("amount_micros > 0", name="amount_positive"),
+    sqlite_with_rowid=False,
+)
+"""Which lots a journal row took its money from: what makes each lot's rest provable."""
+
+session = Table(
+    "session",
+    metadata,
+    Column("call_id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("extension", Text, nullable=False),
+    Column("per_minute_micros", BigInteger, nullable=False),
+    # What the call was opened with: a repeated opening is compared with it.
+    Column("first_held_micros", BigInteger, nullable=False),
+    Column("first_paid_s", BigInteger, nullable=False),
+    Column("held_micros", BigInteger, nullable=False),
+    Column("paid_s", BigInteger, nullable=False),
+    Column("paid_until_ms", BigInteger),  # null until the answer is known
+    Column("slice_n", BigInteger, nullable=False),
+    Column("slice_inputs", Text),  # of slice_n, null for the first
+    Column("state", Text, nullable=False),
+    Column("opened_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    CheckConstraint("held_micros >= 0", name="held_not_negative"),
+    CheckConstraint("paid_s >= 0", name="paid_not_negative"),
+    CheckConstraint("per_minute_micros >= 0", name="price_not_negative"),
+    CheckConstraint("slice_n >= 1", name="slice_positive"),
+    Index(None, "account_id"),
+)
+
+cdr = Table(
+    "cdr",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("call_id", Text, nullable=False),
+    Column("leg", BigInteger, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("account_id", BigInteger, ForeignKey("account.id")),
+    Column("extension", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("dialled", Text, nullable=False),
+    Column("e164", Text),
+    Column("destination_class", Text),
+    Column("deck", Text),
+    Column("rate", Text),  # JSON object, the rate as it was used
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("answered_at_ms", BigInteger),
+    Column("ended_at_ms", BigInteger, nullable=False),
+    Column("billable_s", BigInteger, nullable=False),
+    Column("charged_micros", BigInteger, nullable=False),
+    Column("unfunded_micros", BigInteger, nullable=False),
+    Column("funded_by", Text, nullable=False),  # JSON array
+    Column("disposition", Text, nullable=False),
+    Column("deny_reason", Text),
+    Column("deny_rule", Text),
+    Column("hangup_side", Text),
+    Column("hangup_cause", BigInteger),
+    Column("trunk", Text),
+    Column("end_source", Text, nullable=False),
+    UniqueConstraint("call_id", "leg"),
+    CheckConstraint("leg >= 0", name="leg_not_negative"),
+    CheckConstraint("billable_s >= 0", name="billable_not_negative"),
+    CheckConstraint("charged_micros >= 0 AND unfunded_micros >= 0", name="money_not_negative"),
+    CheckConstraint("charged_micros = 0 OR account_id IS NOT NULL", name="charge_has_account"),
+    Index(None, "extension", "started_at_ms"),
+    Index(None, "started_at_ms"),
+)

@@ -1,0 +1,114 @@
+"""The session's row: its statements, and how an operation finds it."""
+
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+
+from store import schema
+from store.errors import CallSettledError, UnknownCallError
+from store.operation import Operation, Sql
+
+_SESSION = schema.session.c
+THIS_CALL = _SESSION.call_id == bindparam("of_call_id")
+
+INSERT_SESSION = Sql(
+    insert(schema.session).values(
+        call_id=bindparam("call_id"),
+        node=bindparam("node"),
+        account_id=bindparam("account_id"),
+        extension=bindparam("extension"),
+        per_minute_micros=bindparam("per_minute_micros"),
+        first_held_micros=bindparam("held_micros"),
+        first_paid_s=bindparam("paid_s"),
+        held_micros=bindparam("held_micros"),
+        paid_s=bindparam("paid_s"),
+        slice_n=literal_column("1"),
+        state=bindparam("state"),
+        opened_at_ms=bindparam("at_ms"),
+        updated_at_ms=bindparam("at_ms"),
+    )
+)
+SELECT_SESSION = Sql(
+    select(
+        _SESSION.node,
+        _SESSION.account_id,
+        _SESSION.extension,
+        _SESSION.per_minute_micros,
+        _SESSION.first_held_micros,
+        _SESSION.first_paid_s,
+        _SESSION.held_micros,
+        _SESSION.paid_s,
+        _SESSION.slice_n,
+        _SESSION.slice_inputs,
+    )
+    .where(THIS_CALL)
+    .with_for_update()
+)
+SELECT_CALL_RECORD = Sql(
+    select(schema.cdr.c.leg).where(schema.cdr.c.call_id == bindparam("of_call_id")).limit(literal_column("1"))
+)
+SAVE_STATE = Sql(
+    update(schema.session)
+    .where(THIS_CALL)
+    .values(
+        state=bindparam("new_state"),
+        paid_until_ms=func.coalesce(
+            bindparam("until_ms", type_=_SESSION.paid_until_ms.type), _SESSION.paid_until_ms
+        ),
+        updated_at_ms=bindparam("at_ms"),
+    )
+    .returning(_SESSION.call_id)
+)
+SAVE_LEG = Sql(
+    update(schema.session)
+    .where(THIS_CALL)
+    .values(
+        held_micros=bindparam("held"),
+        paid_s=bindparam("paid"),
+        paid_until_ms=None,
+        state=func.coalesce(bindparam("new_state", type_=_SESSION.state.type), _SESSION.state),
+        updated_at_ms=bindparam("at_ms"),
+    )
+)
+DELETE_SESSION = Sql(delete(schema.session).where(THIS_CALL))
+
+
+class SessionRow(NamedTuple):
+    """The columns of ``SELECT_SESSION``, in its order."""
+
+    node: str
+    account_id: int
+    extension: str
+    per_minute_micros: int
+    first_held_micros: int
+    first_paid_s: int
+    held_micros: int
+    paid_s: int
+    slice_n: int
+    slice_inputs: str | None
+
+
+def find_session(call_id: str) -> Operation[SessionRow | None]:
+    """Answer the call's open session, locked against other writers, or None."""
+    rows = yield SELECT_SESSION(of_call_id=call_id)
+    return SessionRow(*rows[0]) if rows else None
+
+
+def require_session(call_id: str) -> Operation[SessionRow]:
+    """Answer the call's open session.
+
+    Raises:
+        CallSettledError: the call was closed.
+        UnknownCallError: it was never opened.
+    """
+    session = yield from find_session(call_id)
+    if session is None:
+        yield from refuse_settled(call_id)
+        raise UnknownCallError(f"call {call_id} has no open session; open_session comes first")
+    return session
+
+
+def refuse_settled(call_id: str) -> Operation[None]:
+    """Raise where a call without session has a record: it is over, a new hold would never be settled."""
+    if (yield SELECT_CALL_RECORD(of_call_id=call_id)):
+        raise CallSettledError(f"call {call_id} is settled and closed; a new call needs a new id")

@@ -1,0 +1,121 @@
+"""Settlement: a leg's record, its charge, and the end of its call, all or nothing."""
+
+from sqlalchemy import bindparam, insert, select
+
+from charging.cdr import Cdr
+from rating.deck import Rate
+from rating.price import affordable_s
+from store import schema
+from store.answers import Settled
+from store.cdr_rows import cdr_params
+from store.errors import ChargeExceedsHoldError, KeyConflictError
+from store.journal import write_charge
+from store.lots import consume_lots
+from store.operation import Operation, Sql
+from store.session_rows import SAVE_LEG, SessionRow, find_session
+from store.sessions import end_session, settle_balance
+
+_CDR = schema.cdr.c
+
+SELECT_RECORD = Sql(
+    select(_CDR.account_id, _CDR.charged_micros).where(
+        _CDR.call_id == bindparam("of_call_id"), _CDR.leg == bindparam("of_leg")
+    )
+)
+INSERT_RECORD = Sql(
+    insert(schema.cdr).values({column.name: bindparam(column.name) for column in _CDR if column.name != "id"})
+)
+
+
+def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -> Operation[Settled]:
+    """Write a leg's record, move its charge from reserved to spent, and end the call if ``close``.
+
+    The charge is taken from lots, first-to-expire-first. Closing releases the rest of the hold and deletes
+    the session; otherwise the call keeps the rest, with as many paid seconds as a further leg could talk for
+    it. A call without a session (refused, emergency) has its record written, charge 0.
+
+    The same leg settled again with the same charge charges nothing; with ``close`` it still ends a call that
+    the first settlement left open.
+
+    Args:
+        cdr: The record; ``charged_micros`` is at most what the call holds, the caller clamps.
+        state: The charging session to save where the call goes on; None leaves it as it was saved.
+
+    Raises: KeyConflictError: the leg was settled with another charge, or the record names another account
+        than the session. ChargeExceedsHoldError: the charge is more than what the call holds.
+    """
+    session = yield from find_session(cdr.call_id)
+    recorded = yield SELECT_RECORD(of_call_id=cdr.call_id, of_leg=cdr.leg)
+    if recorded:
+        _check_same(cdr, *recorded[0])
+        return (yield from _settle_again(cdr, session, close=close, at_ms=at_ms))
+    _check_covered(cdr, session)
+    yield INSERT_RECORD(**cdr_params(cdr))
+    if session is None:
+        return Settled(0, 0, 0, 0)
+    yield from _charge(cdr, session.account_id, at_ms)
+    if close:
+        yield from end_session(
+            cdr.call_id,
+            session.account_id,
+            charged_micros=cdr.charged_micros,
+            held_micros=session.held_micros,
+            at_ms=at_ms,
+        )
+        return Settled(cdr.charged_micros, session.held_micros - cdr.charged_micros, 0, 0)
+    return (yield from _go_on(cdr, session, state, at_ms))
+
+
+def _check_same(cdr: Cdr, account_id: int | None, charged_micros: int) -> None:
+    if (account_id, charged_micros) != (cdr.account_id, cdr.charged_micros):
+        raise KeyConflictError(
+            f"call {cdr.call_id} leg {cdr.leg} is settled: {charged_micros} micro-units on {account_id}, "
+            f"not {cdr.charged_micros} on {cdr.account_id}"
+        )
+
+
+def _check_covered(cdr: Cdr, session: SessionRow | None) -> None:
+    held_micros = 0 if session is None else session.held_micros
+    if not 0 <= cdr.charged_micros <= held_micros:
+        raise ChargeExceedsHoldError(
+            f"call {cdr.call_id} leg {cdr.leg} charges {cdr.charged_micros} micro-units, holds {held_micros}"
+        )
+    if session is not None and cdr.account_id != session.account_id:
+        raise KeyConflictError(
+            f"call {cdr.call_id} is open on account {session.account_id}, its record names {cdr.account_id}"
+        )
+
+
+def _settle_again(cdr: Cdr, session: SessionRow | None, *, close: bool, at_ms: int) -> Operation[Settled]:
+    if session is None:
+        return Settled(cdr.charged_micros, 0, 0, 0)
+    if not close:
+        return Settled(cdr.charged_micros, 0, session.held_micros, session.paid_s)
+    yield from end_session(
+        cdr.call_id, session.account_id, charged_micros=0, held_micros=session.held_micros, at_ms=at_ms
+    )
+    return Settled(cdr.charged_micros, session.held_micros, 0, 0)
+
+
+def _charge(cdr: Cdr, account_id: int, at_ms: int) -> Operation[None]:
+    """Write the charge and take it from the lots; the balance is changed where the call ends or goes on."""
+    if not cdr.charged_micros:
+        return
+    journal_id = yield from write_charge(
+        call_id=cdr.call_id, leg=cdr.leg, account_id=account_id, amount_micros=cdr.charged_micros, at_ms=at_ms
+    )
+    yield from consume_lots(account_id=account_id, journal_id=journal_id, amount_micros=cdr.charged_micros)
+
+
+def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Operation[Settled]:
+    """Keep what the leg left of the hold for a leg to come."""
+    yield from settle_balance(session.account_id, charged_micros=cdr.charged_micros, released_micros=0)
+    held_micros = session.held_micros - cdr.charged_micros
+    paid_s = _paid_after(cdr.rate, session.paid_s, held_micros) if cdr.charged_micros else session.paid_s
+    yield SAVE_LEG(of_call_id=cdr.call_id, held=held_micros, paid=paid_s, new_state=state, at_ms=at_ms)
+    return Settled(cdr.charged_micros, 0, held_micros, paid_s)
+
+
+def _paid_after(rate: Rate | None, paid_s: int, held_micros: int) -> int:
+    """Answer the seconds a new leg could talk for what is still held: it has a connect fee of its own."""
+    return 0 if rate is None else min(paid_s, affordable_s(rate, held_micros))

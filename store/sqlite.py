@@ -1,0 +1,246 @@
+"""The SQLite writer: one thread, one connection, many operations in each commit.
+
+Theory of operation. A durable commit costs a flush to the disk; a decision costs microseconds. So requests
+queue up while the disk flushes, and the thread then takes all that wait (up to ``LONGEST_BATCH``) into one
+transaction::
+
+    BEGIN IMMEDIATE SAVEPOINT request … the operation's statements … RELEASE      one after the other, in the
+      order of arrival COMMIT one wake-up of the event loop answers them all
+
+Every answer is given after its commit. An operation that raises is rolled back to its savepoint and answered
+with its error; the others are not touched. Where the transaction itself fails (locked by another process,
+disk full, I/O error), all of its requests fail with ``StoreUnavailableError``, and the next batch starts on a
+new connection. A commit that failed may still have reached the disk: requests are repeated under the same
+key.
+
+Cancelling the one who waits does not cancel the request. The queue is bounded; a full one refuses at once.
+SQLite's busy time-out blocks this thread only, never the event loop.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+
+from store.errors import StoreConstraintError, StoreOverloadedError, StoreUnavailableError
+from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
+
+LONGEST_QUEUE = 4096
+LONGEST_BATCH = 256
+BUSY_TIMEOUT_MS = 5_000
+"""How long another process may hold the database before a batch fails; our transactions are far shorter."""
+
+T = TypeVar("T")
+_DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStats:
+    """What the writer did since it started, committed transactions and requests answered, and what waits."""
+
+    commits: int
+    requests: int
+    waiting: int
+
+
+class _Request:
+    """One operation, the one who waits for it, and what became of it."""
+
+    __slots__ = ("error", "future", "operation", "result")
+
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any]) -> None:
+        self.operation = operation
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def answer(self) -> None:
+        """Wake the one who waits, unless it was cancelled meanwhile."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class SqliteWriter:
+    """Runs operations on one SQLite file; belongs to the event loop it was made in."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        longest_queue: int = LONGEST_QUEUE,
+        longest_batch: int = LONGEST_BATCH,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._longest_queue = longest_queue
+        self._longest_batch = longest_batch
+        self._database = _Database(path, busy_timeout_ms)
+        self._queue: deque[_Request] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._commits = 0
+        self._requests = 0
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def apply(self, operation: Operation[T]) -> T:
+        """Run an operation and answer what it returned, once that is durable.
+
+        Raises:
+            StoreOverloadedError: the queue is full; nothing was queued.
+            StoreUnavailableError: the transaction failed, or the writer is closed.
+            StoreError: what the operation itself raised; it changed nothing.
+        """
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._submit(_Request(operation, future))
+        return await future
+
+    def stats(self) -> WriterStats:
+        """Answer the counters."""
+        return WriterStats(self._commits, self._requests, len(self._queue))
+
+    async def close(self) -> None:
+        """Finish everything that is queued, then end the thread and its connection."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    def _submit(self, request: _Request) -> None:
+        with self._changed:
+            if self._closing:
+                raise StoreUnavailableError("the store is closed")
+            if len(self._queue) >= self._longest_queue:
+                raise StoreOverloadedError(
+                    f"{self._longest_queue} requests wait for the store already; try later"
+                )
+            self._queue.append(request)
+            self._changed.notify()
+
+    def _run(self) -> None:
+        try:
+            while batch := self._next_batch():
+                self._serve(batch)
+                self._answer(batch)
+        finally:
+            self._database.disconnect()
+
+    def _next_batch(self) -> list[_Request]:
+        """Wait for requests and take them; an empty list says that the writer is closed and drained."""
+        with self._changed:
+            while not self._queue and not self._closing:
+                self._changed.wait()
+            return [self._queue.popleft() for _ in range(min(len(self._queue), self._longest_batch))]
+
+    def _serve(self, batch: list[_Request]) -> None:
+        try:
+            self._database.commit(batch)
+        except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
+            unavailable = StoreUnavailableError(
+                f"the database could not be written ({error}); nothing is promised"
+            )
+            unavailable.__cause__ = error
+            for request in batch:
+                request.error = unavailable
+            self._database.disconnect()
+        else:
+            self._commits += 1
+        self._requests += len(batch)
+
+    def _answer(self, batch: list[_Request]) -> None:
+        def answer_all() -> None:
+            for request in batch:
+                request.answer()
+
+        try:
+            self._loop.call_soon_threadsafe(answer_all)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+
+class _Database:
+    """The writer thread's side: the connection and the transactions on it."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int) -> None:
+        self._uri = (
+            path.absolute().as_uri() + "?mode=rw"
+        )  # never make an empty database where one went missing
+        self._busy_timeout_ms = busy_timeout_ms
+        self._connection: sqlite3.Connection | None = None
+        self._compiled: dict[Sql, CompiledSql] = {}
+
+    def commit(self, batch: list[_Request]) -> None:
+        """Run a batch in one transaction; raises where the transaction as a whole failed."""
+        connection = self._connect()
+        connection.execute("BEGIN IMMEDIATE")
+        for request in batch:
+            self._run_one(connection, request)
+        connection.execute("COMMIT")
+
+    def disconnect(self) -> None:
+        """Close the connection, which rolls an open transaction back; the next batch opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
+                self._uri,
+                uri=True,
+                isolation_level=None,
+                timeout=self._busy_timeout_ms / 1000,
+                cached_statements=256,
+            )
+            self._connection = connection
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        return self._connection
+
+    def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:
+        connection.execute("SAVEPOINT request")
+        try:
+            request.result = self._drive(connection, request.operation)
+        except sqlite3.IntegrityError as error:
+            request.error = StoreConstraintError(f"the database refused the change: {error}")
+            request.error.__cause__ = error
+        except sqlite3.Error as error:
+            if not connection.in_transaction:  # SQLite gave the whole transaction up
+                raise
+            request.error = StoreUnavailableError(f"the database could not do it: {error}")
+            request.error.__cause__ = error
+        except Exception as error:  # noqa: BLE001  # it belongs to the one who asked, not to the others of the batch
+            request.error = error
+        if request.error is not None:
+            connection.execute("ROLLBACK TO request")
+        connection.execute("RELEASE request")
+
+    def _drive(self, connection: sqlite3.Connection, operation: Operation[T]) -> T:
+        rows: Rows = []
+        try:
+            statement = next(operation)
+            while True:
+                rows = self._execute(connection, statement)
+                statement = operation.send(rows)
+        except StopIteration as stop:
+            answer: T = stop.value
+            return answer
+
+    def _execute(self, connection: sqlite3.Connection, statement: Statement | ManyStatement) -> Rows:
+        compiled = self._compiled.get(statement.sql)
+        if compiled is None:
+            compiled = self._compiled[statement.sql] = compile_sql(statement.sql, _DIALECT)
+        if isinstance(statement, Statement):
+            return connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
+        connection.executemany(compiled.text, map(compiled.arguments, statement.rows))
+        return []

@@ -1,0 +1,123 @@
+"""The facade: everything the service and the command line need of the store, on one URL."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from rating.deck import Rate
+from store import decks, migrate
+from store.call_reads import CallReads
+from store.catalog_reads import CatalogReads
+from store.location import database_path
+from store.money_reads import MoneyReads
+from store.operation import Operation
+from store.reads import read_engine
+from store.sqlite import SqliteWriter, WriterStats
+from store.verify import Difference, find_differences
+
+T = TypeVar("T")
+
+
+class Store(CatalogReads, MoneyReads, CallReads):
+    """An open store. Changes go through :meth:`apply`, one operation each; reads are methods.
+
+    Any number of processes may have the same store open. Close it, or use it in ``async with``.
+    """
+
+    def __init__(self, writer: SqliteWriter, engine: AsyncEngine) -> None:
+        self._writer = writer
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Open the store at ``url`` (``sqlite:///path``), which must have this version's schema.
+
+        Raises:
+            StoreError: the URL is not one of a store.
+            StoreUnavailableError: there is no database, or it can not be read.
+            StoreSchemaError: its schema is another version's.
+        """
+        await asyncio.to_thread(migrate.ensure_current, url)
+        path = database_path(url)
+        return cls(SqliteWriter(path), read_engine(path))
+
+    @classmethod
+    async def create(cls, url: str) -> Self:
+        """Make the store at ``url`` if it is not there, bring its schema up to date, and open it.
+
+        Raises:
+            StoreError, StoreUnavailableError, StoreSchemaError: as :meth:`open` and ``migrate.upgrade`` do.
+        """
+        await asyncio.to_thread(migrate.upgrade, url)
+        return await cls.open(url)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def apply(self, operation: Operation[T]) -> T:
+        """Run an operation in a transaction; what it answers is durable.
+
+        Cancelling the one who waits does not undo it: repeat it under the same key.
+
+        Raises:
+            StoreOverloadedError: too many requests wait already.
+            StoreUnavailableError: the database could not be written.
+            StoreError: what the operation itself raised; it changed nothing.
+        """
+        return await self._writer.apply(operation)
+
+    def writer_stats(self) -> WriterStats:
+        """Answer how many requests were done in how many commits, and how many wait."""
+        return self._writer.stats()
+
+    async def import_deck(self, *, name: str, currency: str, rates: Iterable[Rate], at_ms: int) -> int:
+        """Load a deck's rates and put them in force in one switch; answer how many there are.
+
+        The rates go in chunks that calls pass between. Nothing is in force before all of it is: where
+        ``rates`` raises or a rate is refused, what was written is deleted and the deck stays as it was.
+
+        Raises:
+            DeckCurrencyError: the deck is in another currency.
+            DeckImportSupersededError: a later import went live first.
+            StoreConstraintError: a prefix is there twice.
+        """
+        deck_import = await self.apply(decks.begin_deck_import(name=name, currency=currency, at_ms=at_ms))
+        try:
+            count = await self._write_rates(deck_import, iter(rates))
+            await self.apply(decks.activate_deck(deck_import, at_ms=at_ms))
+        except Exception:
+            await self._delete_imported(deck_import)
+            raise
+        while await self.apply(decks.delete_replaced_rates(deck_import)):
+            pass
+        return count
+
+    async def verify(self) -> list[Difference]:
+        """Recompute every balance from the journal; an empty list is a clean store."""
+        async with self._reading() as connection:
+            return await find_differences(connection)
+
+    async def close(self) -> None:
+        """Finish what was queued and close the database."""
+        await self._writer.close()
+        await self._engine.dispose()
+
+    async def _write_rates(self, deck_import: decks.DeckImport, rates: Iterator[Rate]) -> int:
+        count = 0
+        while chunk := list(islice(rates, decks.RATES_PER_CHUNK)):
+            await self.apply(decks.add_rates(deck_import, chunk))
+            count += len(chunk)
+        return count
+
+    async def _delete_imported(self, deck_import: decks.DeckImport) -> None:
+        while await self.apply(decks.delete_imported_rates(deck_import)):
+            pass

@@ -1,0 +1,158 @@
+"""The schema's versions: what migrations make is what the code expects, append-only included."""
+
+import io
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect
+
+from store.errors import StoreSchemaError, StoreUnavailableError
+from store.migrate import alembic_config, ensure_current, head_revision, upgrade
+from store.schema import metadata
+from store.store import Store
+from tests.integration.store.office import url_of
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A store's URL, migrated."""
+    upgrade(url_of(tmp_path))
+    return url_of(tmp_path)
+
+
+def connect(tmp_path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(tmp_path / "tollgate.db", isolation_level=None)
+
+
+def test_migrated_schema_is_the_one_of_the_code(url: str) -> None:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_migrated_checks_are_those_of_the_code(url: str, tmp_path: Path) -> None:
+    """Alembic does not compare CHECK constraints: compare them with a schema made from the code."""
+    migrated = create_engine(url)
+    made = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
+    metadata.create_all(made)
+    for table in metadata.tables:
+        ours, theirs = (
+            {check["name"]: check["sqltext"] for check in inspect(engine).get_check_constraints(table)}
+            for engine in (migrated, made)
+        )
+        assert ours == theirs
+    migrated.dispose()
+    made.dispose()
+
+
+def test_upgrade_again_changes_nothing(url: str) -> None:
+    upgrade(url)
+    ensure_current(url)
+
+
+def test_upgrade_makes_folders_and_a_wal_database(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tollgate.db"
+    upgrade(f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_upgrade_where_nothing_can_be_written_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailableError, match="could not be opened"):
+        upgrade(f"sqlite:///{tmp_path / 'file' / 'tollgate.db'}")
+
+
+def test_upgrade_of_something_else_is_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "tollgate.db"
+    path.write_text("this is a letter, not a database, and it is long enough to be seen as one" * 20)
+    with pytest.raises(StoreUnavailableError):
+        upgrade(url_of(tmp_path))
+    with pytest.raises(StoreUnavailableError):
+        ensure_current(url_of(tmp_path))
+
+
+def test_missing_store_is_unavailable_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError, match="tollgate init"):
+        ensure_current(url_of(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_store_without_schema_says_migrate(tmp_path: Path) -> None:
+    connect(tmp_path).close()
+    with pytest.raises(StoreSchemaError, match="run `tollgate migrate`"):
+        ensure_current(url_of(tmp_path))
+
+
+def test_store_of_a_later_version_says_update(url: str, tmp_path: Path) -> None:
+    connection = connect(tmp_path)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    for check in (ensure_current, upgrade):
+        with pytest.raises(StoreSchemaError, match="update Tollgate"):
+            check(url)
+
+
+async def test_open_needs_the_current_schema(tmp_path: Path) -> None:
+    connect(tmp_path).close()
+    with pytest.raises(StoreSchemaError):
+        await Store.open(url_of(tmp_path))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE journal SET amount_micros = 2", "DELETE FROM journal"])
+def test_journal_refuses_changes(url: str, tmp_path: Path, statement: str) -> None:
+    connection = connect(tmp_path)
+    connection.execute(
+        "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms)"
+        " VALUES ('main', 'EUR', 'UTC', 1, 0, 0)"
+    )
+    connection.execute(
+        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
+        " VALUES ('k', 1, 'fund', 'funding', 'available', 1, 0)"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE account SET available_micros = -1",
+        "UPDATE account SET reserved_micros = -1",
+        "UPDATE catalog_version SET id = 2",
+        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
+        " VALUES ('k', 1, 'fund', 'available', 'spent', 1, 0)",
+        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
+        " VALUES ('k', 1, 'fund', 'funding', 'available', 0, 0)",
+        "INSERT INTO lot (account_id, reference, amount_micros, remaining_micros, purchased_at_ms)"
+        " VALUES (1, 'r', 1, 2, 0)",
+    ],
+)
+def test_database_itself_refuses_what_must_not_be(url: str, tmp_path: Path, statement: str) -> None:
+    connection = connect(tmp_path)
+    connection.execute(
+        "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms)"
+        " VALUES ('main', 'EUR', 'UTC', 0, 0, 0)"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute(statement)
+    connection.close()
+
+
+def test_migrations_can_be_written_out_for_postgresql() -> None:
+    config = alembic_config()
+    config.set_main_option("sqlalchemy.url", "postgresql+asyncpg://")
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, "head", sql=True)
+    sql = config.output_buffer.getvalue()
+    assert re.search(r"CREATE TABLE account \(\s+id BIGSERIAL NOT NULL", sql)
+    assert "CREATE TRIGGER journal_refuse_truncate BEFORE truncate ON journal" in sql
+    assert f"VALUES ('{head_revision()}')" in sql

@@ -1,0 +1,1 @@
+"""Tollgate: prepaid call control for one's own Asterisk."""

@@ -1,0 +1,137 @@
+"""``account``: who pays."""
+
+from typing import Annotated
+
+import typer
+
+from ari_app.clock import epoch_ms, utc_now
+from rating.money import format_money
+from store import catalog
+from store.records import Account
+from store.store import Store
+from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
+from tollgate.cli.errors import BadInputError
+from tollgate.cli.money import check_currency
+from tollgate.cli.output import Document, print_fields, print_table, say, show
+from tollgate.cli.regions import DEFAULTS
+from tollgate.cli.times import iso_ms, zone
+from tollgate.cli.topic import topic
+
+account_app = topic("Accounts: who pays. Money, lots and extensions belong to one account each.")
+
+Name = Annotated[str, typer.Argument(metavar="A", help="The account's name.")]
+
+
+@account_app.command("add")
+def add(
+    ctx: typer.Context,
+    name: Name,
+    currency: Annotated[str | None, typer.Option(metavar="EUR", help="As of the account main.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="Europe/Paris", help="Its calendar; as of the account main.")
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="P", help="The plan of its extensions; as of the account main.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an empty account.
+
+    \b
+    Examples:
+      tollgate account add sales
+      tollgate account add mexico --currency MXN --timezone America/Mexico_City
+    """
+    if not name.strip() or not name.isprintable():
+        raise BadInputError("an account needs a name", "write letters and digits")
+    wanted_currency = None if currency is None else check_currency(currency)
+    if timezone is not None:
+        zone(timezone)
+    home = DEFAULTS[settings_of(ctx).home_region]
+
+    async def work(store: Store) -> Account:
+        main = await store.account(MAIN_ACCOUNT)
+        await store.apply(
+            catalog.create_account(
+                name=name,
+                currency=wanted_currency or (main.currency if main else home.currency),
+                timezone=timezone or (main.timezone if main else home.timezone),
+                plan=plan or (main.plan if main else None),
+                at_ms=epoch_ms(utc_now()),
+            )
+        )
+        return await require_account(store, name)
+
+    account = with_store(ctx, work)
+    show(
+        account_document(account),
+        lambda: say(f"account {account.name}: {account.currency}, {account.timezone}, plan {account.plan}"),
+        as_json=as_json,
+    )
+
+
+@account_app.command("show")
+def show_one(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="A", help="The account's name.")] = MAIN_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an account.
+
+    \b
+    Examples:
+      tollgate account show main
+      tollgate account show sales --json
+    """
+
+    async def work(store: Store) -> Document:
+        account = await require_account(store, name)
+        extensions = await store.extensions(account.id)
+        return {**account_document(account), "extensions": [extension.number for extension in extensions]}
+
+    document = with_store(ctx, work)
+    numbers = ", ".join(document["extensions"]) or "none"
+    show(document, lambda: print_fields({**document, "extensions": numbers}), as_json=as_json)
+
+
+@account_app.command("list")
+def list_all(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List the accounts.
+
+    \b
+    Examples:
+      tollgate account list
+    """
+
+    async def work(store: Store) -> list[Account]:
+        return await store.accounts()
+
+    accounts = with_store(ctx, work)
+    columns = ("account", ">available", ">reserved", "currency", "time zone", "plan")
+    rows = [
+        (
+            account.name,
+            format_money(account.available_micros),
+            format_money(account.reserved_micros),
+            account.currency,
+            account.timezone,
+            account.plan,
+        )
+        for account in accounts
+    ]
+    document: Document = {"accounts": [account_document(account) for account in accounts]}
+    show(document, lambda: print_table(columns, rows), as_json=as_json)
+
+
+def account_document(account: Account) -> Document:
+    """Return an account for JSON."""
+    return {
+        "account": account.name,
+        "currency": account.currency,
+        "timezone": account.timezone,
+        "plan": account.plan,
+        "available": format_money(account.available_micros),
+        "reserved": format_money(account.reserved_micros),
+        "total": format_money(account.total_micros),
+        "created_at": iso_ms(account.created_at_ms, zone(account.timezone)),
+    }

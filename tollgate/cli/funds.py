@@ -1,0 +1,295 @@
+"""``balance`` and ``funds``: what there is, purchases, corrections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Annotated
+
+import typer
+
+from ari_app.clock import epoch_ms, utc_now
+from charging.expiry import default_expiry
+from rating.money import format_money
+from store import funds
+from store.answers import Denied
+from store.records import Account, Balance, Lot
+from store.store import Store
+from tollgate.cli.context import (
+    MAIN_ACCOUNT,
+    AccountOption,
+    JsonOption,
+    amount_micros,
+    require_account,
+    with_currency,
+    with_store,
+)
+from tollgate.cli.errors import BadInputError, RefusedError
+from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, parse_instant, zone
+from tollgate.cli.topic import topic
+
+balance_app = topic()
+funds_app = topic("Purchases of funds, each a lot with its own expiry, and corrections.")
+
+Reference = Annotated[
+    str, typer.Option(metavar="REF", help="Names it for ever: said again, nothing is added twice.")
+]
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the account's currency, such as 10.00.")]
+AtOption = Annotated[str | None, typer.Option("--at", metavar="T", help="When it was; now by default.")]
+ExpiresOption = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="When the unspent rest lapses; 12 months later by default."),
+]
+# A correction may be negative: "-2.50" is an amount, not an option.
+_NEGATIVE_AMOUNTS = {"ignore_unknown_options": True}
+
+
+@balance_app.command()
+def balance(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
+    """Show what is available, what running calls hold, and the lots with money left.
+
+    \b
+    Examples:
+      tollgate balance
+      tollgate balance --account sales --json
+    """
+
+    async def work(store: Store) -> Balance:
+        found = await store.balance((await require_account(store, account)).id)
+        assert found is not None, "accounts are never deleted"
+        return found
+
+    found = with_store(ctx, work)
+    show(_balance_document(found), lambda: _print_balance(found), as_json=as_json)
+
+
+def _balance_document(found: Balance) -> Document:
+    account = found.account
+    return {
+        "account": account.name,
+        "currency": account.currency,
+        "available": format_money(account.available_micros),
+        "reserved": format_money(account.reserved_micros),
+        "total": format_money(account.total_micros),
+        "lots": [_lot_document(lot, zone(account.timezone)) for lot in found.lots],
+    }
+
+
+def _print_balance(found: Balance) -> None:
+    account = found.account
+    say(f"account    {account.name}")
+    say(f"available  {with_currency(account.available_micros, account.currency)}")
+    say(f"reserved   {with_currency(account.reserved_micros, account.currency)}, held by running calls")
+    say(f"total      {with_currency(account.total_micros, account.currency)}")
+    if found.lots:
+        _print_lots(found.lots, account)
+
+
+@funds_app.command("add", context_settings=_NEGATIVE_AMOUNTS)
+def add(
+    ctx: typer.Context,
+    amount: Amount,
+    reference: Reference,
+    at: AtOption = None,
+    expires_at: ExpiresOption = None,
+    account: AccountOption = MAIN_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Add a purchase of funds. The same reference again adds nothing.
+
+    Times are dates or date-times in the account's time zone. By default funds lapse at the beginning of the same
+    day 12 months later (29 February: 28 February).
+
+    \b
+    Examples:
+      tollgate funds add 10.00 --reference invoice-2026-117
+      tollgate funds add 50 --reference voucher-8 --at 2026-11-02 --expires-at 2027-05-01
+    """
+    micros = amount_micros(amount, "amount")
+    if micros <= 0:
+        raise BadInputError(
+            f"funds are added in amounts above zero, not {amount}", "`tollgate funds adjust` corrects downwards"
+        )
+    _check_reference(reference)
+
+    async def work(store: Store) -> tuple[Account, Lot, bool]:
+        payer = await require_account(store, account)
+        span = _span(at, expires_at, payer)
+        known = await _lot(store, payer, reference)
+        await store.apply(
+            funds.add_funds(
+                account_id=payer.id,
+                amount_micros=micros,
+                reference=reference,
+                at_ms=epoch_ms(span.purchased_at),
+                expires_at_ms=epoch_ms(span.expires_at),
+            )
+        )
+        lot = known or await _lot(store, payer, reference)
+        assert lot is not None, "add_funds makes the lot or raises"
+        return await require_account(store, account), lot, known is not None
+
+    payer, lot, was_there = with_store(ctx, work)
+    document = {
+        "account": payer.name,
+        "currency": payer.currency,
+        **_lot_document(lot, zone(payer.timezone)),
+        "already_there": was_there,
+        "available": format_money(payer.available_micros),
+    }
+    show(document, lambda: _say_added(payer, lot, was_there=was_there), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    purchased_at: datetime
+    expires_at: datetime
+
+
+def _span(at: str | None, expires_at: str | None, payer: Account) -> _Span:
+    account_zone = zone(payer.timezone)
+    purchased = utc_now() if at is None else parse_instant(at, account_zone)
+    expires = (
+        default_expiry(purchased, account_zone)
+        if expires_at is None
+        else parse_instant(expires_at, account_zone)
+    )
+    if expires <= purchased:
+        raise BadInputError("the funds would expire before they were purchased", "correct --at or --expires-at")
+    return _Span(purchased, expires)
+
+
+async def _lot(store: Store, payer: Account, reference: str) -> Lot | None:
+    return next((lot for lot in await store.lots(payer.id) if lot.reference == reference), None)
+
+
+def _say_added(payer: Account, lot: Lot, *, was_there: bool) -> None:
+    account_zone = zone(payer.timezone)
+    amount = with_currency(lot.amount_micros, payer.currency)
+    if was_there:
+        say(
+            f"{lot.reference} was there already, of {local_day(lot.purchased_at_ms, account_zone)}: "
+            "nothing was added"
+        )
+    else:
+        say(f"added {amount} as {lot.reference}, expires on {local_day(lot.expires_at_ms, account_zone)}")
+    say(f"available: {with_currency(payer.available_micros, payer.currency)}")
+
+
+@funds_app.command("list")
+def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
+    """List all lots of an account, spent ones too.
+
+    \b
+    Examples:
+      tollgate funds list
+    """
+
+    async def work(store: Store) -> tuple[Account, list[Lot]]:
+        payer = await require_account(store, account)
+        return payer, await store.lots(payer.id)
+
+    payer, lots = with_store(ctx, work)
+    document = {
+        "account": payer.name,
+        "currency": payer.currency,
+        "lots": [_lot_document(lot, zone(payer.timezone)) for lot in lots],
+    }
+    show(document, lambda: _print_lots(lots, payer), as_json=as_json)
+
+
+@funds_app.command("adjust", context_settings=_NEGATIVE_AMOUNTS)
+def adjust(
+    ctx: typer.Context,
+    amount: Annotated[
+        str, typer.Argument(metavar="AMOUNT", help="Signed, in the account's currency, such as -2.50.")
+    ],
+    reference: Reference,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the journal.")],
+    account: AccountOption = MAIN_ACCOUNT,
+    as_json: JsonOption = False,
+) -> None:
+    """Correct a balance, up or down. The same reference again changes nothing.
+
+    Downwards takes only what is available; what running calls hold is theirs. Upwards makes a lot that lapses 12
+    months later.
+
+    \b
+    Examples:
+      tollgate funds adjust -2.50 --reference fix-7 --reason "invoice 117 was 47.50"
+      tollgate funds adjust 5 --reference goodwill-3 --reason "bad line on 12 November"
+    """
+    micros = amount_micros(amount, "amount")
+    if not micros:
+        raise BadInputError("an adjustment by zero adjusts nothing", "write an amount such as -2.50")
+    _check_reference(reference)
+    if not reason.strip():
+        raise BadInputError("an adjustment needs a reason", "say why: it is kept in the journal")
+
+    async def work(store: Store) -> tuple[Account, int]:
+        payer = await require_account(store, account)
+        now = utc_now()
+        answer = await store.apply(
+            funds.adjust_funds(
+                account_id=payer.id,
+                amount_micros=micros,
+                reference=reference,
+                reason=reason,
+                at_ms=epoch_ms(now),
+                expires_at_ms=epoch_ms(default_expiry(now, zone(payer.timezone))),
+            )
+        )
+        if isinstance(answer, Denied):
+            raise RefusedError(
+                f"only {with_currency(answer.available_micros, payer.currency)} are available",
+                "take less, or wait until running calls give back what they hold",
+            )
+        return await require_account(store, account), answer.at_ms
+
+    payer, at_ms = with_store(ctx, work)
+    document = {
+        "account": payer.name,
+        "currency": payer.currency,
+        "reference": reference,
+        "amount": format_money(micros),
+        "at": iso_ms(at_ms, zone(payer.timezone)),
+        "available": format_money(payer.available_micros),
+    }
+    available = with_currency(payer.available_micros, payer.currency)
+    show(
+        document,
+        lambda: say(
+            f"adjusted by {with_currency(micros, payer.currency)} as {reference}\navailable: {available}"
+        ),
+        as_json=as_json,
+    )
+
+
+def _check_reference(reference: str) -> None:
+    if not reference.strip() or not reference.isprintable():
+        raise BadInputError("a reference is a word that names the purchase", "write one such as invoice-117")
+
+
+def _lot_document(lot: Lot, account_zone: tzinfo) -> Document:
+    return {
+        "reference": lot.reference,
+        "purchased_at": iso_ms(lot.purchased_at_ms, account_zone),
+        "expires_at": iso_ms_or_none(lot.expires_at_ms, account_zone),
+        "amount": format_money(lot.amount_micros),
+        "remaining": format_money(lot.remaining_micros),
+    }
+
+
+def _print_lots(lots: Sequence[Lot], payer: Account) -> None:
+    account_zone = zone(payer.timezone)
+    rows = [
+        (
+            lot.reference,
+            local_day(lot.purchased_at_ms, account_zone),
+            local_day(lot.expires_at_ms, account_zone),
+            format_money(lot.amount_micros),
+            format_money(lot.remaining_micros),
+        )
+        for lot in lots
+    ]
+    print_table(("reference", "purchased", "expires", f">amount {payer.currency}", ">remaining"), rows)

@@ -1,0 +1,256 @@
+"""What ``init`` makes: first everything is decided and checked, then it is written."""
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from ari_app.clock import epoch_ms, utc_now
+from rating.deck import BadRow, Rate, parse_deck_csv
+from rating.plan import Plan, parse_plan
+from store import catalog
+from store.location import database_path
+from store.operation import Operation
+from store.store import Store
+from tollgate.cli.context import MAIN_ACCOUNT
+from tollgate.cli.errors import BadInputError, RefusedError
+from tollgate.cli.money import check_currency
+from tollgate.cli.regions import DEFAULTS
+from tollgate.cli.times import zone
+from tollgate.settings import Settings, load_settings
+
+PAY_AS_YOU_GO = "pay-as-you-go"
+_EXAMPLE_DECK = "example-deck.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """The options of ``init``; None leaves the choice to us."""
+
+    home_region: str | None
+    currency: str | None
+    timezone: str | None
+    plan: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """All that will be written. ``settings_text`` is None where the settings file is there already."""
+
+    settings_file: Path
+    settings_text: str | None
+    database_url: str
+    home_region: str
+    account: str
+    currency: str
+    timezone: str
+    plan: Plan
+    plan_texts: dict[str, str]
+    """The TOML of every plan to load, by name."""
+
+
+def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
+    """Decide what ``init`` will make; nothing is written.
+
+    Raises:
+        BadInputError: an option cannot be used.
+        RefusedError: a store exists, or the settings file says otherwise than an option.
+        SettingsError, StoreError: the settings file or the database URL cannot be used.
+    """
+    existing = load_settings(settings_file) if settings_file.exists() else None
+    # With no file given, what the TOLLGATE_* variables say is all there is.
+    base = existing or Settings()
+    home_region = _home_region(base, wishes.home_region, kept=existing is not None)
+    database_url = _absolute(base.database_url)
+    if database_path(database_url).exists():
+        raise RefusedError(
+            f"a store exists at {database_path(database_url)}",
+            "use it as it is, or name another place by TOLLGATE_DATABASE_URL",
+        )
+    currency, timezone = _currency_and_zone(home_region, wishes)
+    plan_texts = _plan_texts(home_region)
+    plan = _choose_plan(plan_texts, home_region, wishes.plan)
+    return Installation(
+        settings_file=settings_file,
+        settings_text=None if existing else _settings_text(database_url, home_region, plan.name),
+        database_url=database_url,
+        home_region=home_region,
+        account=MAIN_ACCOUNT,
+        currency=currency,
+        timezone=timezone,
+        plan=plan,
+        plan_texts=plan_texts,
+    )
+
+
+async def install(planned: Installation) -> int:
+    """Write the settings file and the store; return how many example rates were loaded.
+
+    A store that could not be finished is removed, so that ``init`` can be run again.
+
+    Raises:
+        StoreError: the store cannot be made.
+        OSError: a file cannot be written.
+    """
+    if planned.settings_text is not None:
+        _write_secret(planned.settings_file, planned.settings_text)
+    try:
+        async with await Store.create(planned.database_url) as store:
+            at_ms = epoch_ms(utc_now())
+            rates = await store.import_deck(
+                name=planned.plan.deck, currency=planned.currency, rates=_example_rates(), at_ms=at_ms
+            )
+            await store.apply(_first_catalog(planned, at_ms))
+            return rates
+    except BaseException:
+        _remove_store(database_path(planned.database_url))
+        raise
+
+
+def _first_catalog(planned: Installation, at_ms: int) -> Operation[None]:
+    """Write the plans and the account in one transaction: a store without its account would be of no use."""
+    for name, text in planned.plan_texts.items():
+        yield from catalog.put_plan(name=name, toml=text, at_ms=at_ms)
+    yield from catalog.create_account(
+        name=planned.account,
+        currency=planned.currency,
+        timezone=planned.timezone,
+        plan=planned.plan.name,
+        at_ms=at_ms,
+    )
+
+
+def _home_region(base: Settings, wished: str | None, *, kept: bool) -> str:
+    home_region = base.home_region if wished is None else wished.upper()
+    if home_region not in DEFAULTS:
+        raise BadInputError(f"{home_region!r} is no home region", "write two letters such as FR, US or MX")
+    if kept and home_region != base.home_region:
+        raise RefusedError(
+            f"the settings file says home_region {base.home_region}, not {home_region}",
+            "change it there, or leave the option out",
+        )
+    return home_region
+
+
+def _currency_and_zone(home_region: str, wishes: Wishes) -> tuple[str, str]:
+    defaults = DEFAULTS[home_region]
+    currency = defaults.currency if wishes.currency is None else check_currency(wishes.currency)
+    timezone = defaults.timezone if wishes.timezone is None else wishes.timezone
+    zone(timezone)
+    return currency, timezone
+
+
+def _absolute(url: str) -> str:
+    """Return the URL with an absolute path: later commands may run in another folder."""
+    return f"sqlite:///{database_path(url).absolute()}"
+
+
+def _plan_texts(home_region: str) -> dict[str, str]:
+    """Return the shipped plans, and one that includes nothing, for any home region."""
+    folder = resources.files("tollgate").joinpath("data")
+    shipped = sorted((found for found in folder.iterdir() if found.name.endswith(".toml")), key=lambda f: f.name)
+    texts = [found.read_text(encoding="utf-8") for found in shipped]
+    texts.append(_PAY_AS_YOU_GO.substitute(name=PAY_AS_YOU_GO, home_region=home_region))
+    return {parse_plan(text).name: text for text in texts}
+
+
+def _choose_plan(plan_texts: dict[str, str], home_region: str, wished: str | None) -> Plan:
+    plans = {name: parse_plan(text) for name, text in plan_texts.items()}
+    at_home = {name: plan for name, plan in plans.items() if plan.home_region == home_region}
+    if wished is None:
+        return next(iter(at_home.values()))
+    if wished not in at_home:
+        raise BadInputError(f"there is no plan {wished} for {home_region}", f"choose from {', '.join(sorted(at_home))}")
+    return at_home[wished]
+
+
+def _example_rates() -> list[Rate]:
+    text = resources.files("tollgate").joinpath("data", _EXAMPLE_DECK).read_text(encoding="utf-8")
+    rows = list(parse_deck_csv(text.splitlines(keepends=True)))
+    bad = [row for row in rows if isinstance(row, BadRow)]
+    assert not bad, f"the shipped example deck has bad rows: {bad}"
+    return [row for row in rows if isinstance(row, Rate)]
+
+
+def _settings_text(database_url: str, home_region: str, plan: str) -> str:
+    return _SETTINGS.substitute(
+        date=datetime.now(UTC).date().isoformat(),
+        database_url=_toml_text(database_url),
+        home_region=home_region,
+        plan=plan,
+        ari_password=secrets.token_urlsafe(24),
+        ami_secret=secrets.token_urlsafe(24),
+    )
+
+
+def _toml_text(text: str) -> str:
+    """Escape a text for a TOML basic string (TOML 1.0, String)."""
+    return "".join(f"\\u{ord(c):04x}" if c in '"\\' or ord(c) < 32 or ord(c) == 127 else c for c in text)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _remove_store(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+_PAY_AS_YOU_GO = Template("""\
+# Nothing is included: every call but emergency and internal ones is paid at the deck's price.
+name = "$name"
+title = "Pay as you go"
+home_region = "$home_region"
+deck = "example"
+""")
+
+_SETTINGS = Template("""\
+# Tollgate's settings, written by `tollgate init` on $date. TOLLGATE_* variables win over this file:
+# TOLLGATE_DATABASE_URL, TOLLGATE_ASTERISK__ARI_PASSWORD, … It holds secrets: keep it readable by its owner alone.
+
+# Accounts, money, calls. A file on this machine's own disk.
+database_url = "$database_url"
+
+# Where the office is (ISO 3166): how digits are read, and which numbers are emergencies.
+home_region = "$home_region"
+
+# What phones dial first to leave the office, such as "9" or "0"; empty for nothing.
+outside_line = ""
+
+# Whose included destinations may ring while the service is away, and whether they may. Emergencies always do.
+default_plan = "$plan"
+included_while_away = true
+
+# Where Asterisk is. `tollgate dialplan --output DIR` writes the users below for ari.conf and manager.conf.
+[asterisk]
+ari_url = "http://127.0.0.1:8088"
+ari_user = "tollgate"
+ari_password = "$ari_password"
+ami_host = "127.0.0.1"
+ami_port = 5038
+ami_user = "tollgate"
+ami_secret = "$ami_secret"
+# The context that rings the office's own phones.
+internal_context = "from-internal"
+
+# The PJSIP endpoints towards your carriers, tried in this order. At least one is needed. dial_format is how the
+# carrier wants numbers: "plus" (+33…), "e164" (33…), "00" (0033…) or "national" (0… at home).
+#
+# [[trunks]]
+# endpoint = "my-carrier"
+# dial_format = "plus"
+
+# Seconds of a paid call that are held at a time; the defaults are fine.
+#
+# [metering]
+# slice_s = 60
+# ring_limit_s = 120
+""")

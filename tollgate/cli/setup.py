@@ -1,0 +1,128 @@
+"""``init`` and ``migrate``: the settings file and the store."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from store import migrate as schema
+from store.errors import StoreSchemaError
+from store.location import database_path
+from tollgate.cli.context import JsonOption, settings_file_of, settings_of
+from tollgate.cli.errors import RefusedError
+from tollgate.cli.installation import Installation, Wishes, install, plan_installation
+from tollgate.cli.output import Document, say, show
+from tollgate.cli.topic import topic
+from tollgate.settings import SETTINGS_FILE
+
+init_app = topic()
+migrate_app = topic()
+
+
+@init_app.command()
+def init(
+    ctx: typer.Context,
+    home_region: Annotated[
+        str | None, typer.Option(metavar="FR", help="Where the office is; FR unless a variable says otherwise.")
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="EUR", help="The account's currency; the home region's by default.")
+    ] = None,
+    timezone: Annotated[
+        str | None,
+        typer.Option(metavar="Europe/Paris", help="The account's calendar; the home region's by default."),
+    ] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The account's plan; the shipped one of the home region.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the settings file, the store and the account main; say what to do next.
+
+    Refuses where a store exists. A settings file that is there already is kept and used.
+
+    \b
+    Examples:
+      tollgate init
+      tollgate init --home-region MX --currency MXN --timezone America/Mexico_City
+      tollgate --config /etc/tollgate/tollgate.toml init
+    """
+    settings_file = settings_file_of(ctx) or Path(os.environ.get("TOLLGATE_CONFIG") or SETTINGS_FILE)
+    wishes = Wishes(home_region=home_region, currency=currency, timezone=timezone, plan=plan)
+    planned = plan_installation(settings_file, wishes)
+    rates = asyncio.run(install(planned))
+    show(_document(planned, rates), lambda: _say_installed(planned, rates), as_json=as_json)
+
+
+def _document(planned: Installation, rates: int) -> Document:
+    return {
+        "settings_file": str(planned.settings_file),
+        "database_url": planned.database_url,
+        "home_region": planned.home_region,
+        "account": planned.account,
+        "currency": planned.currency,
+        "timezone": planned.timezone,
+        "plan": planned.plan.name,
+        "deck": {"name": planned.plan.deck, "rates": rates, "example": True},
+        "next": list(_next_steps(planned)),
+    }
+
+
+def _say_installed(planned: Installation, rates: int) -> None:
+    made = "written, it holds secrets" if planned.settings_text is not None else "was there, kept"
+    say(f"settings  {planned.settings_file} ({made})")
+    say(f"store     {database_path(planned.database_url)}")
+    say(f"account   {planned.account}: {planned.currency}, {planned.timezone}, plan {planned.plan.name}")
+    say(
+        f"deck      {planned.plan.deck}: {rates} EXAMPLE prices, invented and read as {planned.currency}; "
+        "replace them by your carrier's"
+    )
+    say("")
+    say("next:")
+    for number, step in enumerate(_next_steps(planned), start=1):
+        say(f"  {number}. {step}")
+
+
+def _next_steps(planned: Installation) -> tuple[str, ...]:
+    return (
+        f"name your trunks in {planned.settings_file}",
+        "tollgate dialplan --output /etc/asterisk    and include the files as they say",
+        "tollgate extension add 101 --endpoint PJSIP/101",
+        "tollgate funds add 10.00 --reference first-purchase",
+        f"tollgate rates import YOUR-CARRIER.csv --deck {planned.plan.deck} --replace",
+        "tollgate quote 00447797123456 --duration 60",
+        "tollgate serve    and in another terminal: tollgate doctor",
+    )
+
+
+@migrate_app.command()
+def migrate(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Bring the store's schema up to date. Safe to repeat, and while the service runs.
+
+    \b
+    Examples:
+      tollgate migrate
+    """
+    url = settings_of(ctx).database_url
+    path = database_path(url)
+    if not path.is_file():
+        raise RefusedError(f"there is no store at {path}", "run `tollgate init`")
+    changed = _is_behind(url)
+    schema.upgrade(url)
+    revision = schema.head_revision()
+    result = "brought up to" if changed else "was at"
+    show(
+        {"database_url": url, "revision": revision, "changed": changed},
+        lambda: say(f"the store at {path} {result} schema {revision}"),
+        as_json=as_json,
+    )
+
+
+def _is_behind(url: str) -> bool:
+    try:
+        schema.ensure_current(url)
+    except StoreSchemaError:
+        return True
+    return False

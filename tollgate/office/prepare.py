@@ -1,0 +1,56 @@
+"""Get everything a start or a test run needs onto this machine: `python -m tollgate.office.prepare [--with-sipp]`.
+
+Safe to repeat: what is there already is kept, and then it takes a fraction of a second.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from tollgate.office.asterisk import prepare_asterisk
+from tollgate.office.errors import OfficeError
+from tollgate.office.sipp import prepare_sipp
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prepare Asterisk and, when asked, SIPp.
+
+    Returns:
+        The exit status: 0 done, 1 something is missing that cannot be installed from here.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tollgate.office.prepare", description=__doc__)
+    parser.add_argument("--with-sipp", action="store_true", help="SIPp too, for the end-to-end tests")
+    options = parser.parse_args(arguments)
+    steps = [_asterisk, _sipp] if options.with_sipp else [_asterisk]
+    try:
+        # Every step is tried, so that who has to ask an administrator asks once.
+        done = [_succeeds(step) for step in steps]
+    except KeyboardInterrupt:
+        return 130
+    return 0 if all(done) else 1
+
+
+def _asterisk() -> str:
+    asterisk = prepare_asterisk(_show)
+    return f"Asterisk {asterisk.version}: {asterisk.argv_prefix[-1]}"
+
+
+def _sipp() -> str:
+    return f"SIPp: {prepare_sipp(_show)}"
+
+
+def _succeeds(step: Callable[[], str]) -> bool:
+    try:
+        _show(step())
+    except OfficeError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""``tollgate serve``: wires the settings, the store and the service together and runs until it is stopped."""
+
+import asyncio
+import signal
+
+import structlog
+
+from ari_app.gate import GateSettings
+from ari_app.run import Service
+from store.store import Store
+from tollgate.settings import Settings, SettingsError
+
+log = structlog.get_logger(__name__)
+
+
+async def run_service(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        SettingsError: no trunk is configured.
+        StoreError: the store cannot be opened.
+        ApplicationTakenError: another instance runs on the same Asterisk.
+    """
+    trunks = settings.trunk_list()
+    if not trunks:
+        raise SettingsError("no trunk is configured: name at least one in [[trunks]] of the settings")
+    async with await Store.open(settings.database_url) as store:
+        service = Service(
+            store=store,
+            ari=settings.ari_access(),
+            ami=settings.ami_access(),
+            gate=GateSettings(node=settings.node, trunk_endpoints=tuple(trunk.endpoint for trunk in trunks)),
+            trunks=trunks,
+            home_region=settings.home_region,
+            rules=settings.dial_rules(),
+            policy=settings.metering_policy(),
+        )
+        await _until_stopped(service)
+
+
+async def _until_stopped(service: Service) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    serving = asyncio.create_task(service.run())
+    stopping = asyncio.create_task(stopped.wait())
+    log.info("service_started")
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not serving.done():
+            serving.cancel()
+    try:
+        await serving
+    except asyncio.CancelledError:
+        log.info("service_stopped")
+    except BaseExceptionGroup as group:
+        raise _first_cause(group) from group
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Return the error inside a task group's, which is what a person wants to read."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

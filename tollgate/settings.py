@@ -1,0 +1,182 @@
+"""Settings: a TOML file, and ``TOLLGATE_*`` variables, which win.
+
+``TOLLGATE_DATABASE_URL`` sets ``database_url``; nested ones take two underscores, such as
+``TOLLGATE_ASTERISK__ARI_PASSWORD``.
+"""
+
+import os
+import socket
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ari_app.ami import AmiAccess
+from ari_app.client import AriAccess
+from charging.policy import MeteringPolicy
+from dialplan.contract import APPLICATION
+from dialplan.trunks import DialFormat, Trunk
+from rating.dialled import DialRules, DialRulesError
+
+SETTINGS_FILE = "tollgate.toml"
+SYSTEM_SETTINGS = Path("/etc/tollgate/tollgate.toml")
+
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+EndpointName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message says what to mend."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AsteriskSettings(_Section):
+    """Where Asterisk is, and the context of internal calls."""
+
+    ari_url: str = Field("http://127.0.0.1:8088", pattern=r"^https?://[^/]+$")
+    ari_user: str = "tollgate"
+    ari_password: SecretStr = SecretStr("")
+    ami_host: str = "127.0.0.1"
+    ami_port: Port = 5038
+    ami_user: str = "tollgate"
+    ami_secret: SecretStr = SecretStr("")
+    internal_context: str = Field("from-internal", pattern=r"^[A-Za-z0-9_-]+$")
+
+
+class TrunkSettings(_Section):
+    """A PJSIP endpoint towards a carrier; the dialplan tries trunks in the order of the file."""
+
+    endpoint: EndpointName
+    dial_format: DialFormat = DialFormat.PLUS
+
+
+class MeteringSettings(_Section):
+    """The lengths of slices and limits; what each means is said at :class:`charging.policy.MeteringPolicy`."""
+
+    slice_s: Seconds = 60
+    first_slice_s: Seconds = 10
+    least_slice_s: Seconds = 10
+    renew_lead_s: Seconds = 15
+    cutoff_margin_ms: Annotated[int, Field(ge=0, le=2000)] = 300
+    ring_limit_s: Seconds = 120
+
+    @model_validator(mode="after")
+    def _margin_leaves_something(self) -> Self:
+        if self.cutoff_margin_ms >= self.first_slice_s * 1000:
+            raise ValueError("cutoff_margin_ms must be shorter than first_slice_s")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything an installation sets."""
+
+    model_config = SettingsConfigDict(env_prefix="TOLLGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    database_url: str = "sqlite:///tollgate.db"
+    node: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0] or "pbx")
+    """This PBX's name; it is part of its sessions."""
+    home_region: str = "FR"
+    outside_line: str = ""
+    international_prefixes: tuple[str, ...] = ()
+    included_while_away: bool = True
+    """Whether included destinations ring while the service or its store is away. Emergencies always do."""
+    default_plan: str = "fr-office"
+    """Whose destinations the dialplan lets through while the service is away."""
+    asterisk: AsteriskSettings = AsteriskSettings()
+    trunks: tuple[TrunkSettings, ...] = ()
+    metering: MeteringSettings = MeteringSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (pydantic names them)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come as arguments."""
+        return env_settings, init_settings, file_secret_settings
+
+    def dial_rules(self) -> DialRules:
+        """Return how digits are read here.
+
+        Raises:
+            SettingsError: a value cannot be dialled.
+        """
+        try:
+            return DialRules(
+                home_region=self.home_region,
+                outside_line=self.outside_line,
+                international_prefixes=self.international_prefixes,
+            )
+        except DialRulesError as error:
+            raise SettingsError(str(error)) from error
+
+    def trunk_list(self) -> tuple[Trunk, ...]:
+        """Return the trunks in the order in which they are tried."""
+        return tuple(Trunk(endpoint=trunk.endpoint, dial_format=trunk.dial_format) for trunk in self.trunks)
+
+    def metering_policy(self) -> MeteringPolicy:
+        """Return the numbers that govern metering."""
+        return MeteringPolicy(**self.metering.model_dump(), free_without_store=self.included_while_away)
+
+    def ari_access(self) -> AriAccess:
+        """Return where ARI is."""
+        return AriAccess(
+            url=self.asterisk.ari_url,
+            username=self.asterisk.ari_user,
+            password=self.asterisk.ari_password.get_secret_value(),
+            application=APPLICATION,
+        )
+
+    def ami_access(self) -> AmiAccess:
+        """Return where AMI is."""
+        return AmiAccess(
+            host=self.asterisk.ami_host,
+            port=self.asterisk.ami_port,
+            username=self.asterisk.ami_user,
+            secret=self.asterisk.ami_secret.get_secret_value(),
+        )
+
+
+def find_settings_file(named: Path | None) -> Path | None:
+    """Return the settings file: the one named, ``TOLLGATE_CONFIG``, ./tollgate.toml or the system's."""
+    if named is not None:
+        return named
+    if from_environment := os.environ.get("TOLLGATE_CONFIG"):
+        return Path(from_environment)
+    return next((path for path in (Path(SETTINGS_FILE), SYSTEM_SETTINGS) if path.exists()), None)
+
+
+def load_settings(named: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: the file cannot be read, or a value is wrong; the message names it.
+    """
+    path = find_settings_file(named)
+    try:
+        values = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+    return _validated(values, path)
+
+
+def _validated(values: dict[str, Any], path: Path | None) -> Settings:
+    # TOLLGATE_CONFIG only names the file; it is no setting of its own.
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "settings"
+        source = f" (file {path} or TOLLGATE_* variables)"
+        raise SettingsError(f"{place}: {first['msg']}{source}") from error
