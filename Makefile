@@ -16,7 +16,7 @@ help: ## list what there is to do
 		printf '%-14s %s\n' "$$name" "$$says"; done
 
 run: $(INSTALLED) ## start the demonstration office: PBX, simulated public network, service; Ctrl-C ends it
-	@exec $(PY) -m tollgate.office
+	@exec $(PY) -m tollgate.office $(ARGS)
 
 # In this order under `make -j` too: what is missing stops the run before the first test, not after ten minutes.
 test: sipp ## every check and test there is, end-to-end tests with a real Asterisk and SIPp included

@@ -56,7 +56,5 @@ def read_available(account_id: int) -> Operation[int]:
     """
     rows = yield SELECT_AVAILABLE(account_id=account_id)
     if not rows:
-        raise UnknownAccountError(
-            f"there is no account with id {account_id}; `tollgate account list` shows them"
-        )
+        raise UnknownAccountError(f"there is no account with id {account_id}; `tollgate account list` shows them")
     return int(rows[0][0])

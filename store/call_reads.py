@@ -92,9 +92,7 @@ class CallReads(Reads):
 
         Iterate to the end, or close the iterator: it holds a connection.
         """
-        query = (
-            select(schema.cdr).where(*which.conditions()).order_by(_CDR.started_at_ms, _CDR.call_id, _CDR.leg)
-        )
+        query = select(schema.cdr).where(*which.conditions()).order_by(_CDR.started_at_ms, _CDR.call_id, _CDR.leg)
         async with self._reading() as connection:
             rows = await connection.stream(query)
             async for part in rows.mappings().partitions(_CDRS_AT_ONCE):

@@ -19,9 +19,7 @@ _PLAN = schema.plan.c
 _VERSION = schema.catalog_version.c
 
 BUMP_VERSION = Sql(
-    update(schema.catalog_version)
-    .values(version=_VERSION.version + literal_column("1"))
-    .returning(_VERSION.version)
+    update(schema.catalog_version).values(version=_VERSION.version + literal_column("1")).returning(_VERSION.version)
 )
 SELECT_ACCOUNT_ID = Sql(select(_ACCOUNT.id).where(_ACCOUNT.name == bindparam("of_name")))
 INSERT_ACCOUNT = Sql(
@@ -39,9 +37,7 @@ INSERT_ACCOUNT = Sql(
 )
 SELECT_PLAN_NAME = Sql(select(_PLAN.name).where(_PLAN.name == bindparam("of_name")))
 INSERT_PLAN = Sql(
-    insert(schema.plan).values(
-        name=bindparam("name"), toml=bindparam("toml"), updated_at_ms=bindparam("at_ms")
-    )
+    insert(schema.plan).values(name=bindparam("name"), toml=bindparam("toml"), updated_at_ms=bindparam("at_ms"))
 )
 UPDATE_PLAN = Sql(
     update(schema.plan)
@@ -94,9 +90,7 @@ class ExtensionSettings:
     display_name: str | None = None
 
 
-def create_account(
-    *, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None
-) -> Operation[int]:
+def create_account(*, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None) -> Operation[int]:
     """Write an empty account and answer its id.
 
     Args:
@@ -153,9 +147,7 @@ def set_extension(settings: ExtensionSettings) -> Operation[None]:
     holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
     numbers = {number for number, _ in holders}
     if settings.number not in numbers:
-        raise UnknownExtensionError(
-            f"there is no extension {settings.number}; `tollgate extension add` makes it"
-        )
+        raise UnknownExtensionError(f"there is no extension {settings.number}; `tollgate extension add` makes it")
     for other in numbers - {settings.number}:
         raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}")
     yield from _check_references(settings)

@@ -76,9 +76,7 @@ class CatalogReads(Reads):
     async def plans(self) -> dict[str, str]:
         """Answer the TOML text of all plans, by name."""
         async with self._reading() as connection:
-            rows = await connection.execute(
-                select(schema.plan.c.name, schema.plan.c.toml).order_by(schema.plan.c.name)
-            )
+            rows = await connection.execute(select(schema.plan.c.name, schema.plan.c.toml).order_by(schema.plan.c.name))
             return {str(name): str(toml) for name, toml in rows}
 
     async def plan_text(self, name: str) -> str | None:

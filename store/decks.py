@@ -108,9 +108,7 @@ def activate_deck(deck_import: DeckImport, *, at_ms: int) -> Operation[None]:
     """
     switched = yield SWITCH(deck_id=deck_import.deck_id, to_generation=deck_import.generation, at_ms=at_ms)
     if not switched:
-        raise DeckImportSupersededError(
-            "a later import of this deck went live first; import again if it is stale"
-        )
+        raise DeckImportSupersededError("a later import of this deck went live first; import again if it is stale")
     yield BUMP_VERSION()
 
 
@@ -125,9 +123,7 @@ def delete_imported_rates(deck_import: DeckImport) -> Operation[int]:
 
 
 def _delete_chunk(deck_id: int, from_generation: int, to_generation: int) -> Operation[int]:
-    deleted = yield DELETE_RATES(
-        of_deck_id=deck_id, from_generation=from_generation, to_generation=to_generation
-    )
+    deleted = yield DELETE_RATES(of_deck_id=deck_id, from_generation=from_generation, to_generation=to_generation)
     return len(deleted)
 
 

@@ -104,9 +104,7 @@ def adjust_funds(
         lot_id=lot_id,
         at_ms=at_ms,
     )
-    yield from consume_lots(
-        account_id=account_id, journal_id=journal_id, amount_micros=max(0, -amount_micros)
-    )
+    yield from consume_lots(account_id=account_id, journal_id=journal_id, amount_micros=max(0, -amount_micros))
     return Adjusted(amount_micros, at_ms)
 
 
@@ -124,9 +122,7 @@ def _credit_lot(
     *, account_id: int, amount_micros: int, reference: str, at_ms: int, expires_at_ms: int | None
 ) -> Operation[int]:
     if not (yield CREDIT(account_id=account_id, amount_micros=amount_micros)):
-        raise UnknownAccountError(
-            f"there is no account with id {account_id}; `tollgate account list` shows them"
-        )
+        raise UnknownAccountError(f"there is no account with id {account_id}; `tollgate account list` shows them")
     return (
         yield from make_lot(
             account_id=account_id,

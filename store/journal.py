@@ -124,9 +124,7 @@ def write_release(*, call_id: str, account_id: int, amount_micros: int, at_ms: i
     )
 
 
-def write_charge(
-    *, call_id: str, leg: int, account_id: int, amount_micros: int, at_ms: int
-) -> Operation[int]:
+def write_charge(*, call_id: str, leg: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[int]:
     """Append the charge of a trunk leg and answer the row's id, which the lots it is taken from refer to."""
     rows = yield INSERT_CHARGE(
         key=charge_key(call_id, leg),
@@ -138,9 +136,7 @@ def write_charge(
     return int(rows[0][0])
 
 
-def write_purchase(
-    *, account_id: int, reference: str, amount_micros: int, lot_id: int, at_ms: int
-) -> Operation[None]:
+def write_purchase(*, account_id: int, reference: str, amount_micros: int, lot_id: int, at_ms: int) -> Operation[None]:
     """Append a purchase of funds."""
     yield INSERT_FUNDS(
         key=reference_key(account_id, reference),

@@ -84,9 +84,7 @@ def _refuse_unknown_revision(connection: Connection) -> str | None:
     found = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
     if found is not None and found not in known:
-        raise StoreSchemaError(
-            f"the store has schema {found}, which this version does not know; update Tollgate"
-        )
+        raise StoreSchemaError(f"the store has schema {found}, which this version does not know; update Tollgate")
     return found
 
 
@@ -100,9 +98,7 @@ def _prepare_file(path: Path) -> None:
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailableError(
-            f"{path} could not be opened: {error}; check the folder and its owner"
-        ) from error
+        raise StoreUnavailableError(f"{path} could not be opened: {error}; check the folder and its owner") from error
 
 
 def _engine(path: Path) -> Engine:

@@ -33,15 +33,11 @@ class MoneyReads(Reads):
         """Answer all lots of an account in the order of their purchase, spent ones too."""
         async with self._reading() as connection:
             rows = await connection.execute(
-                select(schema.lot)
-                .where(_LOT.account_id == account_id)
-                .order_by(_LOT.purchased_at_ms, _LOT.id)
+                select(schema.lot).where(_LOT.account_id == account_id).order_by(_LOT.purchased_at_ms, _LOT.id)
             )
             return [Lot(**row) for row in rows.mappings()]
 
-    async def journal(
-        self, account_id: int, *, after_id: int = 0, limit: int = LONGEST_PAGE
-    ) -> list[JournalEntry]:
+    async def journal(self, account_id: int, *, after_id: int = 0, limit: int = LONGEST_PAGE) -> list[JournalEntry]:
         """Answer a page of an account's journal, oldest first: up to ``limit`` entries after ``after_id``."""
         query = (
             select(schema.journal)

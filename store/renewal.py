@@ -122,15 +122,11 @@ def _slice_inputs(rate: Rate, want_s: int, min_s: int) -> str:
 
 def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> Granted:
     if n == session.slice_n and session.slice_inputs != inputs:
-        raise KeyConflictError(
-            f"call {call_id}: slice {n} was asked for with {session.slice_inputs}, now {inputs}"
-        )
+        raise KeyConflictError(f"call {call_id}: slice {n} was asked for with {session.slice_inputs}, now {inputs}")
     return Granted(session.slice_n, session.paid_s, session.held_micros)
 
 
-def _share_s(
-    call_id: str, account_id: int, request: SliceRequest, available_micros: int, at_ms: int
-) -> Operation[int]:
+def _share_s(call_id: str, account_id: int, request: SliceRequest, available_micros: int, at_ms: int) -> Operation[int]:
     """Answer how many of the wanted seconds are this call's; other calls are read only if money is scarce."""
     prices = yield SUM_PRICES(of_account_id=account_id)
     if is_plenty(request.want_s, available_micros, int(prices[0][0])):
@@ -142,6 +138,4 @@ def _share_s(
 def _hold_more(call_id: str, n: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:
     if not (yield RESERVE(account_id=account_id, amount_micros=amount_micros)):
         raise LedgerInconsistentError(f"account {account_id}: its balance changed while it was locked")
-    yield from write_hold(
-        call_id=call_id, n=n, account_id=account_id, amount_micros=amount_micros, at_ms=at_ms
-    )
+    yield from write_hold(call_id=call_id, n=n, account_id=account_id, amount_micros=amount_micros, at_ms=at_ms)

@@ -153,9 +153,7 @@ lot = Table(
     Column("expires_at_ms", BigInteger),  # null: never
     UniqueConstraint("account_id", "reference"),
     CheckConstraint("amount_micros > 0", name="amount_positive"),
-    CheckConstraint(
-        "remaining_micros >= 0 AND remaining_micros <= amount_micros", name="remaining_in_amount"
-    ),
+    CheckConstraint("remaining_micros >= 0 AND remaining_micros <= amount_micros", name="remaining_in_amount"),
 )
 # Spent lots stay for ever; only the few with money in them are looked for at a charge.
 Index(

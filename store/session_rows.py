@@ -52,9 +52,7 @@ SAVE_STATE = Sql(
     .where(THIS_CALL)
     .values(
         state=bindparam("new_state"),
-        paid_until_ms=func.coalesce(
-            bindparam("until_ms", type_=_SESSION.paid_until_ms.type), _SESSION.paid_until_ms
-        ),
+        paid_until_ms=func.coalesce(bindparam("until_ms", type_=_SESSION.paid_until_ms.type), _SESSION.paid_until_ms),
         updated_at_ms=bindparam("at_ms"),
     )
     .returning(_SESSION.call_id)

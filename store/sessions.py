@@ -72,15 +72,11 @@ def open_session(
         at_ms=at_ms,
     )
     if held_micros:
-        yield from write_hold(
-            call_id=call_id, n=1, account_id=account_id, amount_micros=held_micros, at_ms=at_ms
-        )
+        yield from write_hold(call_id=call_id, n=1, account_id=account_id, amount_micros=held_micros, at_ms=at_ms)
     return Held(held_micros, paid_s)
 
 
-def save_session(
-    *, call_id: str, state: str, at_ms: int, paid_until_ms: int | None = None
-) -> Operation[None]:
+def save_session(*, call_id: str, state: str, at_ms: int, paid_until_ms: int | None = None) -> Operation[None]:
     """Save the charging session's state.
 
     Args:
@@ -111,22 +107,16 @@ def close_session(*, call_id: str, at_ms: int) -> Operation[Settled]:
         return Settled(0, 0, 0, 0)
     if not recorded:
         raise RecordMissingError(f"call {call_id} has no record; close it with settle_leg")
-    yield from end_session(
-        call_id, session.account_id, charged_micros=0, held_micros=session.held_micros, at_ms=at_ms
-    )
+    yield from end_session(call_id, session.account_id, charged_micros=0, held_micros=session.held_micros, at_ms=at_ms)
     return Settled(0, session.held_micros, 0, 0)
 
 
-def end_session(
-    call_id: str, account_id: int, *, charged_micros: int, held_micros: int, at_ms: int
-) -> Operation[None]:
+def end_session(call_id: str, account_id: int, *, charged_micros: int, held_micros: int, at_ms: int) -> Operation[None]:
     """Move ``charged_micros`` out of the hold, release the rest of it, delete the session."""
     released_micros = held_micros - charged_micros
     yield from settle_balance(account_id, charged_micros=charged_micros, released_micros=released_micros)
     if released_micros:
-        yield from write_release(
-            call_id=call_id, account_id=account_id, amount_micros=released_micros, at_ms=at_ms
-        )
+        yield from write_release(call_id=call_id, account_id=account_id, amount_micros=released_micros, at_ms=at_ms)
     yield DELETE_SESSION(of_call_id=call_id)
 
 
@@ -138,9 +128,7 @@ def settle_balance(account_id: int, *, charged_micros: int, released_micros: int
     """
     if not charged_micros and not released_micros:
         return
-    settled = yield SETTLE(
-        account_id=account_id, charged_micros=charged_micros, released_micros=released_micros
-    )
+    settled = yield SETTLE(account_id=account_id, charged_micros=charged_micros, released_micros=released_micros)
     if not settled:
         raise LedgerInconsistentError(
             f"account {account_id} has less reserved than its calls hold; run `tollgate verify`"

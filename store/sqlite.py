@@ -121,9 +121,7 @@ class SqliteWriter:
             if self._closing:
                 raise StoreUnavailableError("the store is closed")
             if len(self._queue) >= self._longest_queue:
-                raise StoreOverloadedError(
-                    f"{self._longest_queue} requests wait for the store already; try later"
-                )
+                raise StoreOverloadedError(f"{self._longest_queue} requests wait for the store already; try later")
             self._queue.append(request)
             self._changed.notify()
 
@@ -146,9 +144,7 @@ class SqliteWriter:
         try:
             self._database.commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
-            unavailable = StoreUnavailableError(
-                f"the database could not be written ({error}); nothing is promised"
-            )
+            unavailable = StoreUnavailableError(f"the database could not be written ({error}); nothing is promised")
             unavailable.__cause__ = error
             for request in batch:
                 request.error = unavailable
@@ -172,9 +168,7 @@ class _Database:
     """The writer thread's side: the connection and the transactions on it."""
 
     def __init__(self, path: Path, busy_timeout_ms: int) -> None:
-        self._uri = (
-            path.absolute().as_uri() + "?mode=rw"
-        )  # never make an empty database where one went missing
+        self._uri = path.absolute().as_uri() + "?mode=rw"  # never make an empty database where one went missing
         self._busy_timeout_ms = busy_timeout_ms
         self._connection: sqlite3.Connection | None = None
         self._compiled: dict[Sql, CompiledSql] = {}

@@ -72,9 +72,7 @@ async def find_differences(connection: AsyncConnection) -> list[Difference]:
     differences: list[Difference] = []
     for check, query in CHECKS:
         rows = await connection.execute(query)
-        differences.extend(
-            Difference(check, str(subject), expected, found) for subject, expected, found in rows
-        )
+        differences.extend(Difference(check, str(subject), expected, found) for subject, expected, found in rows)
     return differences
 
 
@@ -153,9 +151,7 @@ def _lot_check() -> Select[Any]:
         .subquery()
     )
     expected = _LOT.amount_micros - func.coalesce(uses.c.total, 0)
-    return _differing(
-        _LOT.id, expected, _LOT.remaining_micros, schema.lot.outerjoin(uses, uses.c.lot_id == _LOT.id)
-    )
+    return _differing(_LOT.id, expected, _LOT.remaining_micros, schema.lot.outerjoin(uses, uses.c.lot_id == _LOT.id))
 
 
 def _call_totals(parts: Any) -> Select[Any]:
@@ -173,9 +169,9 @@ def _call_hold_check() -> Select[Any]:
         (_JOURNAL.debit_bucket == Bucket.RESERVED.value, -_JOURNAL.amount_micros),
         else_=0,
     )
-    by_journal = select(
-        _JOURNAL.call_id.label("call_id"), held.label("expected"), literal(0).label("found")
-    ).where(_JOURNAL.call_id.is_not(None))
+    by_journal = select(_JOURNAL.call_id.label("call_id"), held.label("expected"), literal(0).label("found")).where(
+        _JOURNAL.call_id.is_not(None)
+    )
     by_session = select(_SESSION.call_id, literal(0), _SESSION.held_micros)
     return _call_totals(union_all(by_journal, by_session))
 
@@ -212,9 +208,7 @@ def _key_check() -> Select[Any]:
         (_JOURNAL.kind == EntryKind.RELEASE.value, _JOURNAL.key == call + ":release"),
         else_=literal(value=True),
     )
-    return select(_JOURNAL.key, _JOURNAL.kind, type_coerce(null(), String)).where(
-        or_(right.is_(None), not_(right))
-    )
+    return select(_JOURNAL.key, _JOURNAL.kind, type_coerce(null(), String)).where(or_(right.is_(None), not_(right)))
 
 
 def _starts(text: Any) -> Any:
@@ -227,9 +221,7 @@ CHECKS: tuple[tuple[Check, Select[Any]], ...] = (
     (Check.RESERVED, _balance_check(_ACCOUNT.reserved_micros, "reserved")),
     (
         Check.LOTS,
-        _account_total_check(
-            schema.lot, _LOT.remaining_micros, _ACCOUNT.available_micros + _ACCOUNT.reserved_micros
-        ),
+        _account_total_check(schema.lot, _LOT.remaining_micros, _ACCOUNT.available_micros + _ACCOUNT.reserved_micros),
     ),
     (Check.SESSIONS, _account_total_check(schema.session, _SESSION.held_micros, _ACCOUNT.reserved_micros)),
     (Check.SPENT, _spent_check()),

@@ -271,6 +271,7 @@ class Sipp:
             *("-aa", "-nostdin", "-timeout", f"{limit_s}s", "-r", str(rate), "-m", str(calls), "-l", str(max(calls, 1))),
             *("-recv_timeout", str(limit_s * 1000), "-s", "phone", "-timer_resol", "5", "-max_retrans", "7"),
         )
+        assert is_free(local[1], socket.SOCK_DGRAM, local[0]), f"{local[0]}:{local[1]} is taken by another SIPp"
         process = subprocess.Popen(
             arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -294,7 +295,7 @@ class Sipp:
     def stop(self) -> None:
         """End it if it still runs."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.kill()  # on SIGTERM it would wait for its calls
             self.process.wait(5)
 
     def seen(self, beginning: str, *, sent: bool | None = None) -> list[Seen]:

@@ -1,42 +1,37 @@
 """``extension``: who calls."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
-from store.catalog import ExtensionSettings, add_extension, set_extension
+from store.catalog import add_extension, set_extension
 from store.errors import UnknownExtensionError
 from store.records import Extension
 from store.store import Store
-from tollgate.cli import extension_csv
+from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.errors import BadInputError, CheckFailedError
-from tollgate.cli.extension_values import (
-    check_endpoint,
-    check_language,
-    check_number,
-    default_endpoint,
-    read_switch,
-    switch,
+from tollgate.cli.extension_changes import (
+    ACCOUNTS_PLAN,
+    ExtensionChanges,
+    apply_changes,
+    new_extension,
+    read_changes,
 )
+from tollgate.cli.extension_changes import settings_of as extension_settings
+from tollgate.cli.extension_csv import export_extensions, import_extensions, read_extensions
 from tollgate.cli.output import Document, print_fields, print_table, say, show
 from tollgate.cli.topic import topic
 
 extension_app = topic("Extensions: who calls. Each is a phone that Asterisk has authenticated, on one account.")
 
-ACCOUNTS_PLAN = "default"
-"""The plan of an extension that has none of its own."""
-
 Number = Annotated[str, typer.Argument(metavar="E", help="The extension's number, such as 101.")]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", metavar="PJSIP/101", help="Its phone; PJSIP and its number.")
 ]
-PlanOption = Annotated[
-    str | None, typer.Option("--plan", metavar="P", help="Its plan; 'default' is its account's.")
-]
+PlanOption = Annotated[str | None, typer.Option("--plan", metavar="P", help="Its plan; 'default' is its account's.")]
 OwnerOption = Annotated[str | None, typer.Option("--account", metavar="A", help="Who pays; main.")]
 PrepaidOption = Annotated[
     Literal["on", "off"] | None, typer.Option("--prepaid", help="Whether it may make paid calls; on.")
@@ -64,16 +59,16 @@ def add(
       tollgate extension add 101
       tollgate extension add 102 --endpoint PJSIP/desk-102 --plan fr-office --prepaid off
     """
-    check_number(number, settings_of(ctx).home_region)
-    changes = _Changes(endpoint or default_endpoint(number), plan, account or MAIN_ACCOUNT, prepaid, language, name)
+    options = _fields(endpoint, plan, account or MAIN_ACCOUNT, prepaid, language, name)
+    changes = read_changes(number, options, settings_of(ctx).home_region)
 
     async def work(store: Store) -> Document:
-        new = ExtensionSettings(number=number, account_id=0, endpoint="")
-        settings = await changes.apply(store, new)
+        account_id = (await require_account(store, account or MAIN_ACCOUNT)).id
+        settings = apply_changes(new_extension(number, account_id), changes, account_id)
         await store.apply(add_extension(settings, at_ms=epoch_ms(utc_now())))
         return await _read(store, number)
 
-    _show_one(with_store(ctx, work), as_json=as_json)
+    _show_extension(with_store(ctx, work), as_json=as_json)
 
 
 @extension_app.command("set")
@@ -95,16 +90,17 @@ def set_one(
       tollgate extension set 101 --prepaid off
       tollgate extension set 101 --plan default --account sales
     """
-    changes = _Changes(endpoint, plan, account, prepaid, language, name)
-    if changes.are_none:
+    options = _fields(endpoint, plan, account, prepaid, language, name)
+    if all(option is None for option in options.values()):
         raise BadInputError("nothing to change", "give an option, see `tollgate extension set --help`")
+    changes = read_changes(number, options, settings_of(ctx).home_region)
 
     async def work(store: Store) -> Document:
-        settings = await changes.apply(store, _settings_of(await _require(store, number)))
-        await store.apply(set_extension(settings))
+        before = extension_settings(await _require(store, number))
+        await store.apply(set_extension(apply_changes(before, changes, await _account_id(store, changes))))
         return await _read(store, number)
 
-    _show_one(with_store(ctx, work), as_json=as_json)
+    _show_extension(with_store(ctx, work), as_json=as_json)
 
 
 @extension_app.command("show")
@@ -119,7 +115,7 @@ def show_one(ctx: typer.Context, number: Number, as_json: JsonOption = False) ->
     async def work(store: Store) -> Document:
         return await _read(store, number)
 
-    _show_one(with_store(ctx, work), as_json=as_json)
+    _show_extension(with_store(ctx, work), as_json=as_json)
 
 
 @extension_app.command("list")
@@ -137,48 +133,41 @@ def list_all(
     """
 
     async def work(store: Store) -> list[Document]:
-        account_id = None if account is None else (await require_account(store, account)).id
-        names = {known.id: known.name for known in await store.accounts()}
-        return [_document(found, names[found.account_id]) for found in await store.extensions(account_id)]
+        return await _read_all(store, account)
 
     found = with_store(ctx, work)
     columns = ("extension", "endpoint", "account", "plan", "prepaid", "language", "name")
-    rows = [[row[column] if column != "prepaid" else _on_off(row) for column in columns] for row in found]
+    rows = [[_cell(row, column) for column in columns] for row in found]
     show({"extensions": found}, lambda: print_table(columns, rows), as_json=as_json)
 
 
 @extension_app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header; `export` writes the same.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, as `export` writes it.")],
     as_json: JsonOption = False,
 ) -> None:
     """Add and change many extensions at once, by CSV: all of them or, where a row is bad, none.
 
-    Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name. For an extension that
-    is there already, an empty cell or a missing column keeps what it has.
+    Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name. An empty cell keeps
+    what the extension has, or gives a new one the default.
 
     \b
     Examples:
       tollgate extension import phones.csv
     """
-    home_region = settings_of(ctx).home_region
-    rows, bad_rows = extension_csv.read_rows(file, home_region)
+    rows, bad = read_extensions(file, settings_of(ctx).home_region)
 
-    async def work(store: Store) -> tuple[int, int]:
-        operation, counts = await extension_csv.plan_changes(store, rows, at_ms=epoch_ms(utc_now()))
-        await store.apply(operation)
-        return counts
+    async def work(store: Store) -> tuple[int, int, list[BadLine]]:
+        return await import_extensions(store, rows, at_ms=epoch_ms(utc_now()))
 
-    added, changed = (0, 0) if bad_rows else with_store(ctx, work)
-    document: Document = {
-        "added": added,
-        "changed": changed,
-        "bad_rows": [row.document() for row in bad_rows],
-    }
-    show(document, lambda: _say_imported(added, changed, bad_rows), as_json=as_json)
-    if bad_rows:
-        raise CheckFailedError(f"{len(bad_rows)} bad rows, nothing was imported", "correct them and import again")
+    added, changed = 0, 0
+    if not bad:
+        added, changed, bad = with_store(ctx, work)
+    document = {"added": added, "changed": changed, "bad_rows": [line.document() for line in bad]}
+    show(document, lambda: _say_imported(added, changed, bad), as_json=as_json)
+    if bad:
+        raise CheckFailedError(f"{len(bad)} bad rows, nothing was imported", "correct them and import again")
 
 
 @extension_app.command("export")
@@ -194,46 +183,79 @@ def export_file(
     """
 
     async def work(store: Store) -> list[Document]:
-        names = {known.id: known.name for known in await store.accounts()}
-        return [_document(found, names[found.account_id]) for found in await store.extensions()]
+        return await _read_all(store, None)
 
-    extension_csv.write_rows(with_store(ctx, work), output)
+    export_extensions([{**row, "prepaid": _cell(row, "prepaid")} for row in with_store(ctx, work)], output)
 
 
-class _Changes:
-    """The options of ``add`` and ``set``; None keeps what is there."""
+def _fields(
+    endpoint: str | None,
+    plan: str | None,
+    account: str | None,
+    prepaid: str | None,
+    language: str | None,
+    name: str | None,
+) -> dict[str, str | None]:
+    return {
+        "endpoint": endpoint,
+        "plan": plan,
+        "account": account,
+        "prepaid": prepaid,
+        "language": language,
+        "name": name,
+    }
 
-    def __init__(
-        self,
-        endpoint: str | None,
-        plan: str | None,
-        account: str | None,
-        prepaid: str | None,
-        language: str | None,
-        display_name: str | None,
-    ) -> None:
-        self._endpoint = None if endpoint is None else check_endpoint(endpoint)
-        self._plan = plan
-        self._account = account
-        self._prepaid = None if prepaid is None else read_switch(prepaid)
-        self._language = None if language is None else check_language(language)
-        self._display_name = display_name
-        self.are_none = all(option is None for option in (endpoint, plan, account, prepaid, language, display_name))
 
-    async def apply(self, store: Store, settings: ExtensionSettings) -> ExtensionSettings:
-        """Return ``settings`` with the changes.
+async def _account_id(store: Store, changes: ExtensionChanges) -> int | None:
+    return None if changes.account is None else (await require_account(store, changes.account)).id
 
-        Raises:
-            UnknownAccountError: there is no such account.
-        """
-        if self._account is not None:
-            settings = replace(settings, account_id=(await require_account(store, self._account)).id)
-        if self._plan is not None:
-            settings = replace(settings, plan=None if self._plan == ACCOUNTS_PLAN else self._plan)
-        return replace(
-            settings,
-            endpoint=settings.endpoint if self._endpoint is None else self._endpoint,
-            prepaid=settings.prepaid if self._prepaid is None else self._prepaid,
-            language=self._language or settings.language,
-            display_name=settings.display_name if self._display_name is None else self._display_name,
-        )
+
+async def _require(store: Store, number: str) -> Extension:
+    found = await store.extension(number)
+    if found is None:
+        raise UnknownExtensionError(f"there is no extension {number}; `tollgate extension list` shows them")
+    return found
+
+
+async def _read(store: Store, number: str) -> Document:
+    found = await _require(store, number)
+    account = await store.account_by_id(found.account_id)
+    assert account is not None, "the store's foreign key"
+    return _document(found, account.name)
+
+
+async def _read_all(store: Store, account: str | None) -> list[Document]:
+    account_id = None if account is None else (await require_account(store, account)).id
+    names = {known.id: known.name for known in await store.accounts()}
+    return [_document(found, names[found.account_id]) for found in await store.extensions(account_id)]
+
+
+def _document(found: Extension, account_name: str) -> Document:
+    return {
+        "extension": found.number,
+        "endpoint": found.endpoint,
+        "account": account_name,
+        "plan": found.plan,
+        "prepaid": found.prepaid,
+        "language": found.language,
+        "name": found.display_name,
+    }
+
+
+def _cell(row: Document, column: str) -> str | None:
+    value = row[column]
+    if column == "prepaid":
+        return "on" if value else "off"
+    return ACCOUNTS_PLAN if column == "plan" and value is None else value
+
+
+def _show_extension(document: Document, *, as_json: bool) -> None:
+    shown = {column: _cell(document, column) for column in document}
+    show(document, lambda: print_fields(shown), as_json=as_json)
+
+
+def _say_imported(added: int, changed: int, bad: list[BadLine]) -> None:
+    if bad:
+        print_table((">line", "column", "value", "why"), [line.cells() for line in bad], title="bad rows")
+    else:
+        say(f"{added} extensions added, {changed} changed")

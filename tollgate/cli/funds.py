@@ -31,9 +31,7 @@ from tollgate.cli.topic import topic
 balance_app = topic()
 funds_app = topic("Purchases of funds, each a lot with its own expiry, and corrections.")
 
-Reference = Annotated[
-    str, typer.Option(metavar="REF", help="Names it for ever: said again, nothing is added twice.")
-]
+Reference = Annotated[str, typer.Option(metavar="REF", help="Names it for ever: said again, nothing is added twice.")]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the account's currency, such as 10.00.")]
 AtOption = Annotated[str | None, typer.Option("--at", metavar="T", help="When it was; now by default.")]
 ExpiresOption = Annotated[
@@ -116,6 +114,12 @@ def add(
         payer = await require_account(store, account)
         span = _span(at, expires_at, payer)
         known = await _lot(store, payer, reference)
+        if known is not None and known.amount_micros != micros:
+            raise RefusedError(
+                f"reference {reference} stands for {with_currency(known.amount_micros, payer.currency)}, "
+                f"not {with_currency(micros, payer.currency)}",
+                "use another reference",
+            )
         await store.apply(
             funds.add_funds(
                 account_id=payer.id,
@@ -149,11 +153,7 @@ class _Span:
 def _span(at: str | None, expires_at: str | None, payer: Account) -> _Span:
     account_zone = zone(payer.timezone)
     purchased = utc_now() if at is None else parse_instant(at, account_zone)
-    expires = (
-        default_expiry(purchased, account_zone)
-        if expires_at is None
-        else parse_instant(expires_at, account_zone)
-    )
+    expires = default_expiry(purchased, account_zone) if expires_at is None else parse_instant(expires_at, account_zone)
     if expires <= purchased:
         raise BadInputError("the funds would expire before they were purchased", "correct --at or --expires-at")
     return _Span(purchased, expires)
@@ -167,10 +167,7 @@ def _say_added(payer: Account, lot: Lot, *, was_there: bool) -> None:
     account_zone = zone(payer.timezone)
     amount = with_currency(lot.amount_micros, payer.currency)
     if was_there:
-        say(
-            f"{lot.reference} was there already, of {local_day(lot.purchased_at_ms, account_zone)}: "
-            "nothing was added"
-        )
+        say(f"{lot.reference} was there already, of {local_day(lot.purchased_at_ms, account_zone)}: nothing was added")
     else:
         say(f"added {amount} as {lot.reference}, expires on {local_day(lot.expires_at_ms, account_zone)}")
     say(f"available: {with_currency(payer.available_micros, payer.currency)}")
@@ -201,9 +198,7 @@ def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json:
 @funds_app.command("adjust", context_settings=_NEGATIVE_AMOUNTS)
 def adjust(
     ctx: typer.Context,
-    amount: Annotated[
-        str, typer.Argument(metavar="AMOUNT", help="Signed, in the account's currency, such as -2.50.")
-    ],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Signed, in the account's currency, such as -2.50.")],
     reference: Reference,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the journal.")],
     account: AccountOption = MAIN_ACCOUNT,
@@ -258,9 +253,7 @@ def adjust(
     available = with_currency(payer.available_micros, payer.currency)
     show(
         document,
-        lambda: say(
-            f"adjusted by {with_currency(micros, payer.currency)} as {reference}\navailable: {available}"
-        ),
+        lambda: say(f"adjusted by {with_currency(micros, payer.currency)} as {reference}\navailable: {available}"),
         as_json=as_json,
     )
 

@@ -43,7 +43,11 @@ def write_json(document: Document, file: TextIO | None = None) -> None:
 
 
 async def write_json_stream(
-    head: Document, list_name: str, items: AsyncIterator[Document], tail: Callable[[], Document], file: TextIO
+    head: Document,
+    list_name: str,
+    items: AsyncIterator[Document],
+    file: TextIO,
+    tail: Callable[[], Document] = dict,
 ) -> None:
     """Write one JSON document whose long list is never in memory as a whole.
 
@@ -51,19 +55,22 @@ async def write_json_stream(
         head: The keys before the list; at least one.
         list_name: The key of the list.
         items: Its elements.
-        tail: Gives the keys after the list, once all elements went by; at least one.
         file: Where to.
+        tail: Gives the keys after the list, once all elements went by.
     """
-    file.write(_inside(head) + f',\n  "{list_name}": [')
+    file.write(_without_end(head) + f',\n  "{list_name}": [')
     separator = "\n    "
     async for item in items:
         file.write(separator + json.dumps(item, ensure_ascii=False))
         separator = ",\n    "
-    file.write("\n  ],\n" + _inside(tail()).removeprefix("{\n") + "\n}\n")
+    file.write("\n  ]")
+    last = tail()
+    if last:
+        file.write(",\n" + _without_end(last).removeprefix("{\n"))
+    file.write("\n}\n")
 
 
-def _inside(document: Document) -> str:
-    """Write an object without its closing brace."""
+def _without_end(document: Document) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2).removesuffix("\n}")
 
 

@@ -1,13 +1,14 @@
 """``quote``: what a call would be and cost, decided by the same catalog and the same code as the gate's."""
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from rating.deck import Rate
 from rating.decision import Decision, DenyReason, FundsVerdict, decide, explain, quote_funds
+from rating.deck import Rate
 from rating.destination import DestinationClass
 from rating.money import format_money
 from rating.price import billable_s, charge_micros
@@ -68,15 +69,11 @@ def quote(
     extension: Annotated[
         str | None, typer.Option(metavar="E", help="Who calls; by default a caller under the account's plan.")
     ] = None,
-    account: Annotated[
-        str | None, typer.Option(metavar="A", help="The account; the extension's, or main.")
-    ] = None,
+    account: Annotated[str | None, typer.Option(metavar="A", help="The account; the extension's, or main.")] = None,
     at: Annotated[
         str | None, typer.Option(metavar="T", help="When; the prices in force do not depend on it yet.")
     ] = None,
-    duration: Annotated[
-        int | None, typer.Option(metavar="S", min=0, max=_LONGEST_S, help="Seconds to price.")
-    ] = None,
+    duration: Annotated[int | None, typer.Option(metavar="S", min=0, max=_LONGEST_S, help="Seconds to price.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what would happen to a call, without a call: class, price, how long the funds last, and why.
@@ -88,8 +85,6 @@ def quote(
       tollgate quote 00447797123456 --duration 60
       tollgate quote 0612345678 --extension 101 --json
     """
-    import asyncio
-
     settings = settings_of(ctx)
 
     async def work(store: Store) -> Quote:

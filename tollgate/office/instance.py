@@ -24,6 +24,7 @@ from typing import IO, Self
 
 from tollgate.office.base_config import asterisk_conf, base_files
 from tollgate.office.binary import AsteriskBinary
+from tollgate.office.children import dying_with_parent
 from tollgate.office.errors import OfficeError
 
 _LONGEST_SOCKET_PATH = 107
@@ -133,7 +134,7 @@ class AsteriskInstance:
         """
         if self.is_running:
             raise AsteriskError(f"{self.name} is running already (process {self.pid})")
-        argv = (*_die_with_parent(), *self._argv, "-f")
+        argv = (*dying_with_parent(), *self._argv, "-f")
         self._forget_child()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._claim = _claim(self.folder)
@@ -288,18 +289,6 @@ def _claim(folder: Path) -> IO[str]:
         claim.close()
         raise AsteriskError(f"another Asterisk runs in {folder}: stop it first") from None
     return claim
-
-
-def _die_with_parent() -> tuple[str, ...]:
-    """Return the command that asks the kernel to kill what it runs when the launching thread ends.
-
-    SIGKILL because nobody would be left to see a slow end through. A program of its own rather than
-    `preexec_fn`, which may dead-lock in a process with threads.
-    """
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        raise AsteriskError("setpriv is missing: install util-linux")
-    return (setpriv, "--pdeathsig", "KILL", "--")
 
 
 def _lines_of(path: Path) -> list[str]:

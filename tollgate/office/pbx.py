@@ -160,7 +160,8 @@ type = endpoint
 transport = udp
 context = {context}
 aors = {name}
-{callerid}allow_transfer = {transfer}
+{callerid}identify_by = ip
+allow_transfer = {transfer}
 media_address = {address}
 {media}
 

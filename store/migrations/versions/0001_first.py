@@ -133,9 +133,7 @@ def _create_decks() -> None:
         sa.Column("increment_s", sa.BigInteger(), nullable=False),
         sa.Column("minimum_charge_micros", sa.BigInteger(), nullable=False),
         sa.Column("barred", sa.Boolean(), nullable=False),
-        sa.CheckConstraint(
-            "initial_increment_s > 0 AND increment_s > 0", name=op.f("ck_rate_increments_positive")
-        ),
+        sa.CheckConstraint("initial_increment_s > 0 AND increment_s > 0", name=op.f("ck_rate_increments_positive")),
         sa.CheckConstraint(
             "per_minute_micros >= 0 AND connect_fee_micros >= 0 AND minimum_charge_micros >= 0",
             name=op.f("ck_rate_prices_not_negative"),
@@ -264,12 +262,8 @@ def _create_calls() -> None:
         sa.Column("trunk", sa.Text()),
         sa.Column("end_source", sa.Text(), nullable=False),
         sa.CheckConstraint("billable_s >= 0", name=op.f("ck_cdr_billable_not_negative")),
-        sa.CheckConstraint(
-            "charged_micros = 0 OR account_id IS NOT NULL", name=op.f("ck_cdr_charge_has_account")
-        ),
-        sa.CheckConstraint(
-            "charged_micros >= 0 AND unfunded_micros >= 0", name=op.f("ck_cdr_money_not_negative")
-        ),
+        sa.CheckConstraint("charged_micros = 0 OR account_id IS NOT NULL", name=op.f("ck_cdr_charge_has_account")),
+        sa.CheckConstraint("charged_micros >= 0 AND unfunded_micros >= 0", name=op.f("ck_cdr_money_not_negative")),
         sa.CheckConstraint("leg >= 0", name=op.f("ck_cdr_leg_not_negative")),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_cdr_account_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cdr")),

@@ -14,13 +14,14 @@ from store.catalog import create_account
 from store.cdr_rows import from_ms
 from store.funds import add_funds
 from store.renewal import renew_slice
-from store.sessions import open_session
+from store.sessions import close_session, open_session
 from store.settlement import settle_leg
 from store.store import Store
 
 EUR = 1_000_000
 T0_MS = 1_793_610_000_000
 """2026-11-02 09:00 UTC."""
+T0 = from_ms(T0_MS)
 
 # 0.60 a minute by the second: 10 000 micro-units a second.
 PER_SECOND = Rate(
@@ -39,7 +40,7 @@ def make_cdr(
     leg: int = 1,
     charged_micros: int = 0,
     rate: Rate | None = PER_SECOND,
-    started_at: datetime = from_ms(T0_MS),
+    started_at: datetime = T0,
     extension: str = "101",
     destination_class: DestinationClass | None = DestinationClass.INTERNATIONAL,
     disposition: Disposition = Disposition.ANSWERED,
@@ -89,7 +90,7 @@ class Office:
         )
 
     async def open(self, call_id: str, *, held_micros: int = 100_000, paid_s: int = 10) -> Held | Denied:
-        """Open a call at 0.60 a minute."""
+        """Open a call at 0.60 a minute, or a free one."""
         return await self.store.apply(
             open_session(
                 call_id=call_id,
@@ -105,7 +106,14 @@ class Office:
         )
 
     async def renew(
-        self, call_id: str, n: int, *, want_s: int = 60, paid_until_s: int = 10, lead_s: int = 5, rate: Rate = PER_SECOND
+        self,
+        call_id: str,
+        n: int,
+        *,
+        want_s: int = 60,
+        paid_until_s: int = 10,
+        lead_s: int = 5,
+        rate: Rate = PER_SECOND,
     ) -> Granted | Denied:
         """Ask for a call's next slice, ``lead_s`` before the paid seconds run out."""
         return await self.store.apply(
@@ -124,10 +132,12 @@ class Office:
         self, call_id: str, charged_micros: int, *, leg: int = 1, close: bool = True, rate: Rate | None = PER_SECOND
     ) -> Settled:
         """Settle a leg."""
-        cdr = make_cdr(
-            call_id, account_id=self.account_id, leg=leg, charged_micros=charged_micros, rate=rate
-        )
+        cdr = make_cdr(call_id, account_id=self.account_id, leg=leg, charged_micros=charged_micros, rate=rate)
         return await self.store.apply(settle_leg(cdr=cdr, close=close, at_ms=T0_MS + 60_000))
+
+    async def close(self, call_id: str) -> Settled:
+        """Close a call whose legs are settled."""
+        return await self.store.apply(close_session(call_id=call_id, at_ms=T0_MS + 60_000))
 
     async def money(self) -> tuple[int, int]:
         """Answer what is available and what is reserved."""

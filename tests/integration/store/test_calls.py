@@ -13,7 +13,7 @@ from store.errors import (
     UnknownAccountError,
     UnknownCallError,
 )
-from store.sessions import close_session, open_session, save_session
+from store.sessions import open_session, save_session
 from store.settlement import settle_leg
 from tests.integration.store.office import T0_MS, Office, make_cdr
 
@@ -121,9 +121,7 @@ async def test_renew_of_two_calls_on_the_last_money_shares_it(office: Office) ->
 async def test_renew_knows_from_save_when_the_others_end(office: Office) -> None:
     for call_id in ("a", "b"):
         await office.open(call_id)
-        await office.store.apply(
-            save_session(call_id=call_id, state="{}", at_ms=T0_MS, paid_until_ms=T0_MS + 10_000)
-        )
+        await office.store.apply(save_session(call_id=call_id, state="{}", at_ms=T0_MS, paid_until_ms=T0_MS + 10_000))
     assert await office.renew("a", 2) == Granted(2, 50, 500_000)
     assert await office.renew("b", 2) == Granted(2, 50, 500_000)
 
@@ -298,9 +296,8 @@ async def test_settle_again_with_close_ends_a_call_left_open(office: Office) -> 
 async def test_close_after_the_last_leg_releases_the_rest(office: Office) -> None:
     await office.open("a")
     await office.settle("a", 40_000, close=False)
-    close = lambda: office.store.apply(close_session(call_id="a", at_ms=T0_MS))  # noqa: E731
-    assert await close() == Settled(0, 60_000, 0, 0)
-    assert await close() == Settled(0, 0, 0, 0)
+    assert await office.close("a") == Settled(0, 60_000, 0, 0)
+    assert await office.close("a") == Settled(0, 0, 0, 0)
     assert await office.money() == (960_000, 0)
     with pytest.raises(CallSettledError):
         await office.renew("a", 2)
@@ -308,8 +305,8 @@ async def test_close_after_the_last_leg_releases_the_rest(office: Office) -> Non
 
 async def test_close_without_a_record_is_an_error(office: Office) -> None:
     with pytest.raises(UnknownCallError):
-        await office.store.apply(close_session(call_id="a", at_ms=T0_MS))
+        await office.close("a")
     await office.open("a")
     with pytest.raises(RecordMissingError):
-        await office.store.apply(close_session(call_id="a", at_ms=T0_MS))
+        await office.close("a")
     await office.settle("a", 0)

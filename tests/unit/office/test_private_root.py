@@ -172,7 +172,6 @@ def test_cache_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.M
         prepare_private_root()
 
 
-@pytest.mark.usefixtures("install")
 def test_cache_of_another_user_is_told(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied", str(cache / ".lock"))

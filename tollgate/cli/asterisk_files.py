@@ -1,0 +1,95 @@
+"""The Asterisk files of an installation: the dialplan, and the users that the service logs in as."""
+
+import hashlib
+
+from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
+from dialplan.render import DialplanOptions, render_dialplan
+from rating.emergency import emergency_numbers
+from rating.plan import Plan
+from tollgate.settings import Settings
+
+DIALPLAN_FILE = "tollgate.conf"
+ARI_FILE = "ari_tollgate.conf"
+MANAGER_FILE = "manager_tollgate.conf"
+FINGERPRINT_CONTEXT = "tg-fingerprint"
+"""A context that nothing includes; it carries the dialplan's fingerprint, so that doctor can read it back."""
+
+
+def dialplan_text(settings: Settings, plan: Plan | None) -> str:
+    """Return ``tollgate.conf`` for these settings, with its fingerprint.
+
+    Args:
+        settings: The installation's.
+        plan: Whose included destinations ring while the service is away; None where nothing does.
+
+    Raises:
+        DialplanError: no trunk is configured.
+    """
+    text = render_dialplan(
+        DialplanOptions(
+            home_region=settings.home_region,
+            trunks=settings.trunk_list(),
+            emergency_numbers=emergency_numbers(settings.home_region),
+            outside_line=settings.outside_line,
+            ring_limit_s=settings.metering.ring_limit_s,
+            internal_context=settings.asterisk.internal_context,
+            away_patterns=() if plan is None else plan.away_patterns,
+            away_excluded=() if plan is None else plan.away_excluded,
+        )
+    )
+    return (
+        f"{text.rstrip()}\n\n[{FINGERPRINT_CONTEXT}]\n"
+        "; Not dialled by anybody: tells `tollgate doctor` whether this file is the one for its settings.\n"
+        f"exten => s,1,NoOp({fingerprint(text)})\n"
+    )
+
+
+def fingerprint(dialplan: str) -> str:
+    """Return what tells one dialplan from another."""
+    return hashlib.sha256(dialplan.encode()).hexdigest()[:16]
+
+
+def ari_text(settings: Settings) -> str:
+    """Return the snippet of ari.conf: the service's user, and the variables that it must see on legs."""
+    return _ARI.format(
+        variables=f"{LEG_VARIABLE},{ANSWERED_VARIABLE}",
+        user=settings.asterisk.ari_user,
+        password=settings.asterisk.ari_password.get_secret_value(),
+    )
+
+
+def manager_text(settings: Settings) -> str:
+    """Return the snippet of manager.conf: the service's user with the least it can work with."""
+    return _MANAGER.format(user=settings.asterisk.ami_user, secret=settings.asterisk.ami_secret.get_secret_value())
+
+
+_ARI = """\
+; Tollgate's part of ari.conf, written by "tollgate dialplan". It holds a password: readable by Asterisk alone.
+; In ari.conf, below its own [general] with "enabled = yes" and an empty "allowed_origins":
+;     #include {file}
+; In http.conf: enabled = yes, bindaddr = 127.0.0.1.
+
+[general](+)
+channelvars = {variables}
+
+[{user}]
+type = user
+read_only = no
+password = {password}
+password_format = plain
+""".replace("{file}", ARI_FILE)
+
+_MANAGER = """\
+; Tollgate's part of manager.conf, written by "tollgate dialplan". It holds a secret: readable by Asterisk alone.
+; In manager.conf, below its own [general] with "enabled = yes" and "bindaddr = 127.0.0.1":
+;     #include {file}
+
+[{user}]
+secret = {secret}
+deny = 0.0.0.0/0.0.0.0
+permit = 127.0.0.1/255.255.255.255
+read =
+; call: Setvar and Getvar, the deadline of a trunk leg. system: the hang-up records in AstDB.
+; command: only what "tollgate doctor" looks at; without it doctor says what it could not check.
+write = call,system,command
+""".replace("{file}", MANAGER_FILE)

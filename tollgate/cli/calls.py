@@ -1,0 +1,164 @@
+"""``calls``: what lives now, and how to end it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from ari_app.client import AriAccess
+from ari_app.clock import utc_now
+from ari_app.decode import Channel, decode_channel
+from ari_app.errors import AriUnavailableError
+from rating.money import format_money
+from store.store import Store
+from tollgate.cli.ari_http import AriHttp, ari_http
+from tollgate.cli.context import JsonOption, on_store, settings_of
+from tollgate.cli.errors import RefusedError
+from tollgate.cli.live_calls import LiveCall, call_of_session, calls_without_session, channels_of
+from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.times import iso, zone
+from tollgate.cli.topic import topic
+from tollgate.settings import Settings
+
+calls_app = topic("Calls that live now: by themselves, or `calls hangup` to end one.", alone=True)
+
+
+@calls_app.callback()
+def calls(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the calls that live now, of all accounts, or end one.
+
+    Seconds left are those a call could still talk if all that is available were its own.
+
+    \b
+    Examples:
+      tollgate calls
+      tollgate calls --json
+      tollgate calls hangup 1795305600.17-1
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    found = asyncio.run(_look(settings_of(ctx)))
+    documents = [_document(call) for call in found.calls]
+    document = {"calls": documents, "asterisk_answers": found.channels is not None}
+    show(document, lambda: _print(found), as_json=as_json)
+
+
+@calls_app.command("hangup")
+def hangup(
+    ctx: typer.Context,
+    call_id: Annotated[str, typer.Argument(metavar="CALL", help="Its id, as `tollgate calls` shows it.")],
+    force: Annotated[bool, typer.Option("--force", help="End it though it is an emergency call.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """End a call: its trunk legs, or its caller while it has none. What was talked is charged.
+
+    \b
+    Examples:
+      tollgate calls hangup 1795305600.17-1
+    """
+    ended = asyncio.run(_hang_up(settings_of(ctx), call_id, force=force))
+    show(
+        {"call_id": call_id, "ended_channels": ended},
+        lambda: say(f"call {call_id} ended: {', '.join(ended)}"),
+        as_json=as_json,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The live calls; ``channels`` are Asterisk's, None where it does not answer."""
+
+    calls: list[LiveCall]
+    channels: list[Channel] | None
+
+    def call(self, call_id: str) -> LiveCall | None:
+        return next((call for call in self.calls if call.call_id == call_id), None)
+
+
+async def _look(settings: Settings) -> _Found:
+    """Read the store's sessions and Asterisk's channels."""
+    async with ari_http(settings.ari_access()) as ari:
+        try:
+            channels = await _channels(ari)
+        except AriUnavailableError:
+            # Calls that hold money are in the store; they are shown whatever Asterisk does.
+            channels = None
+        return _Found(await on_store(settings, lambda store: _calls(store, channels or [])), channels)
+
+
+async def _channels(ari: AriHttp) -> list[Channel]:
+    return [decode_channel(document) for document in await ari.channels()]
+
+
+async def _calls(store: Store, channels: list[Channel]) -> list[LiveCall]:
+    accounts = {account.id: account for account in await store.accounts()}
+    now = utc_now()
+    calls = [call_of_session(row, accounts[row.account_id], now) for row in await store.open_sessions()]
+    return [*calls, *calls_without_session(channels, {call.call_id for call in calls})]
+
+
+async def _hang_up(settings: Settings, call_id: str, *, force: bool) -> list[str]:
+    found = await _look(settings)
+    if found.channels is None:
+        raise AriUnavailableError(f"ARI at {settings.asterisk.ari_url} does not answer")
+    call = found.call(call_id)
+    if call is not None and call.is_emergency and not force:
+        raise RefusedError(f"call {call_id} is an emergency call", "--force ends it all the same")
+    ending = channels_of(call_id, found.channels)
+    if not ending:
+        raise RefusedError(f"no channel of call {call_id} lives", "`tollgate calls` shows those that do")
+    return await _end(settings.ari_access(), ending)
+
+
+async def _end(access: AriAccess, channel_ids: list[str]) -> list[str]:
+    async with ari_http(access) as ari:
+        for channel_id in channel_ids:
+            if not await ari.hang_up(channel_id):
+                raise RefusedError(f"Asterisk does not end channel {channel_id}", "try again")
+    return channel_ids
+
+
+def _document(call: LiveCall) -> Document:
+    cost, account = call.cost_micros, call.account
+    started = None
+    if account is not None and call.started_at is not None:
+        started = iso(call.started_at, zone(account.timezone))
+    return {
+        "call_id": call.call_id,
+        "account": None if account is None else account.name,
+        "currency": None if account is None else account.currency,
+        "extension": call.extension,
+        "number": call.number,
+        "class": call.destination_class,
+        "state": call.state,
+        "started_at": started,
+        "seconds": call.seconds,
+        "cost": None if cost is None else format_money(cost),
+        "held": format_money(call.held_micros),
+        "seconds_left": call.seconds_left,
+        "node": call.node,
+    }
+
+
+def _print(found: _Found) -> None:
+    columns = ("call", "extension", "number", "class", "state", ">seconds", ">cost so far", ">seconds left")
+    rows = [
+        (
+            call.call_id,
+            call.extension,
+            call.number,
+            call.destination_class,
+            call.state,
+            call.seconds,
+            None if call.cost_micros is None else format_money(call.cost_micros),
+            call.seconds_left,
+        )
+        for call in found.calls
+    ]
+    if rows:
+        print_table(columns, rows)
+    else:
+        say("no call lives")
+    if found.channels is None:
+        say("Asterisk does not answer: emergency calls, which have no session, are not shown")

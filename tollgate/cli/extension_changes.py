@@ -1,0 +1,120 @@
+"""What an administrator changes on an extension: the options of a command, or the cells of a row."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rating.emergency import is_emergency
+from store.catalog import ExtensionSettings
+from store.records import Extension
+from tollgate.cli.errors import BadInputError
+
+ACCOUNTS_PLAN = "default"
+"""The plan of an extension that has none of its own."""
+
+FIELDS = ("endpoint", "account", "plan", "prepaid", "language", "name")
+SWITCH = {"on": True, "off": False}
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_ENDPOINT = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,80}")
+_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
+
+
+class BadFieldError(BadInputError):
+    """A field of an extension that cannot be used."""
+
+    def __init__(self, field: str, error: str, hint: str) -> None:
+        super().__init__(error, hint)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionChanges:
+    """What to set on the extension of that number; None keeps what is there."""
+
+    number: str
+    endpoint: str | None
+    account: str | None
+    plan: str | None
+    prepaid: bool | None
+    language: str | None
+    display_name: str | None
+
+
+def read_changes(number: str, fields: Mapping[str, str | None], home_region: str) -> ExtensionChanges:
+    """Read the fields (:data:`FIELDS`) to set on an extension.
+
+    Raises:
+        BadFieldError: a field cannot be used.
+    """
+    prepaid = fields.get("prepaid")
+    if prepaid is not None and prepaid not in SWITCH:
+        raise BadFieldError("prepaid", f"prepaid {prepaid!r} is neither on nor off", "write on or off")
+    return ExtensionChanges(
+        number=check_number(number, home_region),
+        endpoint=_check("endpoint", fields, _ENDPOINT, "write it as Asterisk does, such as PJSIP/101"),
+        account=fields.get("account"),
+        plan=fields.get("plan"),
+        prepaid=None if prepaid is None else SWITCH[prepaid],
+        language=_check("language", fields, _LANGUAGE, "write a code such as en, fr or es"),
+        display_name=fields.get("name"),
+    )
+
+
+def check_number(number: str, home_region: str) -> str:
+    """Return an extension's number.
+
+    Raises:
+        BadFieldError: it is not 1 to 15 digits, or it is an emergency number, whose calls must go out.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise BadFieldError("extension", f"{number!r} is no extension", "write 1 to 15 digits, such as 101")
+    if is_emergency(number, home_region):
+        raise BadFieldError(
+            "extension", f"{number} is an emergency number in {home_region}", "choose another extension"
+        )
+    return number
+
+
+def _check(field: str, fields: Mapping[str, str | None], form: re.Pattern[str], hint: str) -> str | None:
+    value = fields.get(field)
+    if value is not None and not form.fullmatch(value):
+        raise BadFieldError(field, f"{field} {value!r} cannot be used", hint)
+    return value
+
+
+def new_extension(number: str, account_id: int) -> ExtensionSettings:
+    """Return an extension as it is before anything is set."""
+    return ExtensionSettings(number=number, account_id=account_id, endpoint=f"PJSIP/{number}")
+
+
+def settings_of(extension: Extension) -> ExtensionSettings:
+    """Return what is set on an extension of the store."""
+    return ExtensionSettings(
+        number=extension.number,
+        account_id=extension.account_id,
+        endpoint=extension.endpoint,
+        plan=extension.plan,
+        prepaid=extension.prepaid,
+        language=extension.language,
+        display_name=extension.display_name,
+    )
+
+
+def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, account_id: int | None) -> ExtensionSettings:
+    """Return ``settings`` with the changes; ``account_id`` is that of the changes' account."""
+    return replace(
+        settings,
+        account_id=settings.account_id if account_id is None else account_id,
+        endpoint=changes.endpoint or settings.endpoint,
+        plan=_plan(settings.plan, changes.plan),
+        prepaid=settings.prepaid if changes.prepaid is None else changes.prepaid,
+        language=changes.language or settings.language,
+        display_name=settings.display_name if changes.display_name is None else changes.display_name or None,
+    )
+
+
+def _plan(was: str | None, wanted: str | None) -> str | None:
+    if wanted is None:
+        return was
+    return None if wanted == ACCOUNTS_PLAN else wanted

@@ -1,0 +1,151 @@
+"""The calls that live now: those with a session in the store, and those the dialplan let through by itself."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ari_app.decode import Channel
+from charging.call import Leg
+from charging.saved import SavedSessionError, load_session
+from charging.session import Phase, Session
+from dialplan.contract import (
+    LegMark,
+    MarkKind,
+    call_id_of,
+    caller_channel_of,
+    endpoint_of,
+    parse_leg_variable,
+)
+from rating.destination import DestinationClass
+from rating.price import affordable_s, billable_s, charge_micros
+from store.records import Account, OpenSession
+
+_SECOND = timedelta(seconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """One live call as it is shown.
+
+    ``seconds`` are those talked, None where only the service knows; cost and limit are None on free calls.
+    """
+
+    call_id: str
+    extension: str
+    number: str
+    destination_class: DestinationClass | None
+    state: str
+    started_at: datetime | None
+    seconds: int | None
+    cost_micros: int | None = None
+    seconds_left: int | None = None
+    held_micros: int = 0
+    node: str | None = None
+    account: Account | None = None
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it calls an emergency service."""
+        return self.destination_class is DestinationClass.EMERGENCY
+
+
+def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCall:
+    """Return the call of an open session; one whose saved state cannot be read still holds its money.
+
+    ``seconds_left`` is how long it could go on if it had all that is available to itself.
+    """
+    try:
+        session = load_session(row.state)
+    except SavedSessionError:
+        return _damaged_call(row, account)
+    talked = _talked(session.talking_leg, now)
+    return LiveCall(
+        call_id=row.call_id,
+        extension=row.extension,
+        number=session.call.number or session.call.dialled,
+        destination_class=session.call.destination_class,
+        state=session.phase.value,
+        started_at=session.call.started_at,
+        seconds=talked // _SECOND,
+        cost_micros=_cost_micros(session, talked, row.held_micros),
+        seconds_left=_seconds_left(session, talked, row.held_micros + account.available_micros),
+        held_micros=row.held_micros,
+        node=row.node,
+        account=account,
+    )
+
+
+def _damaged_call(row: OpenSession, account: Account) -> LiveCall:
+    return LiveCall(
+        call_id=row.call_id,
+        extension=row.extension,
+        number="",
+        destination_class=None,
+        state="damaged",
+        started_at=None,
+        seconds=None,
+        held_micros=row.held_micros,
+        node=row.node,
+        account=account,
+    )
+
+
+def _talked(leg: Leg | None, now: datetime) -> timedelta:
+    if leg is None or leg.answered_at is None:
+        return timedelta()
+    return max(timedelta(), now - leg.answered_at)
+
+
+def _cost_micros(session: Session, talked: timedelta, held_micros: int) -> int | None:
+    rate = session.call.rate
+    if rate is None:
+        return None
+    if session.talking_leg is None:
+        return 0
+    return min(charge_micros(rate, billable_s(rate, talked // _MILLISECOND)), held_micros)
+
+
+def _seconds_left(session: Session, talked: timedelta, funds_micros: int) -> int | None:
+    rate = session.call.rate
+    if rate is None:
+        return None
+    return max(0, affordable_s(rate, funds_micros) - talked // _SECOND)
+
+
+def calls_without_session(channels: Sequence[Channel], known: Collection[str]) -> list[LiveCall]:
+    """Return the calls whose trunk legs carry a mark of the dialplan's own, but for those in ``known``.
+
+    Emergency calls are such calls, and included ones that rang while the service was away.
+    """
+    found: dict[str, LiveCall] = {}
+    for channel in channels:
+        mark = parse_leg_variable(channel.leg_variable)
+        if isinstance(mark, LegMark) and mark.call_id not in known:
+            found[mark.call_id] = _marked_call(mark, channel)
+    return list(found.values())
+
+
+def _marked_call(mark: LegMark, leg: Channel) -> LiveCall:
+    is_emergency = mark.kind is MarkKind.EMERGENCY
+    talks = leg.state == "Up"
+    return LiveCall(
+        call_id=mark.call_id,
+        extension=endpoint_of(mark.caller_name).partition("/")[2],
+        number=mark.dialled,
+        destination_class=DestinationClass.EMERGENCY if is_emergency else DestinationClass.INCLUDED,
+        state=(Phase.TALKING if talks else Phase.DIALLING).value,
+        started_at=None,
+        seconds=None,
+    )
+
+
+def channels_of(call_id: str, channels: Sequence[Channel]) -> list[str]:
+    """Return the channels to end so that a call ends: its trunk legs, or its caller where it has none."""
+    legs = [
+        channel.channel_id
+        for channel in channels
+        if channel.leg_variable and call_id_of(channel.leg_variable) == call_id
+    ]
+    caller = caller_channel_of(call_id)
+    return legs or [channel.channel_id for channel in channels if channel.channel_id == caller]

@@ -1,0 +1,127 @@
+"""``plan``: what is included."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ari_app.clock import epoch_ms, utc_now
+from rating.plan import Plan, PlanError, parse_plan
+from store.catalog import put_plan
+from store.errors import UnknownPlanError
+from store.store import Store
+from tollgate.cli.context import JsonOption, with_store
+from tollgate.cli.errors import BadInputError
+from tollgate.cli.files import open_text
+from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.topic import topic
+
+plan_app = topic("Plans: what an extension may dial at no charge, and whose prices the rest has.")
+
+
+@plan_app.command("list")
+def list_all(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List the plans.
+
+    \b
+    Examples:
+      tollgate plan list
+    """
+
+    async def work(store: Store) -> dict[str, str]:
+        return await store.plans()
+
+    plans = [_summary(name, text) for name, text in with_store(ctx, work).items()]
+    columns = ("plan", "title", "home_region", "deck", "fault")
+    rows = [[plan[column] for column in columns] for plan in plans]
+    show({"plans": plans}, lambda: print_table(columns, rows), as_json=as_json)
+
+
+@plan_app.command("show")
+def show_one(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The plan's name.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a plan: its TOML, which `plan import` reads.
+
+    \b
+    Examples:
+      tollgate plan show fr-office > my-plan.toml
+    """
+
+    async def work(store: Store) -> str:
+        text = await store.plan_text(name)
+        if text is None:
+            raise UnknownPlanError(f"there is no plan {name}; `tollgate plan list` shows them")
+        return text
+
+    text = with_store(ctx, work)
+    show(_document(name, text), lambda: say(text.rstrip("\n")), as_json=as_json)
+
+
+@plan_app.command("import")
+def import_file(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, as `plan show` writes it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Load a plan, new or in the place of the one of its name.
+
+    \b
+    Examples:
+      tollgate plan import my-plan.toml
+    """
+    with open_text(file) as lines:
+        text = lines.read()
+    try:
+        plan = parse_plan(text)
+    except PlanError as error:
+        raise BadInputError(f"{file} is no plan: {error}", "correct it and import again") from error
+
+    async def work(store: Store) -> tuple[bool, bool]:
+        replaced = await store.plan_text(plan.name) is not None
+        await store.apply(put_plan(name=plan.name, toml=text, at_ms=epoch_ms(utc_now())))
+        return replaced, await store.deck(plan.deck) is not None
+
+    replaced, has_deck = with_store(ctx, work)
+    document = {"plan": plan.name, "deck": plan.deck, "replaced": replaced, "deck_is_there": has_deck}
+    show(document, lambda: _say_imported(plan, replaced=replaced, has_deck=has_deck), as_json=as_json)
+
+
+def _say_imported(plan: Plan, *, replaced: bool, has_deck: bool) -> None:
+    say(f"plan {plan.name} {'replaced' if replaced else 'loaded'}")
+    if not has_deck:
+        say(f"its deck {plan.deck} is not there yet: tollgate rates import FILE --deck {plan.deck}")
+
+
+def _summary(name: str, text: str) -> Document:
+    try:
+        plan = parse_plan(text)
+    except PlanError as error:
+        return {"plan": name, "title": None, "home_region": None, "deck": None, "fault": str(error)}
+    return {
+        "plan": name,
+        "title": plan.title,
+        "home_region": plan.home_region,
+        "deck": plan.deck,
+        "fault": None,
+    }
+
+
+def _document(name: str, text: str) -> Document:
+    summary = _summary(name, text)
+    if summary["fault"] is None:
+        summary |= _details(parse_plan(text))
+    return {**summary, "toml": text}
+
+
+def _details(plan: Plan) -> Document:
+    return {
+        "included": [{"region": region, "type": kind} for region, kind in sorted(plan.included)],
+        "included_short": list(plan.included_short),
+        "refused": sorted(plan.refused),
+        "longest_call_s": plan.longest_call_s,
+        "away_patterns": list(plan.away_patterns),
+        "away_excluded": list(plan.away_excluded),
+    }

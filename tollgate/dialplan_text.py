@@ -1,0 +1,31 @@
+"""The dialplan that belongs to an installation's settings and its plan."""
+
+from dialplan.render import DialplanOptions, render_dialplan
+from rating.emergency import emergency_numbers
+from rating.plan import Plan
+from tollgate.settings import Settings
+
+
+def dialplan_text(settings: Settings, plan: Plan | None) -> str:
+    """Return ``tollgate.conf`` for these settings.
+
+    Args:
+        settings: the installation's.
+        plan: whose included destinations may ring while the service is away; None for none.
+
+    Raises:
+        DialplanError: no trunk is configured.
+    """
+    away = plan if settings.included_while_away else None
+    return render_dialplan(
+        DialplanOptions(
+            home_region=settings.home_region,
+            trunks=settings.trunk_list(),
+            emergency_numbers=emergency_numbers(settings.home_region),
+            outside_line=settings.outside_line,
+            ring_limit_s=settings.metering.ring_limit_s,
+            internal_context=settings.asterisk.internal_context,
+            away_patterns=() if away is None else away.away_patterns,
+            away_excluded=() if away is None else away.away_excluded,
+        )
+    )
