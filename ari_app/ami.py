@@ -129,6 +129,14 @@ class AmiAdapter:
             raise ValueError(f"a deadline of {seconds} s would remove it")
         await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": DEADLINE, "Value": f"{seconds:.3f}"})
 
+    async def clear_deadline(self, channel_id: str) -> None:
+        """Take a channel's deadline away.
+
+        Raises:
+            AmiRefusedError, AmiUnavailableError: as :meth:`set_deadline`.
+        """
+        await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": DEADLINE, "Value": "0"})
+
     async def read_deadline(self, channel_id: str) -> float | None:
         """Return the seconds until Asterisk ends this channel; None where no deadline is armed.
 

@@ -20,6 +20,8 @@ class Channel:
     state: str
     leg_variable: str
     """The value of ``TOLLGATE_CALL``; '' where the channel is no leg of ours."""
+    context: str = ""
+    """Where in the dialplan the channel is."""
     answered_at: datetime | None = None
     """When the dialplan saw the leg's answer, where it has."""
 
@@ -112,6 +114,7 @@ def decode_channel(document: dict[str, Any]) -> Channel:
         name=str(document["name"]),
         state=str(document["state"]),
         leg_variable=str(variables.get(LEG_VARIABLE, "")),
+        context=str((document.get("dialplan") or {}).get("context", "")),
         answered_at=_answered_at(str(variables.get(ANSWERED_VARIABLE, ""))),
     )
 

@@ -14,6 +14,7 @@ import structlog
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
 from ari_app.clock import epoch_ms, utc_now
+from ari_app.decode import decode_channel
 from ari_app.errors import AsteriskError
 from ari_app.live import LiveCall
 from charging import commands as cmd
@@ -22,7 +23,14 @@ from charging.cdr import EndSource
 from charging.policy import MeteringPolicy
 from charging.saved import dump_session
 from charging.session import paid_end_at
-from dialplan.contract import INTERNAL_VARIABLE, SLICE_VARIABLE, VERDICT_VARIABLE, Verdict, number_variable
+from dialplan.contract import (
+    EMERGENCY_CONTEXT,
+    INTERNAL_VARIABLE,
+    SLICE_VARIABLE,
+    VERDICT_VARIABLE,
+    Verdict,
+    number_variable,
+)
 from dialplan.trunks import Trunk, trunk_number
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
@@ -120,7 +128,7 @@ class CommandExecutor:
         if not task.cancelled() and task.exception() is not None:
             log.error("command_failed", exc_info=task.exception())
 
-    def _coroutine(self, live: LiveCall, command: cmd.Command) -> Coroutine[Any, Any, None]:  # noqa: PLR0911 (a table)
+    def _coroutine(self, live: LiveCall, command: cmd.Command) -> Coroutine[Any, Any, None]:  # noqa: C901, PLR0911 (a table)
         match command:
             case cmd.OpenSession():
                 return self._open(live, command)
@@ -136,6 +144,8 @@ class CommandExecutor:
                 return self._check_deadline(live, command)
             case cmd.ArmDeadline():
                 return self._arm_deadline(live, command)
+            case cmd.ClearDeadline():
+                return self._clear_deadline(live, command)
             case cmd.HangUpLeg():
                 return self._hang_up(live, command)
             case cmd.Settle():
@@ -305,12 +315,31 @@ class CommandExecutor:
     # --- legs ---------------------------------------------------------------------------------------------
 
     async def _hang_up(self, live: LiveCall, command: cmd.HangUpLeg) -> None:
+        if await self._rings_emergency(command.channel_id):
+            live.post(ev.LegExempted(utc_now(), command.channel_id))
+            return
         if await self._hangup_channel(command.channel_id) != 404:
             return
         await asyncio.sleep(HANGUP_SETTLE_S)
         leg = live.session.leg(command.channel_id)
         if leg is not None:
             live.post(ev.LegEnded(utc_now(), leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+
+    async def _rings_emergency(self, channel_id: str) -> bool:
+        """Whether a transfer has just made this leg the caller of an emergency call: its events may be on the way."""
+        ari = self._lines.ari
+        try:
+            reply = None if ari is None else await ari.get(channel_id)
+            return reply is not None and reply.done and decode_channel(reply.body).context == EMERGENCY_CONTEXT
+        except (AsteriskError, KeyError, TypeError):
+            return False
+
+    async def _clear_deadline(self, live: LiveCall, command: cmd.ClearDeadline) -> None:
+        try:
+            await self._lines.ami.clear_deadline(command.channel_id)
+        except AsteriskError as error:
+            # The dialplan has done so too, and we arm none any more.
+            log.warning("deadline_not_cleared", call_id=live.call_id, error=str(error))
 
     async def _hangup_channel(self, channel_id: str, cause: int = 16) -> int | None:
         """Ask for a hang-up; 404 means that it is done already."""

@@ -80,7 +80,7 @@ class Reconciler:
         """
         for session in await self._orphans():
             log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
-            self._switchboard.take(session)
+            self._switchboard.take(session).start((session, ()))
         known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
         looked_at = utc_now()
         channels = await _list_channels(ari)

@@ -68,6 +68,7 @@ class Service:
         self.switchboard = Switchboard(gate, policy, self._executor, self, empty_catalog(rules))
         self._reconciler = Reconciler(store, self.switchboard, gate.node)
         self._replaced = asyncio.Event()
+        self._catalog_loaded = asyncio.Event()
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -94,6 +95,7 @@ class Service:
             try:
                 known = self.switchboard.catalog
                 self.switchboard.catalog = catalog = await load_catalog(self._store, known)
+                self._catalog_loaded.set()
                 if catalog is not known:
                     log.info("catalog_loaded", version=catalog.version, extensions=len(catalog.payers))
             except StoreError as error:
@@ -116,6 +118,8 @@ class Service:
             log.warning("ami_lost")
 
     async def _keep_ari(self) -> None:
+        # Who registers answers for every caller: without the catalog all would be refused, the dialplan does better.
+        await self._catalog_loaded.wait()
         attempt = 0
         while True:
             try:
@@ -165,7 +169,9 @@ class Service:
         while True:
             try:
                 await self._reconciler.compare(client, self.ami)
-                self.ready.set()
+                if not self.ready.is_set():
+                    self.ready.set()
+                    log.info("service_ready")
             except (AsteriskError, StoreError) as error:
                 log.warning("not_reconciled", error=repr(error))
                 await asyncio.sleep(1.0)

@@ -17,10 +17,12 @@ from ari_app.execute import CommandExecutor, Lines
 from ari_app.gate import GateSettings, MalformedEntryError, Refused, judge, observed_call
 from ari_app.live import LiveCall
 from charging import events as ev
+from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe, refuse
 from dialplan.contract import LegMark, endpoint_of, parse_leg_variable
 from rating.decision import DenyReason
+from rating.destination import DestinationClass
 from store.payers import Catalog
 
 log = structlog.get_logger(__name__)
@@ -105,7 +107,15 @@ class Switchboard:
         self._by_caller[session.call.caller_channel].append(live)
         if not session.caller_gone:
             self._executor.watch_caller(live)
+        if session.call.destination_class is DestinationClass.EMERGENCY:
+            self._exempt_caller(session.call)
         return live
+
+    def _exempt_caller(self, emergency: Call) -> None:
+        """Have the caller of an emergency call never be cut as the paid leg of the call it was transferred from."""
+        for other in tuple(self.calls.values()):
+            if other.session.leg(emergency.caller_channel) is not None:
+                other.post(ev.LegExempted(utc_now(), emergency.caller_channel))
 
     def _closed(self, live: LiveCall) -> None:
         self.calls.pop(live.call_id, None)

@@ -29,7 +29,7 @@ class AsteriskVersion:
 
     @property
     def is_supported(self) -> bool:
-        """Whether this release sets many variables at once and carries the fixes for the two ARI security advisories."""
+        """Whether it sets many variables at once and carries the fixes for the two ARI security advisories."""
         if self.major == 20:
             return self >= AsteriskVersion(20, 20, 1)
         return self >= AsteriskVersion(22, 10, 1)

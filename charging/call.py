@@ -50,9 +50,16 @@ class Leg:
     number: int = 0
     surplus: bool = False
     """It answered while another leg of the call was talking: nothing is held for it, it is hung up."""
+    exempt: bool = False
+    """It became the caller of an emergency call: it is not cut, and no more is held for it."""
     far_end_hung_up: bool = False
     armed_cut_at: datetime | None = None
     """The cut-off that Asterisk is known to hold, read back."""
+    checking_since: datetime | None = None
+    """When the deadline was first looked at."""
     arming: bool = False
+    """The deadline is being checked or armed; the outcome is awaited until ``arm_retry_at``."""
     arm_retry_at: datetime | None = None
     """Earliest moment to check or arm the deadline."""
+    hang_up_retry_at: datetime | None = None
+    """Earliest moment to hang it up again."""

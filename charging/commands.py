@@ -59,6 +59,13 @@ class ArmDeadline:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearDeadline:
+    """Take away Asterisk's deadline on this leg."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUpLeg:
     """End this leg now."""
 
@@ -81,6 +88,7 @@ Command = (
     | SaveSession
     | CheckDeadline
     | ArmDeadline
+    | ClearDeadline
     | HangUpLeg
     | Settle
 )

@@ -79,6 +79,14 @@ class LegEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LegExempted:
+    """This leg's far end is the caller of an emergency call now: nothing may cut it any more."""
+
+    at: datetime
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerHangupRequested:
     """The caller hung up."""
 
@@ -152,6 +160,7 @@ Event = (
     | LegAnswered
     | LegHangupRequested
     | LegEnded
+    | LegExempted
     | CallerHangupRequested
     | CallerGone
     | SliceGranted

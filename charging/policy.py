@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+LEAST_LEAD = timedelta(milliseconds=500)
+"""A renewal is asked for at least this long before the cut."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteringPolicy:
@@ -10,7 +13,7 @@ class MeteringPolicy:
 
     A first hold covers at least ``first_slice_s``; further slices ask for ``slice_s`` and shrink when money is
     scarce, never below ``least_slice_s``. A slice is renewed ``renew_lead_s`` before its end, or half-way
-    through it where it is shorter than twice that.
+    through it where it is shorter than twice that, but always some time before the cut.
     """
 
     slice_s: int = 60
@@ -42,4 +45,5 @@ class MeteringPolicy:
 
     def renew_lead(self, slice_s: int) -> timedelta:
         """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""
-        return timedelta(seconds=min(self.renew_lead_s, slice_s / 2))
+        lead = timedelta(seconds=min(self.renew_lead_s, slice_s / 2))
+        return max(lead, self.margin + LEAST_LEAD)

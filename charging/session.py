@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 A session is a frozen value. :func:`begin`, :func:`refuse` and :func:`observe` make one; :func:`step` takes an
-event and returns the next session and the commands to carry out; :func:`next_wake_at` names the moment at which
-a :class:`~charging.events.Woke` is due. Nothing here waits, reads a clock or talks to anybody. Every event has
+event and returns the next session and the commands to carry out; :func:`~charging.timing.next_wake_at` names the
+moment at which a :class:`~charging.events.Woke` is due. Nothing here waits, reads a clock or talks to anybody. Every event has
 an answer in every phase, because events are lost, repeated and reordered in real life.
 
 ========== ============================================== ==========================================
@@ -24,18 +24,18 @@ A paid leg is cut ``cutoff_margin_ms`` before its paid end, by Asterisk's own de
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from charging import events as ev
 from charging.call import Call, Leg
-from charging.cdr import Cdr
+from charging.cdr import Cdr, EndSource
 from charging.commands import (
     AdmitCaller,
     ArmDeadline,
     CheckDeadline,
+    ClearDeadline,
     Command,
     HangUpLeg,
     OpenSession,
@@ -46,66 +46,36 @@ from charging.commands import (
 )
 from charging.policy import MeteringPolicy
 from charging.records import answered_record, refused_record, surplus_record, unanswered_record
+from charging.state import Phase, Session, paid_end_at
+from charging.timing import (
+    OUTCOME_LIMIT,
+    arm_at,
+    cut_at,
+    dial_end_at,
+    hang_up_at,
+    next_wake_at,
+    renew_at,
+    talk_limit,
+    verdict_limit_at,
+)
 from rating.decision import DenyReason
 from rating.price import charge_micros, first_hold_s
 
+__all__ = [
+    "Phase",
+    "Session",
+    "Transition",
+    "adopted",
+    "begin",
+    "next_wake_at",
+    "observe",
+    "paid_end_at",
+    "refuse",
+    "step",
+]
+
 LINGER = timedelta(milliseconds=300)
 """A leg may live unseen for a moment after its caller has gone: wait this long before the hold is released."""
-
-RING_GRACE = timedelta(seconds=5)
-"""The dialplan's own ring limit comes first; ours is for the case that it did not."""
-
-UNVERIFIED_LIMIT = timedelta(seconds=1)
-"""A paid leg whose deadline could not be verified this long after its answer is hung up."""
-
-
-class Phase(StrEnum):
-    """Where a call is in its life; see the table in the module's text."""
-
-    OPENING = "opening"
-    ADMITTING = "admitting"
-    DIALLING = "dialling"
-    TALKING = "talking"
-    CLOSING = "closing"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """The charging session of one call. Money in micro-units, ``paid_s`` seconds from the answer."""
-
-    call: Call
-    phase: Phase
-    held_micros: int = 0
-    paid_s: int = 0
-    slice_no: int = 1
-    slice_s: int = 0
-    """Seconds of the newest slice."""
-    legs: tuple[Leg, ...] = ()
-    """The trunk legs that live."""
-    answered_legs: int = 0
-    """How many legs have been answered so far."""
-    dialling_since: datetime | None = None
-    caller_gone: bool = False
-    caller_hung_up: bool = False
-    last_cause: int | None = None
-    last_trunk: str | None = None
-    end_of_dial_at: datetime | None = None
-    """No further leg is expected; the call closes then unless one shows up."""
-    renewing: bool = False
-    retry_at: datetime | None = None
-    """Earliest moment to ask for the next slice again after a refusal."""
-    hang_up_retry_at: datetime | None = None
-
-    @property
-    def talking_leg(self) -> Leg | None:
-        """The answered leg whose seconds the holds pay for."""
-        return next((leg for leg in self.legs if leg.number and not leg.surplus), None)
-
-    def leg(self, channel_id: str) -> Leg | None:
-        """Return the live leg on this channel."""
-        return next((leg for leg in self.legs if leg.channel_id == channel_id), None)
-
 
 Transition = tuple[Session, tuple[Command, ...]]
 
@@ -145,32 +115,16 @@ def step(session: Session, event: ev.Event, policy: MeteringPolicy) -> Transitio
     return _HANDLERS[type(event)](session, event, policy)
 
 
-def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
-    """Return when the session wants a ``Woke`` event, or None."""
-    match session.phase:
-        case Phase.DIALLING:
-            return _dialling_wake_at(session, policy)
-        case Phase.TALKING:
-            return _talking_wake_at(session, policy)
-        case _:
-            return None
-
-
-def paid_end_at(session: Session) -> datetime | None:
-    """Return the moment up to which the talking leg is paid; None where nothing is metered."""
-    leg = session.talking_leg
-    if leg is None or leg.answered_at is None or session.call.rate is None:
-        return None
-    return leg.answered_at + timedelta(seconds=session.paid_s)
-
-
 def adopted(session: Session, held_micros: int, paid_s: int, slice_no: int) -> Session:
     """Return a saved session as the store's columns know it, with nothing under way.
 
     The saved state may be older than what happened next: a call saved before its verdict went out may be ringing.
     """
     begun = session.phase in {Phase.OPENING, Phase.ADMITTING}
-    legs = tuple(replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None) for leg in session.legs)
+    legs = tuple(
+        replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None, hang_up_retry_at=None)
+        for leg in session.legs
+    )
     return replace(
         session,
         phase=Phase.DIALLING if begun else session.phase,
@@ -179,9 +133,7 @@ def adopted(session: Session, held_micros: int, paid_s: int, slice_no: int) -> S
         paid_s=paid_s,
         slice_no=slice_no,
         legs=legs,
-        renewing=False,
         retry_at=None,
-        hang_up_retry_at=None,
     )
 
 
@@ -197,7 +149,7 @@ def _opened(session: Session, event: ev.SessionOpened, policy: MeteringPolicy) -
 
 
 def _admit(session: Session, policy: MeteringPolicy) -> Transition:
-    limit = _talk_limit(session, policy)
+    limit = talk_limit(session, policy)
     slice_ms = None if limit is None else limit // timedelta(milliseconds=1)
     return replace(session, phase=Phase.ADMITTING), (AdmitCaller(slice_ms),)
 
@@ -218,7 +170,20 @@ def _refuse(session: Session, at: datetime, reason: DenyReason, rule: str) -> Tr
 def _admitted(session: Session, event: ev.CallerAdmitted, _policy: MeteringPolicy) -> Transition:
     if session.phase is not Phase.ADMITTING:
         return session, ()
-    return replace(session, phase=Phase.DIALLING, dialling_since=event.at), ()
+    return _dialling(session, event.at), ()
+
+
+def _dialling(session: Session, at: datetime) -> Session:
+    """Return the session of a caller who is in the dialplan, or has been."""
+    end_of_dial_at = at + LINGER if session.caller_gone else None
+    return replace(session, phase=Phase.DIALLING, dialling_since=at, end_of_dial_at=end_of_dial_at)
+
+
+def _verdict_overdue(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
+    """Go on without the store's answer, or without Asterisk's: neither will come any more."""
+    if session.phase is Phase.ADMITTING:  # the caller may have been admitted: the hold stays until that is over
+        return _dialling(session, at), ()
+    return _denied(session, ev.SessionDenied(at, DenyReason.GATE_LATE, "the store gave no answer"), policy)
 
 
 def _missed(session: Session, event: ev.AdmissionMissed, policy: MeteringPolicy) -> Transition:
@@ -249,7 +214,7 @@ def _with_leg(session: Session, at: datetime, channel_id: str, trunk: str) -> Se
 
 
 def _seen(session: Session, event: ev.LegSeen, _policy: MeteringPolicy) -> Transition:
-    if session.phase is Phase.OPENING:
+    if session.phase is Phase.OPENING or event.channel_id in session.ended_legs:
         return session, ()
     return _with_leg(session, event.at, event.channel_id, event.trunk), ()
 
@@ -257,49 +222,42 @@ def _seen(session: Session, event: ev.LegSeen, _policy: MeteringPolicy) -> Trans
 def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -> Transition:
     if session.phase is Phase.OPENING:  # nothing is held for it yet
         return session, () if session.call.rate is None else (HangUpLeg(event.channel_id),)
+    if event.channel_id in session.ended_legs:
+        return session, ()
     session = _with_leg(session, event.at, event.channel_id, event.trunk)
     leg = session.leg(event.channel_id)
     if leg is None or leg.answered_at is not None:
         return session, ()
-    surplus = session.talking_leg is not None
     leg = replace(
         leg,
         answered_at=event.at,
         number=session.answered_legs + 1,
-        surplus=surplus,
+        surplus=session.talking_leg is not None,
         arm_retry_at=event.at + timedelta(milliseconds=policy.check_deadline_ms),
+        hang_up_retry_at=None,
     )
-    session = replace(_replaced(session, leg), phase=Phase.TALKING, answered_legs=leg.number, end_of_dial_at=None)
-    if surplus and session.call.rate is not None:
-        return session, (SaveSession(), HangUpLeg(leg.channel_id))
-    return session, (SaveSession(),)
+    session = replace(session.with_leg(leg), phase=Phase.TALKING, answered_legs=leg.number, end_of_dial_at=None)
+    session, hang_ups = _hang_up_due(session, event.at, policy)
+    return session, (SaveSession(), *hang_ups)
 
 
 def _leg_hangup(session: Session, event: ev.LegHangupRequested, _policy: MeteringPolicy) -> Transition:
     leg = session.leg(event.channel_id)
     if leg is None or session.caller_hung_up:
         return session, ()
-    return _replaced(session, replace(leg, far_end_hung_up=True)), ()
+    return session.with_leg(replace(leg, far_end_hung_up=True)), ()
 
 
 def _leg_ended(session: Session, event: ev.LegEnded, policy: MeteringPolicy) -> Transition:
-    if session.phase is Phase.OPENING:
+    if session.phase is Phase.OPENING or event.channel_id in session.ended_legs:
         return session, ()
+    session = _with_leg(session, event.at, event.channel_id, event.trunk)
+    if event.answered_at is not None:
+        answer = ev.LegAnswered(event.answered_at, event.channel_id, event.trunk)
+        session, _ = _answered(session, answer, policy)
     leg = session.leg(event.channel_id)
-    if leg is None or leg.answered_at is None:
-        if event.answered_at is not None:
-            answer = ev.LegAnswered(event.answered_at, event.channel_id, event.trunk)
-            session, _ = _answered(session, answer, policy)
-        else:
-            session = _with_leg(session, event.at, event.channel_id, event.trunk)
-        leg = session.leg(event.channel_id)
     assert leg is not None
-    session = replace(
-        session,
-        legs=tuple(other for other in session.legs if other.channel_id != event.channel_id),
-        last_cause=event.cause,
-        last_trunk=event.trunk,
-    )
+    session = replace(session.without_leg(leg.channel_id), last_cause=event.cause, last_trunk=event.trunk)
     if leg.answered_at is not None:
         return _answered_leg_ended(session, leg, event, policy)
     if session.legs or not session.caller_gone:
@@ -307,10 +265,16 @@ def _leg_ended(session: Session, event: ev.LegEnded, policy: MeteringPolicy) -> 
     return _close_unanswered(session, event.at)
 
 
+def _exempted(session: Session, event: ev.LegExempted, _policy: MeteringPolicy) -> Transition:
+    leg = session.leg(event.channel_id)
+    if leg is None:
+        return session, ()
+    return session.with_leg(replace(leg, exempt=True)), (ClearDeadline(leg.channel_id), SaveSession())
+
+
 def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: MeteringPolicy) -> Transition:
     if leg.surplus:
-        record = surplus_record(session.call, leg, event)
-        return session, (Settle(record, close=False),)
+        return session, (Settle(surplus_record(session.call, leg, event), close=False),)
     record = answered_record(
         session.call,
         leg,
@@ -318,9 +282,25 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         held_micros=session.held_micros,
         paid_s=session.paid_s,
         caller_hung_up=session.caller_hung_up,
-        cut=_cut_at(session, leg, policy),
+        cut=cut_at(session, leg, policy),
     )
-    return _close(session, record)
+    session, rest = _end_surplus_legs(session, event.at)
+    session, settle = _close(session, record)
+    return session, (*rest, *settle)
+
+
+def _end_surplus_legs(session: Session, at: datetime) -> Transition:
+    """Write down the surplus legs that outlive the call: nobody will follow them any more."""
+    commands: list[Command] = []
+    for leg in session.legs:
+        if leg.answered_at is None:
+            continue
+        if session.call.rate is not None and not leg.exempt:
+            commands.append(HangUpLeg(leg.channel_id))
+        end = ev.LegEnded(at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN)
+        commands.append(Settle(surplus_record(session.call, leg, end), close=False))
+        session = session.without_leg(leg.channel_id)
+    return session, tuple(commands)
 
 
 # --- caller and dialplan ---------------------------------------------------------------------------------
@@ -351,7 +331,6 @@ def _granted(session: Session, event: ev.SliceGranted, _policy: MeteringPolicy) 
         slice_s=event.paid_s - session.paid_s,
         paid_s=event.paid_s,
         held_micros=event.held_micros,
-        renewing=False,
         retry_at=None,
     )
     return session, ()
@@ -360,14 +339,14 @@ def _granted(session: Session, event: ev.SliceGranted, _policy: MeteringPolicy) 
 def _slice_denied(session: Session, event: ev.SliceDenied, policy: MeteringPolicy) -> Transition:
     if event.slice_no != session.slice_no + 1:
         return session, ()
-    return replace(session, renewing=False, retry_at=event.at + policy.retry), ()
+    return replace(session, retry_at=event.at + policy.retry), ()
 
 
 def _armed(session: Session, event: ev.DeadlineArmed, _policy: MeteringPolicy) -> Transition:
     leg = session.leg(event.channel_id)
     if leg is None:
         return session, ()
-    return _replaced(session, replace(leg, armed_cut_at=event.cut_at, arming=False, arm_retry_at=None)), ()
+    return session.with_leg(replace(leg, armed_cut_at=event.cut_at, arming=False, arm_retry_at=None)), ()
 
 
 def _arm_failed(session: Session, event: ev.DeadlineFailed, policy: MeteringPolicy) -> Transition:
@@ -375,124 +354,61 @@ def _arm_failed(session: Session, event: ev.DeadlineFailed, policy: MeteringPoli
     if leg is None:
         return session, ()
     retry_at = event.at + timedelta(milliseconds=policy.check_deadline_ms)
-    return _replaced(session, replace(leg, arming=False, arm_retry_at=retry_at)), ()
+    return session.with_leg(replace(leg, arming=False, arm_retry_at=retry_at)), ()
 
 
 def _woke(session: Session, event: ev.Woke, policy: MeteringPolicy) -> Transition:
-    if session.phase is Phase.DIALLING:
-        return _woke_dialling(session, event.at, policy)
-    leg = session.talking_leg
-    if session.phase is not Phase.TALKING or leg is None:
-        return session, ()
-    return _woke_talking(session, leg, event.at, policy)
-
-
-def _woke_dialling(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
-    if session.end_of_dial_at is not None and at >= session.end_of_dial_at and not session.legs:
-        return _close_unanswered(session, at)
-    if at < _ring_limit_at(session, policy):
-        return session, ()
+    at = event.at
+    if session.phase in {Phase.OPENING, Phase.ADMITTING}:
+        return _verdict_overdue(session, at, policy) if at >= verdict_limit_at(session, policy) else (session, ())
     if not session.legs:
-        return _close_unanswered(session, at)
-    return _hang_up(session, at, policy, *session.legs)
+        return _close_unanswered(session, at) if _due(dial_end_at(session, policy), at) else (session, ())
+    session, hang_ups = _hang_up_due(session, at, policy)
+    leg = session.talking_leg
+    if leg is None:
+        return session, hang_ups
+    session, arm = _arm_due(session, leg, at, policy)
+    session, renew = _renew_due(session, leg, at, policy)
+    return session, (*hang_ups, *arm, *renew)
 
 
-def _woke_talking(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
-    """Cut, verify or re-arm Asterisk's deadline, renew: whatever is due at this moment."""
-    commands: list[Command] = []
-    cut_at = _cut_at(session, leg, policy)
-    if cut_at is None or leg.answered_at is None:
+def _hang_up_due(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
+    legs = [leg for leg in session.legs if _due(hang_up_at(session, leg, policy), at)]
+    for leg in legs:
+        session = session.with_leg(replace(leg, hang_up_retry_at=at + policy.retry))
+    return session, tuple(HangUpLeg(leg.channel_id) for leg in legs)
+
+
+def _arm_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
+    """Have Asterisk's deadline checked once, and armed wherever it is not the one that is wanted."""
+    wanted = cut_at(session, leg, policy)
+    leg = session.leg(leg.channel_id) or leg
+    if wanted is None or not _due(arm_at(session, leg, policy), at):
         return session, ()
-    unverified = leg.armed_cut_at is None and at >= leg.answered_at + UNVERIFIED_LIMIT and not leg.arming
-    if (at >= cut_at or unverified) and _due(session.hang_up_retry_at, at):
-        session, hang_ups = _hang_up(session, at, policy, leg)
-        commands.extend(hang_ups)
-    elif leg.armed_cut_at != cut_at and not leg.arming and _due(leg.arm_retry_at, at):
-        arm = CheckDeadline if leg.armed_cut_at is None and session.slice_no == 1 else ArmDeadline
-        commands.append(arm(leg.channel_id, cut_at))
-        session = _replaced(session, replace(leg, arming=True))
-    renew_at = _renew_at(session, leg, policy)
-    if renew_at is not None and renew_at <= at < cut_at:
-        commands.append(RenewSlice(session.slice_no + 1, policy.slice_s))
-        session = replace(session, renewing=True)
-    return session, tuple(commands)
+    command = CheckDeadline if leg.armed_cut_at is None and session.slice_no == 1 else ArmDeadline
+    checking_since = leg.checking_since or at
+    leg = replace(leg, arming=True, arm_retry_at=at + OUTCOME_LIMIT, checking_since=checking_since)
+    return session.with_leg(leg), (command(leg.channel_id, wanted),)
 
 
-def _hang_up(session: Session, at: datetime, policy: MeteringPolicy, *legs: Leg) -> Transition:
-    commands = tuple(HangUpLeg(leg.channel_id) for leg in legs)
-    return replace(session, hang_up_retry_at=at + policy.retry), commands
+def _renew_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
+    if not _due(renew_at(session, leg, policy), at):
+        return session, ()
+    retry_at = at + OUTCOME_LIMIT
+    if _due(cut_at(session, leg, policy), at):  # too late: this retry comes after the cut, so it never does
+        return replace(session, retry_at=retry_at), ()
+    return replace(session, retry_at=retry_at), (RenewSlice(session.slice_no + 1, policy.slice_s),)
 
 
 def _due(moment: datetime | None, at: datetime) -> bool:
-    return moment is None or at >= moment
-
-
-# --- when ------------------------------------------------------------------------------------------------
-
-
-def _ring_limit_at(session: Session, policy: MeteringPolicy) -> datetime:
-    since = session.dialling_since or session.call.started_at
-    return since + timedelta(seconds=policy.ring_limit_s) * session.call.trunks + RING_GRACE
-
-
-def _talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
-    """Return how long the call may talk as things stand: what is paid, less the margin, and the longest call."""
-    limits = []
-    if session.call.rate is not None:
-        limits.append(timedelta(seconds=session.paid_s) - policy.margin)
-    if session.call.longest_call_s is not None:
-        limits.append(timedelta(seconds=session.call.longest_call_s))
-    return min(limits, default=None)
-
-
-def _cut_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
-    limit = _talk_limit(session, policy)
-    return None if limit is None or leg.answered_at is None else leg.answered_at + limit
-
-
-def _renew_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
-    """Return when the next slice is asked for; None where none is wanted or one is being asked for."""
-    longest_s = session.call.longest_call_s
-    if session.call.rate is None or leg.answered_at is None or session.renewing:
-        return None
-    if longest_s is not None and session.paid_s >= longest_s + policy.margin.total_seconds():
-        return None
-    renew_at = leg.answered_at + timedelta(seconds=session.paid_s) - policy.renew_lead(session.slice_s)
-    return renew_at if session.retry_at is None else max(renew_at, session.retry_at)
-
-
-def _dialling_wake_at(session: Session, policy: MeteringPolicy) -> datetime:
-    moments = [_ring_limit_at(session, policy)]
-    if session.end_of_dial_at is not None and not session.legs:
-        moments.append(session.end_of_dial_at)
-    if session.hang_up_retry_at is not None:
-        moments[0] = max(moments[0], session.hang_up_retry_at)
-    return min(moments)
-
-
-def _talking_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
-    leg = session.talking_leg
-    cut_at = None if leg is None else _cut_at(session, leg, policy)
-    if leg is None or cut_at is None or leg.answered_at is None:
-        return None
-    moments = [cut_at]
-    if leg.armed_cut_at is None and not leg.arming:
-        moments.append(leg.answered_at + UNVERIFIED_LIMIT)
-    if session.hang_up_retry_at is not None:
-        moments = [max(moment, session.hang_up_retry_at) for moment in moments]
-    if leg.armed_cut_at != cut_at and not leg.arming:
-        moments.append(leg.arm_retry_at or leg.answered_at)
-    renew_at = _renew_at(session, leg, policy)
-    if renew_at is not None and renew_at < cut_at:
-        moments.append(renew_at)
-    return min(moments)
+    return moment is not None and at >= moment
 
 
 # --- the end ---------------------------------------------------------------------------------------------
 
 
 def _close(session: Session, record: Cdr) -> Transition:
-    return replace(session, phase=Phase.CLOSING), (Settle(record, close=True),)
+    return replace(session, phase=Phase.CLOSING, closing_leg=record.leg), (Settle(record, close=True),)
 
 
 def _close_unanswered(session: Session, at: datetime) -> Transition:
@@ -508,7 +424,7 @@ def _close_unanswered(session: Session, at: datetime) -> Transition:
 
 def _while_closing(session: Session, event: ev.Event) -> Transition:
     match event:
-        case ev.Settled():
+        case ev.Settled(leg=leg) if leg == session.closing_leg:
             return replace(session, phase=Phase.CLOSED), ()
         case ev.LegAnswered(channel_id=channel_id) if session.call.rate is not None:
             return session, (HangUpLeg(channel_id),)
@@ -520,11 +436,6 @@ def _settled(session: Session, _event: ev.Settled, _policy: MeteringPolicy) -> T
     return session, ()  # the record of a surplus leg: the call goes on
 
 
-def _replaced(session: Session, leg: Leg) -> Session:
-    legs = tuple(leg if other.channel_id == leg.channel_id else other for other in session.legs)
-    return replace(session, legs=legs)
-
-
 _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
     ev.SessionOpened: _opened,
     ev.SessionDenied: _denied,
@@ -534,6 +445,7 @@ _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
     ev.LegAnswered: _answered,
     ev.LegHangupRequested: _leg_hangup,
     ev.LegEnded: _leg_ended,
+    ev.LegExempted: _exempted,
     ev.CallerHangupRequested: _caller_hangup,
     ev.CallerGone: _caller_gone,
     ev.SliceGranted: _granted,

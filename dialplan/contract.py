@@ -15,6 +15,8 @@ ANSWERED_VARIABLE = "TOLLGATE_ANSWERED"
 VERDICT_VARIABLE = "TG_VERDICT"
 SLICE_VARIABLE = "TG_SLICE"
 INTERNAL_VARIABLE = "TG_INTERNAL"
+EMERGENCY_CONTEXT = "tg-emergency"
+"""Where the dialplan rings an emergency number."""
 LEG_RECORDS_FAMILY = "tollgate-legs"
 """AstDB family of the hang-up handler's records: HOUR/UNIQUEID = mark,answered,ended,cause,endpoint."""
 

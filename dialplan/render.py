@@ -118,7 +118,7 @@ def _free(options: DialplanOptions) -> str:
 
 def _emergency_dial(trunks: Sequence[Trunk]) -> str:
     """No ring limit, nothing at the answer, every trunk in turn until somebody answers."""
-    mark = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{CHANNEL}}|${{EXTEN}}"
+    mark = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{TG_CALLER}}|${{EXTEN}}"
     dials = [f"Dial(PJSIP/${{EXTEN}}@{trunk.endpoint},,ib(tg-leg^s^1({mark})))" for trunk in trunks]
     return _attempts(dials, _NOT_ANSWERED, first=" same => n")
 

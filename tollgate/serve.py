@@ -8,6 +8,7 @@ import structlog
 from ari_app.gate import GateSettings
 from ari_app.run import Service
 from store.store import Store
+from tollgate.logs import configure_logs
 from tollgate.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,7 @@ async def run_service(settings: Settings) -> None:
         StoreError: the store cannot be opened.
         ApplicationTakenError: another instance runs on the same Asterisk.
     """
+    configure_logs(settings.log_level)
     trunks = settings.trunk_list()
     if not trunks:
         raise SettingsError("no trunk is configured: name at least one in [[trunks]] of the settings")

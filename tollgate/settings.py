@@ -8,7 +8,7 @@ import os
 import socket
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     international_prefixes: tuple[str, ...] = ()
     included_while_away: bool = True
     """Whether included destinations ring while the service or its store is away. Emergencies always do."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_plan: str = "fr-office"
     """Whose destinations the dialplan lets through while the service is away."""
     asterisk: AsteriskSettings = AsteriskSettings()

@@ -160,9 +160,7 @@ def calls(number: str, talk_ms: int) -> str:
 
 def calls_until_cut(number: str) -> str:
     """A phone that calls and talks until the PBX ends the call."""
-    return _scenario(
-        _invite(number), _PROGRESS, _ANSWERED, _ack(number), '<recv request="BYE"/>', _BYE_OK
-    )
+    return _scenario(_invite(number), _PROGRESS, _ANSWERED, _ack(number), '<recv request="BYE"/>', _BYE_OK)
 
 
 def calls_and_is_refused(number: str, status: int) -> str:
@@ -178,21 +176,43 @@ def calls_and_is_refused(number: str, status: int) -> str:
     )
 
 
-def calls_and_cancels(number: str, after_ms: int) -> str:
-    """A phone that gives up while the other side rings."""
+def calls_or_is_refused(number: str, talk_ms: int) -> str:
+    """A phone that talks for a while if it is let through, and takes a refusal for an answer."""
+    refused = '<recv response="403" optional="true" next="refused"/>'
+    return _scenario(
+        _invite(number),
+        '<recv response="100" optional="true"/><recv response="180" optional="true"/>',
+        refused,
+        _ANSWERED,
+        _ack(number),
+        _pause(talk_ms),
+        _bye(number),
+        '<nop next="end"/><label id="refused"/>',
+        _send(
+            f"ACK sip:{number}@[remote_ip]:[remote_port] SIP/2.0",
+            _in_dialog("ACK", number, 1).replace(_VIA, "[last_Via:]"),
+        ),
+        '<label id="end"/>',
+    )
+
+
+def calls_and_cancels(number: str, after_ms: int, progress: int = 180) -> str:
+    """A phone that gives up some time after the other side rings (180), or after the PBX took the call (100)."""
+    trying = "" if progress == 100 else '<recv response="100" optional="true"/>'
     via = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-{back}]"
-    cancel = f"""{via.format(back=4)}
+    cancel_at = 3 if progress == 100 else 4  # how many steps after the INVITE, whose branch it repeats
+    cancel = f"""{via.format(back=cancel_at)}
 {_FROM}
 To: <sip:{number}@[remote_ip]:[remote_port]>
 Call-ID: [call_id]
 CSeq: 1 CANCEL
 Max-Forwards: 70"""
     uri = f"sip:{number}@[remote_ip]:[remote_port] SIP/2.0"
-    ack = _in_dialog("ACK", number, 1).replace(_VIA, via.format(back=7))
+    ack = _in_dialog("ACK", number, 1).replace(_VIA, via.format(back=cancel_at + 3))
     return _scenario(
         _invite(number),
-        '<recv response="100" optional="true"/>',
-        '<recv response="180"/>',
+        trying,
+        f'<recv response="{progress}"/>',
         _pause(after_ms),
         _send(f"CANCEL {uri}", cancel, retrans=True),
         '<recv response="200"/>',
@@ -268,7 +288,18 @@ class Sipp:
             *(() if remote is None else (f"{remote[0]}:{remote[1]}",)),
             *("-sf", str(file), "-i", local[0], "-p", str(local[1]), "-mi", local[0], "-mp", str(media_port)),
             *("-trace_shortmsg", "-shortmessage_file", str(messages), "-trace_err", "-error_file", str(errors)),
-            *("-aa", "-nostdin", "-timeout", f"{limit_s}s", "-r", str(rate), "-m", str(calls), "-l", str(max(calls, 1))),
+            *(
+                "-aa",
+                "-nostdin",
+                "-timeout",
+                f"{limit_s}s",
+                "-r",
+                str(rate),
+                "-m",
+                str(calls),
+                "-l",
+                str(max(calls, 1)),
+            ),
             *("-recv_timeout", str(limit_s * 1000), "-s", "phone", "-timer_resol", "5", "-max_retrans", "7"),
         )
         assert is_free(local[1], socket.SOCK_DGRAM, local[0]), f"{local[0]}:{local[1]} is taken by another SIPp"

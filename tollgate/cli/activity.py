@@ -23,6 +23,7 @@ from tollgate.cli.errors import BadInputError
 from tollgate.cli.files import output_to
 from tollgate.cli.output import Document, console, say, table, write_json, write_json_stream
 from tollgate.cli.rate_document import rate_document
+from tollgate.cli.streams import closing
 from tollgate.cli.times import iso, local_time, parse_instant, zone
 from tollgate.cli.topic import topic
 
@@ -85,8 +86,9 @@ def activity(
     async def work(store: Store) -> int:
         payer = await require_account(store, account)
         wanted = _wanted(payer, extension, destination_class, from_, to)
-        with output_to(output) as file:
-            return await _WRITERS[chosen](store, wanted, file)
+        async with closing(_records(store, wanted)) as records:
+            with output_to(output) as file:
+                return await _WRITERS[chosen](records, wanted, file)
 
     count = with_store(ctx, work)
     if output is not None:
@@ -95,7 +97,7 @@ def activity(
 
 def _say_written(output: Path, count: int, *, as_json: bool) -> None:
     if as_json:
-        write_json({"output": str(output), "calls": count})
+        write_json({"output": str(output), "records": count})
     else:
         say(f"{count} records written to {output}")
 
@@ -124,9 +126,10 @@ def _wanted(
 
 
 async def _records(store: Store, wanted: Wanted) -> AsyncIterator[Cdr]:
-    async for cdr in store.cdrs(wanted.which):
-        if cdr.account_id in {wanted.account.id, None}:
-            yield cdr
+    async with closing(store.cdrs(wanted.which)) as cdrs:
+        async for cdr in cdrs:
+            if cdr.account_id in {wanted.account.id, None}:
+                yield cdr
 
 
 @dataclass(slots=True)
@@ -179,12 +182,15 @@ class _Sums:
         return {"totals": extensions, "total": self.all.document()}
 
 
-async def _write_json(store: Store, wanted: Wanted, file: TextIO) -> int:
+async def _write_json(records: AsyncIterator[Cdr], wanted: Wanted, file: TextIO) -> int:
     sums = _Sums()
+    count = 0
 
     async def documents() -> AsyncIterator[Document]:
-        async for cdr in _records(store, wanted):
+        nonlocal count
+        async for cdr in records:
             sums.add(cdr)
+            count += 1
             yield _document(cdr, wanted)
 
     head = {
@@ -193,15 +199,16 @@ async def _write_json(store: Store, wanted: Wanted, file: TextIO) -> int:
         "from": None if wanted.from_ is None else iso(wanted.from_, wanted.zone),
         "to": None if wanted.to is None else iso(wanted.to, wanted.zone),
     }
-    await write_json_stream(head, "calls", documents(), file, sums.document)
-    return sums.all.calls
+    async with closing(documents()) as calls:
+        await write_json_stream(head, "calls", calls, file, sums.document)
+    return count
 
 
-async def _write_csv(store: Store, wanted: Wanted, file: TextIO) -> int:
+async def _write_csv(records: AsyncIterator[Cdr], wanted: Wanted, file: TextIO) -> int:
     writer = csv.DictWriter(file, _CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
     count = 0
-    async for cdr in _records(store, wanted):
+    async for cdr in records:
         document = _document(cdr, wanted)
         rate = document.pop("rate") or {}
         document |= {
@@ -216,11 +223,11 @@ async def _write_csv(store: Store, wanted: Wanted, file: TextIO) -> int:
     return count
 
 
-async def _write_table(store: Store, wanted: Wanted, file: TextIO) -> int:
+async def _write_table(records: AsyncIterator[Cdr], wanted: Wanted, file: TextIO) -> int:
     sums = _Sums()
     latest: deque[Cdr] = deque(maxlen=LONGEST_TABLE)
     count = 0
-    async for cdr in _records(store, wanted):
+    async for cdr in records:
         sums.add(cdr)
         latest.append(cdr)
         count += 1

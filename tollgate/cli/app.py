@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,9 +103,9 @@ def tollgate(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; whatever goes wrong is one line on stderr."""
-    command = get_command(app)
     try:
-        status = command.main(list(arguments) or ["--help"], prog_name="tollgate", standalone_mode=False)
+        status = get_command(app).main(list(arguments) or ["--help"], prog_name="tollgate", standalone_mode=False)
+        _flush()
     except Exception as error:
         failure = _failure(error)
         if failure is None:
@@ -114,9 +115,17 @@ def run(arguments: Sequence[str]) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _flush() -> None:
+    """Write what is still buffered; a reader that has gone (``| head``) is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _report(failure: Failure, *, as_json: bool) -> None:
     """Write an error: one line on stderr; for programs the same object is the document on stdout too."""
-    sys.stdout.flush()
+    _flush()
     if not as_json:
         sys.stderr.write(failure.line + "\n")
         return

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -98,7 +100,17 @@ def _replace(path: Path, text: str, *, mode: int) -> None:
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+    if path.exists():
+        _keep_access(path, new)
     new.replace(path)
+
+
+def _keep_access(old: Path, new: Path) -> None:
+    """Let those read the new file who may read the old one, Asterisk's user above all."""
+    was = old.stat()
+    with suppress(PermissionError):
+        os.chown(new, was.st_uid, was.st_gid)
+    new.chmod(stat.S_IMODE(was.st_mode))
 
 
 def _say_written(written: list[Path]) -> None:

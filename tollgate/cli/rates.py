@@ -1,8 +1,9 @@
 """``rates``: decks of prices, in and out."""
 
 import csv
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -26,6 +27,7 @@ from tollgate.cli.files import output_to
 from tollgate.cli.money import check_currency
 from tollgate.cli.output import Document, print_fields, print_table, say, show, with_progress, write_json_stream
 from tollgate.cli.rate_document import rate_document
+from tollgate.cli.streams import closing
 from tollgate.cli.times import iso_ms, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
@@ -229,15 +231,20 @@ def export(
 
     async def work(store: Store) -> None:
         info = await _require_deck(store, deck)
-        rates = store.deck_rates(deck)
-        with output_to(output) as file:
-            if as_json:
-                head: Document = {"deck": info.name, "currency": info.currency}
-                await write_json_stream(head, "rates", (rate_document(rate) async for rate in rates), file)
-                return
-            writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            async for rate in rates:
-                writer.writerow(rate_document(rate) | {"barred": "yes" if rate.barred else "no"})
+        async with closing(store.deck_rates(deck)) as rates:
+            with output_to(output) as file:
+                await _write(info, rates, file, as_json=as_json)
 
     with_store(ctx, work)
+
+
+async def _write(info: DeckInfo, rates: AsyncIterator[Rate], file: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        head: Document = {"deck": info.name, "currency": info.currency}
+        async with closing(rate_document(rate) async for rate in rates) as documents:
+            await write_json_stream(head, "rates", documents, file)
+        return
+    writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    async for rate in rates:
+        writer.writerow(rate_document(rate) | {"barred": "yes" if rate.barred else "no"})

@@ -1,0 +1,79 @@
+"""The charging session as a value: everything that is known of one call while it lasts."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from charging.call import Call, Leg
+
+ENDED_LEGS_REMEMBERED = 16
+
+
+class Phase(StrEnum):
+    """Where a call is in its life; see the table in :mod:`charging.session`."""
+
+    OPENING = "opening"
+    ADMITTING = "admitting"
+    DIALLING = "dialling"
+    TALKING = "talking"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The charging session of one call. Money in micro-units, ``paid_s`` seconds from the answer."""
+
+    call: Call
+    phase: Phase
+    held_micros: int = 0
+    paid_s: int = 0
+    slice_no: int = 1
+    slice_s: int = 0
+    """Seconds of the newest slice."""
+    legs: tuple[Leg, ...] = ()
+    """The trunk legs that live."""
+    ended_legs: tuple[str, ...] = ()
+    """Channels of legs that ended, newest last: what is still said of them is late or said twice."""
+    answered_legs: int = 0
+    """How many legs have been answered so far."""
+    dialling_since: datetime | None = None
+    caller_gone: bool = False
+    caller_hung_up: bool = False
+    last_cause: int | None = None
+    last_trunk: str | None = None
+    end_of_dial_at: datetime | None = None
+    """No further leg is expected; the call closes then unless one shows up."""
+    retry_at: datetime | None = None
+    """Earliest moment to ask for the next slice again, after a refusal or while no answer has come."""
+    closing_leg: int = 0
+    """Number of the leg whose record closes the call."""
+
+    @property
+    def talking_leg(self) -> Leg | None:
+        """The answered leg whose seconds the holds pay for."""
+        return next((leg for leg in self.legs if leg.number and not leg.surplus), None)
+
+    def leg(self, channel_id: str) -> Leg | None:
+        """Return the live leg on this channel."""
+        return next((leg for leg in self.legs if leg.channel_id == channel_id), None)
+
+    def with_leg(self, leg: Leg) -> "Session":
+        """Return the session with a live leg as it is now."""
+        return replace(self, legs=tuple(leg if other.channel_id == leg.channel_id else other for other in self.legs))
+
+    def without_leg(self, channel_id: str) -> "Session":
+        """Return the session after a leg's end."""
+        return replace(
+            self,
+            legs=tuple(leg for leg in self.legs if leg.channel_id != channel_id),
+            ended_legs=(*self.ended_legs, channel_id)[-ENDED_LEGS_REMEMBERED:],
+        )
+
+
+def paid_end_at(session: Session) -> datetime | None:
+    """Return the moment up to which the talking leg is paid; None where nothing is metered."""
+    leg = session.talking_leg
+    if leg is None or leg.answered_at is None or session.call.rate is None:
+        return None
+    return leg.answered_at + timedelta(seconds=session.paid_s)

@@ -1,0 +1,125 @@
+"""When something is due in a call's life. Every moment follows from the session alone; None means never."""
+
+from datetime import datetime, timedelta
+
+from charging.call import Leg
+from charging.policy import MeteringPolicy
+from charging.state import Phase, Session, paid_end_at
+from rating.destination import DestinationClass
+
+OUTCOME_LIMIT = timedelta(seconds=3)
+"""What was asked of the store or of Asterisk and is not answered by then is asked again; both are asked with limits
+of 2 s, so this is for an answer that got lost."""
+
+RING_GRACE = timedelta(seconds=5)
+"""The dialplan's own ring limit comes first; ours is for the case that it did not."""
+
+UNVERIFIED_LIMIT = timedelta(seconds=1)
+"""A paid leg whose deadline could not be verified this long after its answer is hung up …"""
+CHECKING_LIMIT = timedelta(milliseconds=500)
+"""… but not sooner after the first look at it: an answer may be reported late, or found after a restart."""
+
+_RING_WITHOUT_LIMIT = frozenset({DestinationClass.EMERGENCY, DestinationClass.INTERNAL})
+"""Nothing of ours ends an emergency call, and the legs of an internal one are not seen."""
+
+
+def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
+    """Return when the session wants a ``Woke`` event, or None."""
+    match session.phase:
+        case Phase.OPENING | Phase.ADMITTING:
+            return verdict_limit_at(session, policy)
+        case Phase.DIALLING | Phase.TALKING:
+            leg = session.talking_leg
+            moments = [hang_up_at(session, each, policy) for each in session.legs]
+            if leg is not None:
+                moments += [arm_at(session, leg, policy), renew_at(session, leg, policy)]
+            elif not session.legs:
+                moments.append(dial_end_at(session, policy))
+            return min((moment for moment in moments if moment is not None), default=None)
+        case _:
+            return None
+
+
+def verdict_limit_at(session: Session, policy: MeteringPolicy) -> datetime:
+    """Return when nothing more is to be heard of a verdict: the dialplan's guard has fired long ago."""
+    return session.call.started_at + timedelta(milliseconds=policy.gate_limit_ms) + OUTCOME_LIMIT
+
+
+def ring_limit_at(session: Session, policy: MeteringPolicy) -> datetime | None:
+    """Return when the dialplan has tried every trunk for as long as it may."""
+    if session.call.destination_class in _RING_WITHOUT_LIMIT:
+        return None
+    since = session.dialling_since or session.call.started_at
+    return since + timedelta(seconds=policy.ring_limit_s) * session.call.trunks + RING_GRACE
+
+
+def dial_end_at(session: Session, policy: MeteringPolicy) -> datetime | None:
+    """Return when a call without a leg is over."""
+    return _earliest(session.end_of_dial_at, ring_limit_at(session, policy))
+
+
+def talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
+    """Return how long the call may talk as things stand: what is paid, less the margin, and the longest call."""
+    limits = []
+    if session.call.rate is not None:
+        limits.append(timedelta(seconds=session.paid_s) - policy.margin)
+    if session.call.longest_call_s is not None:
+        limits.append(timedelta(seconds=session.call.longest_call_s))
+    return min(limits, default=None)
+
+
+def cut_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+    """Return when an answered leg is cut."""
+    limit = talk_limit(session, policy)
+    return None if limit is None or leg.answered_at is None or leg.exempt else leg.answered_at + limit
+
+
+def hang_up_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+    """Return when a leg is to be hung up, or to be hung up again."""
+    over_at = _over_at(session, leg, policy)
+    return over_at if over_at is None or leg.hang_up_retry_at is None else max(over_at, leg.hang_up_retry_at)
+
+
+def _over_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+    if leg.exempt:
+        return None
+    if leg.answered_at is None:
+        return ring_limit_at(session, policy)
+    if leg.surplus:
+        return None if session.call.rate is None else leg.answered_at
+    return _earliest(cut_at(session, leg, policy), _unverified_at(session, leg))
+
+
+def _unverified_at(session: Session, leg: Leg) -> datetime | None:
+    """Return when a paid leg has gone without a deadline of Asterisk's for too long."""
+    is_verified = leg.armed_cut_at is not None
+    if session.call.rate is None or is_verified or leg.checking_since is None or leg.answered_at is None:
+        return None
+    limit_at = max(leg.answered_at + UNVERIFIED_LIMIT, leg.checking_since + CHECKING_LIMIT)
+    return max(limit_at, leg.arm_retry_at or limit_at) if leg.arming else limit_at
+
+
+def arm_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+    """Return when the leg's deadline is to be checked or armed."""
+    wanted = cut_at(session, leg, policy)
+    if wanted is None or leg.armed_cut_at == wanted:
+        return None
+    return leg.arm_retry_at or leg.answered_at
+
+
+def renew_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+    """Return when the next slice is asked for; None where none is wanted, or none would come in time."""
+    paid_end = paid_end_at(session)
+    last_moment = cut_at(session, leg, policy)
+    longest_s = session.call.longest_call_s
+    if paid_end is None or last_moment is None:
+        return None
+    if longest_s is not None and timedelta(seconds=session.paid_s) >= timedelta(seconds=longest_s) + policy.margin:
+        return None
+    at = paid_end - policy.renew_lead(session.slice_s)
+    at = at if session.retry_at is None else max(at, session.retry_at)
+    return at if at < last_moment else None
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

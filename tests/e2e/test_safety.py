@@ -1,0 +1,167 @@
+"""When parts fail or misbehave: the service dies or hangs, the dialplan is broken, a paid leg is transferred."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from charging.cdr import Disposition, EndSource
+from rating.destination import DestinationClass
+from tests.e2e import sipp
+from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk, wait_until
+
+MakeDesk = Callable[..., Desk]
+
+SHORT_SLICES = "first_slice_s = 4\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
+
+
+def test_service_killed_while_a_call_talks_ends_it_when_the_held_slice_ends(make_desk: MakeDesk) -> None:
+    desk = make_desk(metering=SHORT_SLICES)
+    carrier = desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
+    answer = carrier.wait_seen("SIP/2.0 200")[0]
+    wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
+    desk.kill_service()
+    phone.wait()
+
+    bye = carrier.seen("BYE", sent=False)[0]
+    assert timedelta(seconds=3.5) <= bye.at - answer.at <= timedelta(seconds=4.02)
+    desk.start_service()
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.disposition, cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
+    assert (cdr.billable_s, cdr.charged_micros) == (4, 40_000)
+    assert abs(cdr.ended_at - bye.at) < timedelta(milliseconds=50)
+
+
+def test_service_restarted_while_a_call_talks_goes_on_metering_it(make_desk: MakeDesk) -> None:
+    desk = make_desk(metering="first_slice_s = 8\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1")
+    carrier = desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 12_500))
+    carrier.wait_seen("SIP/2.0 200")
+    wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
+    desk.kill_service()
+    desk.start_service()
+    phone.wait()
+
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.billable_s, cdr.charged_micros, cdr.end_source) == (13, 130_000, EndSource.EVENT)
+
+
+def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: Desk) -> None:
+    desk.stop_service()
+    carrier = desk.carrier(sipp.answers())
+    desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503)).wait()
+    assert carrier.seen("INVITE") == []
+    desk.phone(sipp.calls(INCLUDED, 300)).wait()
+    desk.phone(sipp.calls("112", 300)).wait()
+    assert [invite.first_line.split("@")[0] for invite in carrier.seen("INVITE")] == [
+        "INVITE sip:+33612345678",
+        "INVITE sip:112",
+    ]
+
+
+def test_mute_gate_refuses_after_three_seconds_and_emergencies_ring_at_once(desk: Desk) -> None:
+    carrier = desk.carrier(sipp.answers())
+    desk.freeze_service()
+    try:
+        paid = desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503))
+        emergency = desk.phone(sipp.calls("112", 300), extension="102")
+        emergency.wait()
+        paid.wait()
+    finally:
+        desk.thaw_service()
+
+    [asked], [refused] = paid.seen("INVITE", sent=True), paid.seen("SIP/2.0 503")
+    assert timedelta(seconds=2.9) <= refused.at - asked.at <= timedelta(seconds=3.6)
+    [rang] = carrier.seen("INVITE")
+    [dialled] = emergency.seen("INVITE", sent=True)
+    assert rang.at - dialled.at < timedelta(milliseconds=300)
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
+    assert cdrs[SECOND_PRICED].charged_micros == 0
+    assert cdrs["112"].destination_class is DestinationClass.EMERGENCY
+
+
+@pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])
+def test_slice_that_is_no_positive_number_aborts_the_call_at_the_answer(desk: Desk, digit: str) -> None:
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls_or_is_refused(f"*7{digit}", 5000))
+    bye = carrier.wait_seen("BYE")[0]
+    assert bye.at - carrier.seen("SIP/2.0 200")[0].at < timedelta(milliseconds=300)
+    phone.stop()
+
+
+def test_leg_that_dials_another_number_than_the_rated_one_is_aborted_at_the_answer(desk: Desk) -> None:
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls_or_is_refused("*74", 5000))
+    bye = carrier.wait_seen("BYE")[0]
+    assert bye.at - carrier.seen("SIP/2.0 200")[0].at < timedelta(milliseconds=300)
+    phone.stop()
+
+
+# --- a metered outside party is transferred ------------------------------------------------------------------
+
+
+def _transfer(desk: Desk, to: str) -> tuple[sipp.Sipp, timedelta]:
+    """Have 101 call an outside party on 6 s of funds and transfer it; return the carrier and how long it lived."""
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    desk.phone(sipp.calls_and_transfers(SECOND_PRICED, to, 700)).wait()
+    [first_answer] = carrier.seen("SIP/2.0 200", sent=True)[:1]
+    wait_until(lambda: _byes_of(carrier, first_answer.call_id), "the outside party is cut", 15)
+    return carrier, _byes_of(carrier, first_answer.call_id)[0].at - first_answer.at
+
+
+def _byes_of(carrier: sipp.Sipp, call_id: str) -> list[sipp.Seen]:
+    return [bye for bye in carrier.seen("BYE", sent=False) if bye.call_id == call_id]
+
+
+SIX_SECONDS = {"funds": "0.06", "metering": "first_slice_s = 3\nleast_slice_s = 1\nrenew_lead_s = 1"}
+
+
+def test_metered_party_transferred_into_the_gate_keeps_its_paid_end(make_desk: MakeDesk) -> None:
+    desk = make_desk(**SIX_SECONDS)
+    carrier, lived = _transfer(desk, INCLUDED)
+    assert timedelta(seconds=5.5) <= lived <= timedelta(seconds=6.02)
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
+    assert cdrs[SECOND_PRICED].charged_micros == 60_000
+    assert cdrs[INCLUDED].charged_micros == 0
+    assert len(carrier.seen("INVITE")) == 2
+
+
+def test_metered_party_transferred_into_a_mute_gate_keeps_its_paid_end(make_desk: MakeDesk) -> None:
+    desk = make_desk(funds="0.05", metering="first_slice_s = 5\nleast_slice_s = 1\nrenew_lead_s = 1")
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls_and_transfers(SECOND_PRICED, INCLUDED, 1500))
+    answer = carrier.wait_seen("SIP/2.0 200")[0]
+    wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
+    desk.freeze_service()
+    try:
+        phone.wait()
+        bye = carrier.wait_seen("BYE")[0]
+    finally:
+        desk.thaw_service()
+    assert timedelta(seconds=4.5) <= bye.at - answer.at <= timedelta(seconds=5.02)
+
+
+def test_metered_party_transferred_into_the_pbx_keeps_its_paid_end(make_desk: MakeDesk) -> None:
+    desk = make_desk(**SIX_SECONDS)
+    _, lived = _transfer(desk, "199")
+    assert timedelta(seconds=5.5) <= lived <= timedelta(seconds=6.02)
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.billable_s, cdr.charged_micros) == (6, 60_000)
+
+
+def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: MakeDesk) -> None:
+    desk = make_desk(**SIX_SECONDS)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    desk.phone(sipp.calls_and_transfers(SECOND_PRICED, "112", 700)).wait()
+    [first, second] = carrier.wait_seen("SIP/2.0 200", 2)[:2]
+    wait_until(lambda: _age(carrier, first) > timedelta(seconds=8), "well past the paid end", 15)
+    assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
+    assert len(desk.channels()) == 2
+    assert second.at > first.at
+
+
+def _age(carrier: sipp.Sipp, answer: sipp.Seen) -> timedelta:
+    from ari_app.clock import utc_now
+
+    return utc_now() - answer.at

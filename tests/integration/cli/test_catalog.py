@@ -1,0 +1,221 @@
+"""``extension``, ``plan`` and ``rates``."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.terminal import Terminal
+
+
+def test_extension_added_is_shown_with_its_defaults(office: Terminal) -> None:
+    added = office.json("extension", "add", "101")
+    assert added == {
+        "extension": "101",
+        "endpoint": "PJSIP/101",
+        "account": "main",
+        "plan": None,
+        "prepaid": True,
+        "language": "en",
+        "name": None,
+    }
+    assert office.json("extension", "show", "101") == added
+    assert office.json("extension", "list") == {"extensions": [added]}
+    assert office.json("account", "show")["extensions"] == ["101"]
+
+
+def test_extension_set_changes_only_what_is_given(office: Terminal) -> None:
+    office.done("account", "add", "sales")
+    office.done("extension", "add", "101", "--name", "Ana", "--language", "es", "--endpoint", "PJSIP/desk.1")
+    changed = office.json("extension", "set", "101", "--plan", "fr-office", "--prepaid", "off", "--account", "sales")
+    assert changed == {
+        "extension": "101",
+        "endpoint": "PJSIP/desk.1",
+        "account": "sales",
+        "plan": "fr-office",
+        "prepaid": False,
+        "language": "es",
+        "name": "Ana",
+    }
+    back = office.json("extension", "set", "101", "--plan", "default", "--prepaid", "on", "--name", "")
+    assert (back["plan"], back["prepaid"], back["name"]) == (None, True, None)
+    assert office.json("extension", "list", "--account", "main") == {"extensions": []}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "1o1"),
+        ("add", "1" * 16),
+        ("add", "112"),
+        ("add", "101", "--endpoint", "no endpoint"),
+        ("add", "101", "--prepaid", "maybe"),
+        ("add", "101", "--language", "french"),
+        ("set", "101"),
+        ("add",),
+    ],
+)
+def test_extension_with_bad_input_is_bad_input(office: Terminal, arguments: tuple[str, ...]) -> None:
+    office.fails(2, "extension", *arguments)
+
+
+def test_extension_that_cannot_be_is_refused(office: Terminal) -> None:
+    office.done("extension", "add", "101")
+    assert "there already" in office.fails(1, "extension", "add", "101")
+    assert "there already" in office.fails(1, "extension", "add", "102", "--endpoint", "PJSIP/101")
+    assert "no extension 999" in office.fails(1, "extension", "show", "999")
+    assert "no extension 999" in office.fails(1, "extension", "set", "999", "--prepaid", "on")
+    assert "no plan" in office.fails(1, "extension", "set", "101", "--plan", "nosuch")
+    assert "no account" in office.fails(1, "extension", "set", "101", "--account", "nosuch")
+
+
+def test_extensions_go_out_and_in_by_csv(office: Terminal) -> None:
+    office.done("extension", "add", "101", "--name", "Ana, Zoë")
+    Path("in.csv").write_text("\ufeffextension,prepaid,name\n101,off,\n102,on,Luc\n103,,\n", encoding="utf-8")
+    assert office.json("extension", "import", "in.csv") == {"added": 2, "changed": 1, "bad_rows": []}
+    rows = list(csv.DictReader(io.StringIO(office.done("extension", "export").out)))
+    assert [(row["extension"], row["prepaid"], row["name"]) for row in rows] == [
+        ("101", "off", "Ana, Zoë"),
+        ("102", "on", "Luc"),
+        ("103", "on", ""),
+    ]
+    assert office.done("extension", "export", "--output", "out.csv").out == ""
+    again = office.json("extension", "import", "out.csv")
+    assert (again["added"], again["changed"]) == (0, 3)
+
+
+def test_extensions_with_a_bad_row_are_not_imported(office: Terminal) -> None:
+    Path("in.csv").write_text("extension,prepaid,plan\n101,on,\n1x,on,\n102,maybe,\n101,on,\n103\n104,on,nosuch\n")
+    answer = office("extension", "import", "in.csv", "--json")
+    assert answer.status == 1
+    assert [(row["line"], row["column"]) for row in answer.document["bad_rows"]] == [
+        (3, "extension"),
+        (4, "prepaid"),
+        (5, "extension"),
+        (6, ""),
+    ]
+    assert answer.err.count("\n") == 1
+    Path("in.csv").write_text("extension,plan,account\n101,,\n104,nosuch,nosuch\n")
+    said = office("extension", "import", "in.csv")
+    assert said.status == 1
+    assert said.out.count("nosuch") == 2
+    assert office.json("extension", "list") == {"extensions": []}
+
+
+@pytest.mark.parametrize("content", ["", "number\n101\n", "extension,extension\n1,1\n", "extension,colour\n1,red\n"])
+def test_extensions_with_a_bad_header_are_bad_input(office: Terminal, content: str) -> None:
+    Path("in.csv").write_text(content)
+    office.fails(2, "extension", "import", "in.csv")
+
+
+def test_files_that_cannot_be_read_or_written_are_bad_input(office: Terminal) -> None:
+    Path("latin.csv").write_bytes(b"extension,name\n101,Zo\xeb\n")
+    office.fails(2, "extension", "import", "latin.csv")
+    office.fails(2, "extension", "import", "nosuch.csv")
+    office.fails(2, "plan", "import", ".")
+    office.fails(2, "rates", "import", "nosuch.csv", "--deck", "d")
+    office.fails(2, "rates", "export", "--deck", "example", "--output", "no/such/folder.csv")
+
+
+def test_plan_shown_can_be_imported_again(office: Terminal) -> None:
+    text = office.done("plan", "show", "fr-office").out
+    Path("plan.toml").write_text(text.replace('name = "fr-office"', 'name = "mine"'))
+    imported = office.json("plan", "import", "plan.toml")
+    assert imported == {"plan": "mine", "deck": "example", "replaced": False, "deck_is_there": True}
+    assert "replaced" in office.done("plan", "import", "plan.toml").out
+    shown = office.json("plan", "show", "mine")
+    assert {"region": "FR", "type": "mobile"} in shown["included"]
+    names = [plan["plan"] for plan in office.json("plan", "list")["plans"]]
+    assert names == ["fr-office", "mine", "pay-as-you-go"]
+
+
+def test_plan_that_is_none_is_refused(office: Terminal) -> None:
+    Path("plan.toml").write_text("name = 3\n")
+    assert "plan.toml is no plan" in office.fails(2, "plan", "import", "plan.toml")
+    assert "no plan nosuch" in office.fails(1, "plan", "show", "nosuch")
+
+
+GOOD_DECK = "prefix,destination,per_minute\n44,United Kingdom,0.02\n447,UK mobile,0.05\n"
+BAD_DECK = "prefix;destination;per_minute\n44;United Kingdom;0.02\n4.42E+03;Crewe;0.01\n447;UK mobile;0,05\n"
+
+
+def test_rates_imported_are_in_force(office: Terminal) -> None:
+    Path("deck.csv").write_text(GOOD_DECK)
+    imported = office.json("rates", "import", "deck.csv", "--deck", "carrier")
+    assert imported == {
+        "deck": "carrier",
+        "currency": "EUR",
+        "rates": 2,
+        "bad_rows": [],
+        "dry_run": False,
+        "imported": True,
+    }
+    found = office.json("rates", "lookup", "00447911123456", "--deck", "carrier")
+    assert (found["number"], found["rate"]["per_minute"]) == ("+447911123456", "0.05")
+    missing = office("rates", "lookup", "+12025550123", "--deck", "carrier", "--json")
+    assert (missing.status, missing.document["rate"]) == (1, None)
+    assert [deck["deck"] for deck in office.json("rates", "list")["decks"]] == ["carrier", "example"]
+
+
+def test_rates_of_a_deck_that_is_there_need_replace(office: Terminal) -> None:
+    Path("deck.csv").write_text(GOOD_DECK)
+    assert "--replace" in office.fails(1, "rates", "import", "deck.csv", "--deck", "example")
+    office.fails(1, "rates", "import", "deck.csv", "--deck", "example", "--dry-run")
+    office.fails(1, "rates", "import", "deck.csv", "--deck", "example", "--replace", "--currency", "USD")
+    assert office.json("rates", "import", "deck.csv", "--deck", "example", "--replace")["rates"] == 2
+    exported = office.json("rates", "export", "--deck", "example")
+    assert [rate["prefix"] for rate in exported["rates"]] == ["44", "447"]
+
+
+def test_rates_dry_run_changes_nothing(office: Terminal) -> None:
+    Path("deck.csv").write_text(GOOD_DECK)
+    assert office.json("rates", "import", "deck.csv", "--deck", "new", "--dry-run")["imported"] is False
+    assert "no deck new" in office.fails(1, "rates", "export", "--deck", "new")
+
+
+def test_rates_with_bad_rows_are_all_or_nothing(office: Terminal) -> None:
+    Path("deck.csv").write_text(BAD_DECK)
+    answer = office("rates", "import", "deck.csv", "--deck", "new", "--json")
+    assert answer.status == 1
+    assert [(row["line"], row["column"], row["value"]) for row in answer.document["bad_rows"]] == [
+        (3, "prefix", "4.42E+03"),
+        (4, "per_minute", "0,05"),
+    ]
+    assert all(row["reason"] for row in answer.document["bad_rows"])
+    assert answer.document["imported"] is False
+    said = office("rates", "import", "deck.csv", "--deck", "new")
+    assert "4.42E+03" in said.out
+    assert said.err.count("\n") == 1
+    office.fails(1, "rates", "export", "--deck", "new")
+
+
+def test_rates_skip_bad_imports_the_good_rows(office: Terminal) -> None:
+    Path("deck.csv").write_text(BAD_DECK)
+    answer = office("rates", "import", "deck.csv", "--deck", "new", "--skip-bad", "--json")
+    assert (answer.status, answer.document["rates"], answer.document["imported"]) == (0, 1, True)
+
+
+@pytest.mark.parametrize("content", ["", "prefix,destination,per_minute\n", "nothing\nof use\n"])
+def test_rates_without_any_rate_are_refused(office: Terminal, content: str) -> None:
+    Path("deck.csv").write_text(content)
+    assert office("rates", "import", "deck.csv", "--deck", "new", "--skip-bad").status == 1
+    office.fails(1, "rates", "export", "--deck", "new")
+
+
+def test_rates_exported_can_be_imported_again(office: Terminal) -> None:
+    office.done("rates", "export", "--deck", "example", "--output", "out.csv")
+    imported = office.json("rates", "import", "out.csv", "--deck", "copy")
+    assert imported["rates"] == len(office.json("rates", "export", "--deck", "example")["rates"])
+    before = office.json("rates", "export", "--deck", "example")["rates"]
+    assert office.json("rates", "export", "--deck", "copy")["rates"] == before
+
+
+def test_rates_with_bad_input_are_bad_input(office: Terminal) -> None:
+    Path("deck.csv").write_text(GOOD_DECK)
+    office.fails(2, "rates", "import", "deck.csv", "--deck", "")
+    office.fails(2, "rates", "import", "deck.csv", "--deck", "d", "--currency", "x")
+    office.fails(2, "rates", "import", "deck.csv")
+    office.fails(2, "rates", "lookup", "abc")
+    assert office.json("rates", "lookup", "3631")["number"] == "FR:3631"
+    assert office.json("rates", "lookup", "FR:3631")["rate"]["prefix"].startswith("FR:")

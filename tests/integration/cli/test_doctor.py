@@ -1,0 +1,258 @@
+"""``doctor`` and ``dialplan``: each check against an Asterisk that is well, and ill in one way after the other."""
+
+import re
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rating.emergency import emergency_numbers
+from tests.integration.cli.fake_asterisk import FakeAsterisk
+from tests.integration.cli.terminal import Terminal
+
+ENDPOINT = " rtp_timeout                        : 60\n timers                             : yes\n"
+MODULES = [
+    "app_dial",
+    "app_stack",
+    "app_stasis",
+    "chan_pjsip",
+    "func_channel",
+    "func_db",
+    "func_dialplan",
+    "func_logic",
+    "func_strings",
+    "func_timeout",
+    "pbx_config",
+    "res_ari",
+    "res_ari_applications",
+    "res_ari_channels",
+    "res_ari_events",
+    "res_stasis",
+]
+
+
+def shown(dialplan: str) -> str:
+    """Return a dialplan as ``dialplan show`` prints it, with the phones' contexts added."""
+    dialplan += "\n[phones]\ninclude => tollgate\n[from-internal]\nexten => _10X,1,Dial()\n"
+    lines = []
+    for line in dialplan.splitlines():
+        if heading := re.match(r"\[([\w-]+)\]", line):
+            lines.append(f"[ Context '{heading[1]}' created by 'pbx_config' ]")
+        elif extension := re.match(r"exten => ([^,]+),1,(.*)", line):
+            lines.append(f"  '{extension[1]}' =>          1. {extension[2]}    [tollgate.conf:1]")
+        elif include := re.match(r"include => (.*)", line):
+            lines.append(f"  Include =>        '{include[1]}'           [pbx_config]")
+    return "\n".join(lines)
+
+
+@pytest.fixture
+def pbx(asterisk: FakeAsterisk, office: Terminal) -> FakeAsterisk:
+    """An Asterisk on which all is well."""
+    office.done("extension", "add", "101")
+    asterisk.resources |= {
+        "asterisk/info": {"system": {"version": "22.10.1"}},
+        "applications/tollgate": {"name": "tollgate", "endpoint_ids": ["PJSIP/carrier"]},
+        "endpoints/PJSIP/carrier": {"state": "online"},
+        "asterisk/config/dynamic/res_ari/general/general": [
+            {"attribute": "channelvars", "value": "TOLLGATE_CALL, TOLLGATE_ANSWERED"}
+        ],
+        "asterisk/modules": [{"name": f"{name}.so", "status": "Running"} for name in MODULES],
+        "asterisk/variable": {"value": str(int(time.time()))},
+    }
+    asterisk.commands |= {
+        "core show version": "Asterisk 22.10.1",
+        "ari show websocket sessions": "ID Type Addr State Apps\n1 in 127.0.0.1 up tollgate",
+        "dialplan show": shown(office.done("dialplan").out),
+        "pjsip show endpoint carrier": ENDPOINT + " media_address                      : 127.0.0.1\n",
+    }
+    for number in emergency_numbers("FR"):
+        asterisk.commands[f"dialplan show {number}@phones"] = (
+            "[ Included context 'tollgate-emergency' created by 'pbx_config' ]"
+        )
+    return asterisk
+
+
+def examine(office: Terminal, status: int) -> dict[str, dict[str, Any]]:
+    """Run doctor and return its checks by name."""
+    answer = office("doctor", "--json")
+    assert (answer.status, answer.err) == (status, ""), answer
+    assert answer.document["ok"] is (status == 0)
+    for check in answer.document["checks"]:
+        assert set(check) == {"name", "status", "detail", "mend"}
+        assert (check["mend"] is None) is (check["status"] == "OK")
+    return {check["name"]: check for check in answer.document["checks"]}
+
+
+def test_doctor_where_all_is_well_says_ok(pbx: FakeAsterisk, office: Terminal) -> None:
+    checks = examine(office, 0)
+    assert {check["status"] for check in checks.values()} == {"OK"}
+    assert len(checks) >= 20
+    said = office.done("doctor").out
+    assert "0 WARN, 0 FAIL" in said
+
+
+def test_doctor_where_nothing_answers_fails_ari_and_ami_and_says_the_rest(
+    office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_ASTERISK__ARI_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("TOLLGATE_ASTERISK__AMI_PORT", "1")
+    checks = examine(office, 1)
+    assert checks["store"]["status"] == "OK"
+    assert checks["trunks"]["status"] == checks["ARI"]["status"] == checks["AMI"]["status"] == "FAIL"
+    assert checks["extensions"]["status"] == "WARN"
+
+
+def test_doctor_with_a_wrong_password_says_whose(pbx: FakeAsterisk, office: Terminal) -> None:
+    pbx.password = "other"
+    checks = examine(office, 1)
+    assert "refuses the user" in checks["ARI"]["detail"]
+    assert "refuses the user" in checks["AMI"]["detail"]
+
+
+def test_doctor_without_a_store_still_looks_at_asterisk(
+    pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_DATABASE_URL", "sqlite:///nosuch.db")
+    checks = examine(office, 1)
+    assert checks["store"]["status"] == "FAIL"
+    assert checks["dialplan"]["status"] == "WARN"
+    assert checks["ARI"]["status"] == "OK"
+
+
+@pytest.mark.parametrize(
+    ("resource", "content", "name", "status"),
+    [
+        ("asterisk/info", {"system": {"version": "22.10.0"}}, "ARI", "FAIL"),
+        ("asterisk/info", None, "ARI", "FAIL"),
+        ("asterisk/info", [], "ARI", "FAIL"),
+        ("applications/tollgate", None, "service", "FAIL"),
+        ("applications/tollgate", {"endpoint_ids": []}, "subscription carrier", "FAIL"),
+        ("endpoints/PJSIP/carrier", None, "trunk carrier", "FAIL"),
+        ("endpoints/PJSIP/carrier", {"state": "offline"}, "trunk carrier", "WARN"),
+        ("asterisk/config/dynamic/res_ari/general/general", None, "channelvars", "WARN"),
+        ("asterisk/config/dynamic/res_ari/general/general", [], "channelvars", "FAIL"),
+        ("asterisk/modules", None, "modules", "WARN"),
+        ("asterisk/modules", [{"name": "app_dial.so", "status": "Running"}], "modules", "FAIL"),
+        ("asterisk/variable", None, "clock", "WARN"),
+        ("asterisk/variable", {"value": str(int(time.time()) - 3600)}, "clock", "FAIL"),
+    ],
+)
+def test_doctor_finds_what_ari_tells(
+    pbx: FakeAsterisk, office: Terminal, resource: str, content: Any, name: str, status: str
+) -> None:
+    if content is None:
+        del pbx.resources[resource]
+    else:
+        pbx.resources[resource] = content
+    assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+def test_doctor_on_an_older_asterisk_sees_the_variables_on_a_channel(pbx: FakeAsterisk, office: Terminal) -> None:
+    del pbx.resources["asterisk/config/dynamic/res_ari/general/general"]
+    pbx.resources["channels"] = [{"id": "1", "channelvars": {"TOLLGATE_CALL": ""}}]
+    assert "TOLLGATE_ANSWERED" in examine(office, 1)["channelvars"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "status"),
+    [("Setvar", "AMI call", "FAIL"), ("DBGetTree", "AMI system", "FAIL"), ("Command", "dialplan", "WARN")],
+)
+def test_doctor_finds_what_our_ami_user_may_not(
+    pbx: FakeAsterisk, office: Terminal, action: str, name: str, status: str
+) -> None:
+    pbx.refused_actions.add(action)
+    assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "name", "status"),
+    [
+        ("Context 'tg-answer'", "Context 'other'", "dialplan", "FAIL"),
+        ("NoOp(", "NoOp(f", "dialplan", "WARN"),
+        ("Include =>        'tollgate' ", "Include =>        'nothing' ", "phones' context", "WARN"),
+        ("Context 'from-internal'", "Context 'T'", "internal context", "FAIL"),
+        ("'_10X'", "'T'", "T extensions", "FAIL"),
+        (
+            "[ Context 'phones'",
+            "[ Context 'x' created by 'y' ]\n  'T' => 1. A\n[ Context 'phones'",
+            "T extensions",
+            "WARN",
+        ),
+    ],
+)
+def test_doctor_finds_what_is_wrong_with_the_dialplan(
+    pbx: FakeAsterisk, office: Terminal, was: str, becomes: str, name: str, status: str
+) -> None:
+    assert was in pbx.commands["dialplan show"]
+    pbx.commands["dialplan show"] = pbx.commands["dialplan show"].replace(was, becomes)
+    assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+def test_doctor_finds_a_dialplan_of_other_settings(
+    pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_OUTSIDE_LINE", "9")
+    checks = examine(office, 1)
+    assert "not the one" in checks["dialplan"]["detail"]
+    assert "9112 in phones goes to nowhere" in checks["emergency numbers"]["detail"]
+
+
+def test_doctor_finds_a_context_that_takes_an_emergency_number(pbx: FakeAsterisk, office: Terminal) -> None:
+    pbx.commands["dialplan show 112@phones"] = "[ Context 'phones' created by 'pbx_config' ]"
+    assert "112 in phones goes to phones" in examine(office, 1)["emergency numbers"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "name", "status"),
+    [
+        ("ari show websocket sessions", "ID Type Addr State Apps", "service connection", "FAIL"),
+        ("pjsip show endpoint carrier", ENDPOINT.replace("60", "0"), "dead calls carrier", "WARN"),
+        ("pjsip show endpoint carrier", ENDPOINT.replace("yes", "no"), "dead calls carrier", "WARN"),
+    ],
+)
+def test_doctor_finds_what_the_command_line_of_asterisk_tells(
+    pbx: FakeAsterisk, office: Terminal, command: str, output: str, name: str, status: str
+) -> None:
+    pbx.commands[command] = output
+    assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+def test_doctor_warns_of_a_settings_file_that_others_read(pbx: FakeAsterisk, office: Terminal) -> None:
+    Path("tollgate.toml").chmod(0o644)
+    assert examine(office, 0)["settings"]["status"] == "WARN"
+
+
+def test_dialplan_written_is_the_one_that_is_shown(asterisk: FakeAsterisk, office: Terminal) -> None:
+    written = office.json("dialplan", "--output", "conf")["written"]
+    assert written == ["conf/tollgate.conf", "conf/ari_tollgate.conf", "conf/manager_tollgate.conf"]
+    assert Path("conf/tollgate.conf").read_text() == office.json("dialplan")["files"]["tollgate.conf"]
+    assert Path("conf/tollgate.conf").read_text() == office.done("dialplan").out
+    for name in ("conf/ari_tollgate.conf", "conf/manager_tollgate.conf"):
+        assert stat.S_IMODE(Path(name).stat().st_mode) == 0o600
+        assert f"{asterisk.password}\n" in Path(name).read_text()
+    assert "channelvars = TOLLGATE_CALL,TOLLGATE_ANSWERED" in Path("conf/ari_tollgate.conf").read_text()
+    Path("conf/ari_tollgate.conf").chmod(0o640)
+    assert "core reload" in office.done("dialplan", "--output", "conf").out
+    assert stat.S_IMODE(Path("conf/ari_tollgate.conf").stat().st_mode) == 0o640
+
+
+def test_dialplan_follows_the_settings(
+    asterisk: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_plan = office.done("dialplan").out
+    assert "exten => 112,1,Goto(tg-emergency" in with_plan
+    assert "_0[13]XXXXXXXX" in with_plan
+    monkeypatch.setenv("TOLLGATE_INCLUDED_WHILE_AWAY", "false")
+    assert "_0[13]XXXXXXXX" not in office.done("dialplan").out
+    monkeypatch.setenv("TOLLGATE_INCLUDED_WHILE_AWAY", "true")
+    monkeypatch.setenv("TOLLGATE_DEFAULT_PLAN", "nosuch")
+    assert "no plan nosuch" in office.fails(1, "dialplan")
+
+
+def test_dialplan_without_a_trunk_or_a_folder_is_bad_input(office: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no trunk" in office.fails(2, "dialplan")
+    monkeypatch.setenv("TOLLGATE_TRUNKS", '[{"endpoint": "carrier"}]')
+    Path("file").touch()
+    office.fails(2, "dialplan", "--output", "file")

@@ -1,0 +1,102 @@
+"""A successor takes a call over after a restart: from the saved text, and from what the store knows better."""
+
+import pytest
+
+from charging import commands as cmd
+from charging import events as ev
+from charging.cdr import EndSource
+from charging.call import Call
+from charging.saved import SavedSessionError, dump_session, load_session
+from charging.session import Phase, Session, adopted
+from tests.unit.charging.story import (
+    LEG,
+    NORMAL,
+    PER_MINUTE,
+    TRUNK,
+    Story,
+    at,
+    emergency_call,
+    free_call,
+    paid_call,
+)
+
+
+def successor(session: Session, held_micros: int = 100_000, paid_s: int = 10, slice_no: int = 1) -> Story:
+    """Save, load, adopt."""
+    return Story.of(adopted(load_session(dump_session(session)), held_micros, paid_s, slice_no))
+
+
+@pytest.mark.parametrize(
+    "call", [paid_call(), paid_call(PER_MINUTE, longest_call_s=60), free_call(), emergency_call(account_id=None)]
+)
+def test_saved_session_comes_back_as_it_was(call: Call) -> None:
+    session = Story.talking(call).session
+
+    assert load_session(dump_session(session)) == session
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[1]", '{"call": 5}', '{"phase": "talking"'])
+def test_damaged_text_is_an_error_that_says_so(text: str) -> None:
+    with pytest.raises(SavedSessionError, match="cannot be read"):
+        load_session(text)
+
+
+def test_talking_call_goes_on_and_its_deadline_is_armed_anew() -> None:
+    story = successor(Story.talking(paid_call()).session)
+
+    assert story.wake(not_before_s=6) == (cmd.CheckDeadline(LEG, at(11.7)),), "not hung up: nobody has looked yet"
+    story.after(ev.DeadlineArmed(at(6.1), LEG, at(11.7)))
+    assert story.sleep_until(8) == (cmd.RenewSlice(2, 60),)
+
+
+def test_talking_call_whose_deadline_cannot_be_armed_is_hung_up() -> None:
+    story = successor(Story.talking(paid_call()).session)
+    story.wake(not_before_s=6)
+    story.after(ev.DeadlineFailed(at(6.1), LEG))
+
+    assert story.wake(not_before_s=6.1) == (cmd.HangUpLeg(LEG),)
+    assert story.session.legs, "until it is gone"
+
+
+def test_slice_committed_after_the_text_was_saved_counts() -> None:
+    story = successor(Story.talking(paid_call()).session, held_micros=700_000, paid_s=70, slice_no=2)
+
+    assert story.wake(not_before_s=10) == (cmd.ArmDeadline(LEG, at(71.7)),)
+    story.after(ev.LegEnded(at(22), LEG, TRUNK, NORMAL))
+    assert story.cdr.charged_micros == 200_000
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.ADMITTING])
+def test_call_saved_before_its_verdict_may_be_ringing(phase: Phase) -> None:
+    before = Story(paid_call())
+    if phase is Phase.ADMITTING:
+        before.after(ev.SessionOpened(at(0.1)))
+    story = successor(before.session)
+
+    assert story.session.phase is Phase.DIALLING
+    story.after(ev.LegAnswered(at(3), LEG, TRUNK), ev.LegEnded(at(5), LEG, TRUNK, NORMAL))
+    assert story.cdr.charged_micros == 20_000
+
+
+def test_call_found_gone_is_settled_by_the_handlers_record() -> None:
+    story = successor(Story(paid_call()).session)
+
+    story.after(ev.LegEnded(at(9), LEG, TRUNK, NORMAL, EndSource.HANDLER, answered_at=at(3)), ev.CallerGone(at(60)))
+
+    assert (story.cdr.charged_micros, story.cdr.end_source, story.cdr.ended_at) == (60_000, EndSource.HANDLER, at(9))
+
+
+def test_call_found_gone_without_a_record_was_never_answered() -> None:
+    story = successor(Story(paid_call()).session)
+
+    story.after(ev.CallerGone(at(60)))
+    story.sleep_until(61)
+
+    assert (story.cdr.charged_micros, story.cdr.answered_at) == (0, None)
+
+
+def test_call_past_its_paid_end_is_hung_up_and_not_woken_in_a_circle() -> None:
+    story = successor(Story.talking(paid_call()).session)
+
+    assert story.wake(not_before_s=30) == (cmd.HangUpLeg(LEG), cmd.CheckDeadline(LEG, at(11.7)))
+    assert story.wake_s == pytest.approx(31)

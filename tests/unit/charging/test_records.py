@@ -1,0 +1,92 @@
+"""Finished records: who hung up, and whose facts they carry."""
+
+from dataclasses import replace
+
+import pytest
+
+from charging import events as ev
+from charging.call import Leg
+from charging.cdr import Disposition, HangupSide
+from charging.records import answered_record, disposition_of, unanswered_record
+from tests.unit.charging.story import LEG, NORMAL, TRUNK, at, free_call, paid_call
+
+ANSWERED = Leg(channel_id=LEG, trunk=TRUNK, answered_at=at(2), number=1)
+CUT = at(11.7)
+
+
+@pytest.mark.parametrize(
+    ("ended_s", "far_end", "caller", "side"),
+    [
+        (5.0, False, True, HangupSide.CALLER),
+        (5.0, True, False, HangupSide.CALLEE),
+        (5.0, True, True, HangupSide.CALLEE),
+        (5.0, False, False, HangupSide.CALLER),
+        (11.595, False, False, HangupSide.CALLER),
+        (11.61, False, False, HangupSide.TOLLGATE),
+        (11.7, False, True, HangupSide.CALLER),
+        (11.7, True, False, HangupSide.CALLEE),
+        (12.5, False, False, HangupSide.TOLLGATE),
+    ],
+)
+def test_answered_leg_names_who_hung_up(ended_s: float, far_end: bool, caller: bool, side: HangupSide) -> None:
+    cdr = answered_record(
+        paid_call(),
+        replace(ANSWERED, far_end_hung_up=far_end),
+        ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL),
+        held_micros=100_000,
+        paid_s=10,
+        caller_hung_up=caller,
+        cut=CUT,
+    )
+
+    assert cdr.hangup_side is side
+
+
+def test_free_leg_without_a_cut_is_never_ended_by_tollgate() -> None:
+    cdr = answered_record(
+        free_call(),
+        ANSWERED,
+        ev.LegEnded(at(90_000), LEG, TRUNK, NORMAL),
+        held_micros=0,
+        paid_s=0,
+        caller_hung_up=False,
+        cut=None,
+    )
+
+    assert (cdr.hangup_side, cdr.billable_s, cdr.charged_micros) == (HangupSide.CALLER, 89_998, 0)
+
+
+@pytest.mark.parametrize(
+    ("cause", "caller_gone", "disposition", "side"),
+    [
+        (17, True, Disposition.BUSY, HangupSide.CALLEE),
+        (34, True, Disposition.CONGESTION, HangupSide.CALLEE),
+        (127, True, Disposition.NO_ANSWER, HangupSide.CALLER),
+        (19, False, Disposition.NO_ANSWER, HangupSide.CALLEE),
+        (None, True, Disposition.NO_ANSWER, HangupSide.CALLER),
+        (None, False, Disposition.FAILED, HangupSide.CALLEE),
+        (28, True, Disposition.FAILED, HangupSide.CALLEE),
+    ],
+)
+def test_unanswered_call_is_told_by_the_last_cause(
+    cause: int | None, caller_gone: bool, disposition: Disposition, side: HangupSide
+) -> None:
+    cdr = unanswered_record(paid_call(), at(3), cause=cause, trunk=TRUNK, caller_gone=caller_gone)
+
+    assert (cdr.disposition, cdr.hangup_side, cdr.leg, cdr.charged_micros) == (disposition, side, 0, 0)
+    assert disposition_of(cause, caller_gone=caller_gone) is disposition
+
+
+def test_record_carries_the_facts_of_the_call() -> None:
+    call = paid_call()
+
+    cdr = unanswered_record(call, at(3), cause=17, trunk=TRUNK, caller_gone=True)
+
+    assert (cdr.call_id, cdr.node, cdr.account_id, cdr.extension) == (call.call_id, "pbx1", 1, "101")
+    assert (cdr.endpoint, cdr.dialled, cdr.e164, cdr.deck) == (
+        "PJSIP/101",
+        "00447797123456",
+        "+447797123456",
+        "example",
+    )
+    assert (cdr.rate, cdr.destination_class, cdr.funded_by) == (call.rate, call.destination_class, ("account",))

@@ -1,0 +1,1 @@
+"""What ``tollgate doctor`` looks at: each check a small function that answers one line."""

@@ -1,0 +1,73 @@
+"""Checks of what is on this side: the settings file, the store, who pays."""
+
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from store.errors import StoreError
+from store.payers import Catalog, empty_catalog, load_catalog
+from store.store import Store
+from tollgate.cli.checks.check import Check, fail, ok, warn
+from tollgate.settings import Settings
+
+_MANY = 5
+
+
+def check_settings(path: Path | None, settings: Settings) -> list[Check]:
+    """Check the settings file and that it names a trunk."""
+    return [_check_file(path), _check_trunks(settings)]
+
+
+def _check_file(path: Path | None) -> Check:
+    if path is None:
+        return warn("settings", "no settings file, only TOLLGATE_* variables", "tollgate init writes one")
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        return warn("settings", f"{path} holds secrets and others may read it", f"chmod 600 {path}")
+    return ok("settings", str(path))
+
+
+def _check_trunks(settings: Settings) -> Check:
+    if not settings.trunks:
+        return fail("trunks", "no trunk is configured", "name at least one in [[trunks]] of the settings")
+    return ok("trunks", ", ".join(trunk.endpoint for trunk in settings.trunks))
+
+
+async def check_store(settings: Settings) -> list[Check]:
+    """Check that the store can be read, has this version's schema, and can price its extensions' calls."""
+    try:
+        async with await Store.open(settings.database_url) as store:
+            catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
+            differences = await store.verify()
+    except StoreError as error:
+        return [fail("store", str(error), "tollgate migrate, or tollgate init for a new one")]
+    checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog)]
+    if differences:
+        checks.append(fail("balances", f"{len(differences)} differences", "tollgate verify names them"))
+    else:
+        checks.append(ok("balances", "every balance is what the journal says"))
+    return checks
+
+
+def check_payers(catalog: Catalog) -> Check:
+    """Check that every extension's calls can be priced."""
+    if not catalog.payers:
+        return warn("extensions", "there are none: every paid call is refused", "tollgate extension add 101")
+    faults = sorted(f"{payer.extension}: {payer.fault}" for payer in catalog.payers.values() if payer.fault)
+    if faults:
+        shown = "; ".join(faults[:_MANY]) + (f"; and {len(faults) - _MANY} more" if len(faults) > _MANY else "")
+        return warn("extensions", f"paid calls are refused: {shown}", "load the plan or the deck that is missing")
+    return ok("extensions", "each has a plan and a deck")
+
+
+def check_host_name(name: str, resolve: Callable[[str], str] = socket.gethostbyname) -> Check:
+    """Check that this machine's name resolves: where it does not, Asterisk may wait for DNS at every call."""
+    try:
+        address = resolve(name)
+    except OSError:
+        return warn(
+            "host name",
+            f"{name} does not resolve: calls may stall for seconds",
+            f"add it to /etc/hosts, and set media_address on the endpoints (127.0.1.1 {name})",
+        )
+    return ok("host name", f"{name} is {address}")
