@@ -8,7 +8,7 @@ from string import Template
 import phonenumbers
 
 from dialplan.contract import APPLICATION, GATE_LIMIT_S, LEG_RECORDS_FAMILY, MarkKind
-from dialplan.trunks import DialFormat, Trunk, national_prefix
+from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
 
 
 class DialplanError(Exception):
@@ -69,12 +69,22 @@ def _with_outside_line(options: DialplanOptions, pattern: str) -> Iterable[tuple
         yield options.outside_line + pattern, len(options.outside_line)
 
 
+def _as_gate_reads(options: DialplanOptions, pattern: str) -> tuple[str, int]:
+    """Return the one way in which the gate takes the pattern: behind the outside line, unless it begins with a plus."""
+    if not options.outside_line or pattern.startswith("+"):
+        return pattern, 0
+    return options.outside_line + pattern, len(options.outside_line)
+
+
 def _emergency(options: DialplanOptions) -> str:
+    """Every number has one line: digits that are a number by themselves are that number, whatever the outside line."""
+    strips = dict.fromkeys(options.emergency_numbers, 0)
+    for number in options.emergency_numbers:
+        strips.setdefault(options.outside_line + number, len(options.outside_line))
     lines = []
-    for number in sorted(options.emergency_numbers, key=lambda digits: (len(digits), digits)):
-        for dialled, strip in _with_outside_line(options, number):
-            target = f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
-            lines.append(f"exten => {dialled},1,Goto(tg-emergency,{target},1)")
+    for dialled, strip in sorted(strips.items(), key=lambda item: (len(item[0]), item[0])):
+        target = f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
+        lines.append(f"exten => {dialled},1,Goto(tg-emergency,{target},1)")
     return "\n".join(lines)
 
 
@@ -126,10 +136,10 @@ def _emergency_dial(trunks: Sequence[Trunk]) -> str:
 def _away_included(options: DialplanOptions) -> str:
     lines = []
     for pattern in options.away_patterns:
-        for dialled, strip in _with_outside_line(options, pattern):
-            number = _e164_expression(pattern, strip, options.home_region)
-            lines.append(f"exten => _{dialled},1,Set(TG_E164={number})")
-            lines.append(" same => n,Goto(tg-away-dial,${EXTEN},1)")
+        dialled, strip = _as_gate_reads(options, pattern)
+        number = _e164_expression(pattern, strip, options.home_region)
+        lines.append(f"exten => _{dialled},1,Set(TG_E164={number})")
+        lines.append(" same => n,Goto(tg-away-dial,${EXTEN},1)")
     return "\n".join(lines)
 
 
@@ -145,10 +155,11 @@ def _e164_expression(pattern: str, strip: int, home_region: str) -> str:
     """Return the expression that turns what matched ``pattern`` into ``+`` and digits."""
     code = phonenumbers.country_code_for_region(home_region)
     prefix = national_prefix(home_region)
+    abroad = international_prefix(home_region)
     if pattern.startswith("+"):
-        return f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
-    if pattern.startswith("00"):
-        return f"+${{EXTEN:{strip + 2}}}"
+        return "${EXTEN}"
+    if pattern.startswith(abroad):
+        return f"+${{EXTEN:{strip + len(abroad)}}}"
     if prefix and pattern.startswith(prefix):
         return f"+{code}${{EXTEN:{strip + len(prefix)}}}"
     return f"+{code}${{EXTEN:{strip}}}" if strip else f"+{code}${{EXTEN}}"

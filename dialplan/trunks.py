@@ -42,3 +42,10 @@ def trunk_number(number: str, dial_format: DialFormat, home_region: str) -> str:
 def national_prefix(region: str) -> str:
     """Return the digits dialled before a national number, such as ``0`` in France; '' where there are none."""
     return phonenumbers.ndd_prefix_for_region(region, True) or ""
+
+
+def international_prefix(region: str) -> str:
+    """Return the digits dialled before a foreign number: ``00``, or ``011`` in North America."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    digits = "" if metadata is None else metadata.international_prefix or ""
+    return digits if digits.isdigit() else "00"

@@ -21,6 +21,8 @@ from dialplan.trunks import DialFormat, Trunk
 from rating.dialled import DialRules, DialRulesError
 
 SETTINGS_FILE = "tollgate.toml"
+OFFICE_SETTINGS = Path("run/office/tollgate.toml")
+"""Those of the demonstration office, in the folder in which `make run` was started."""
 SYSTEM_SETTINGS = Path("/etc/tollgate/tollgate.toml")
 
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
@@ -148,12 +150,12 @@ class Settings(BaseSettings):
 
 
 def find_settings_file(named: Path | None) -> Path | None:
-    """Return the settings file: the one named, ``TOLLGATE_CONFIG``, ./tollgate.toml or the system's."""
+    """Return the settings file: the one named, ``TOLLGATE_CONFIG``, ./tollgate.toml, the office's or the system's."""
     if named is not None:
         return named
     if from_environment := os.environ.get("TOLLGATE_CONFIG"):
         return Path(from_environment)
-    return next((path for path in (Path(SETTINGS_FILE), SYSTEM_SETTINGS) if path.exists()), None)
+    return next((path for path in (Path(SETTINGS_FILE), OFFICE_SETTINGS, SYSTEM_SETTINGS) if path.exists()), None)
 
 
 def load_settings(named: Path | None = None) -> Settings:

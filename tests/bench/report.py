@@ -1,4 +1,4 @@
-"""From runs to figures: medians of each variant, how they compare with bare ``Dial()``, and the limits they must keep."""
+"""From runs to figures: medians of each variant, how they compare with bare ``Dial()``, and the limits to keep."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -94,7 +94,10 @@ def run_line(run: Run) -> str:
     return f"{_row(run.variant, figures(run))}   others {run.others_share:4.2f} CPU"
 
 
-HEADING = "                set-up ms              CPU ms a call\n               p50    p95    p99  Asterisk  Tollgate  together"
+HEADING = (
+    "                set-up ms              CPU ms a call\n"
+    "               p50    p95    p99  Asterisk  Tollgate  together"
+)
 
 
 def table(runs: Sequence[Run], rate: int) -> str:

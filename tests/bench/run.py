@@ -43,7 +43,7 @@ class Run:
 def numbers(variant: Variant) -> list[str]:
     """Return what the phones dial: mobiles of Jersey, which cost money, or French fixed lines, which are included."""
     if variant is Variant.INCLUDED:
-        return [f"01426853{index % 100:02d}" if index < 100 else f"0142685{index}" for index in range(DIFFERENT_NUMBERS)]
+        return [f"0142685{300 + index}" for index in range(DIFFERENT_NUMBERS)]
     return [f"0044779712{3000 + index}" for index in range(DIFFERENT_NUMBERS)]
 
 

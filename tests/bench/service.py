@@ -1,5 +1,6 @@
-"""The service under test: a process of its own on a fresh store, as an installation runs it, and its books afterwards."""
+"""The service under test: a process of its own on a fresh store, as an installation runs it, and its books after."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -135,7 +136,7 @@ async def wait_settled(folder: Path) -> None:
         while left := await store.open_sessions():
             if time.monotonic() > deadline:
                 raise ServiceFailedError(f"{len(left)} sessions stay open after the calls have ended")
-            time.sleep(0.05)
+            await asyncio.sleep(0.05)
 
 
 async def check_books(folder: Path, *, calls: int, paid: bool) -> None:

@@ -343,7 +343,9 @@ class Sipp:
         while len(found := self.seen(beginning)) < count:
             assert time.monotonic() < deadline, f"no {beginning!r} within {limit_s} s: {self.transcript()}"
             time.sleep(0.02)
-        return found
+        # A PBX repeats what nobody answered, also to the next one at an address: count only calls that began here.
+        begun = {message.call_id for message in found if message.first_line.startswith("INVITE")}
+        return [message for message in found if message.call_id in begun]
 
     def errors(self) -> str:
         """Return what SIPp complained about."""
@@ -365,4 +367,6 @@ class Sipp:
             if len(parts) >= 7:
                 at = datetime.fromtimestamp(float(parts[2]), UTC)
                 found.append(Seen(at, parts[3] == "S", parts[4], parts[6]))
-        return found
+        # A PBX repeats what nobody answered, also to the next one at an address: count only calls that began here.
+        begun = {message.call_id for message in found if message.first_line.startswith("INVITE")}
+        return [message for message in found if message.call_id in begun]

@@ -162,6 +162,7 @@ def _package_failure(error: Exception) -> Failure | None:
     from dialplan.render import DialplanError
     from rating.errors import RatingError
     from store.errors import StoreError
+    from tollgate.office.errors import OfficeError
     from tollgate.settings import SettingsError
 
     if isinstance(error, (RatingError, SettingsError, DialplanError)):
@@ -170,4 +171,6 @@ def _package_failure(error: Exception) -> Failure | None:
         return failure_from_text(str(error), REFUSED, "`tollgate doctor` says what is wrong")
     if isinstance(error, (StoreError, SavedSessionError)):
         return failure_from_text(str(error), REFUSED, "`tollgate doctor` says what is wrong")
+    if isinstance(error, OfficeError):
+        return failure_from_text(str(error), REFUSED, "`make run` starts the demonstration office")
     return None

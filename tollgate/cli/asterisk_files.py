@@ -1,52 +1,10 @@
-"""The Asterisk files of an installation: the dialplan, and the users that the service logs in as."""
-
-import hashlib
+"""Snippets of ari.conf and manager.conf: the users that the service logs in as."""
 
 from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
-from dialplan.render import DialplanOptions, render_dialplan
-from rating.emergency import emergency_numbers
-from rating.plan import Plan
 from tollgate.settings import Settings
 
-DIALPLAN_FILE = "tollgate.conf"
 ARI_FILE = "ari_tollgate.conf"
 MANAGER_FILE = "manager_tollgate.conf"
-FINGERPRINT_CONTEXT = "tg-fingerprint"
-"""A context that nothing includes; it carries the dialplan's fingerprint, so that doctor can read it back."""
-
-
-def dialplan_text(settings: Settings, plan: Plan | None) -> str:
-    """Return ``tollgate.conf`` for these settings, with its fingerprint.
-
-    Args:
-        settings: The installation's.
-        plan: Whose included destinations ring while the service is away; None where nothing does.
-
-    Raises:
-        DialplanError: no trunk is configured.
-    """
-    text = render_dialplan(
-        DialplanOptions(
-            home_region=settings.home_region,
-            trunks=settings.trunk_list(),
-            emergency_numbers=emergency_numbers(settings.home_region),
-            outside_line=settings.outside_line,
-            ring_limit_s=settings.metering.ring_limit_s,
-            internal_context=settings.asterisk.internal_context,
-            away_patterns=() if plan is None else plan.away_patterns,
-            away_excluded=() if plan is None else plan.away_excluded,
-        )
-    )
-    return (
-        f"{text.rstrip()}\n\n[{FINGERPRINT_CONTEXT}]\n"
-        "; Not dialled by anybody: tells `tollgate doctor` whether this file is the one for its settings.\n"
-        f"exten => s,1,NoOp({fingerprint(text)})\n"
-    )
-
-
-def fingerprint(dialplan: str) -> str:
-    """Return what tells one dialplan from another."""
-    return hashlib.sha256(dialplan.encode()).hexdigest()[:16]
 
 
 def ari_text(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from ari_app.decode import Channel, decode_channel
 from ari_app.errors import AriUnavailableError
 from rating.money import format_money
 from store.store import Store
-from tollgate.cli.ari_http import AriHttp, ari_http
+from tollgate.cli.ari_http import ari_http
 from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import RefusedError
 from tollgate.cli.live_calls import LiveCall, call_of_session, calls_without_session, channels_of
@@ -40,7 +40,7 @@ def calls(ctx: typer.Context, as_json: JsonOption = False) -> None:
         return
     found = asyncio.run(_look(settings_of(ctx)))
     documents = [_document(call) for call in found.calls]
-    document = {"calls": documents, "asterisk_answers": found.channels is not None}
+    document = {"calls": documents, "asterisk_answers": found.fault is None}
     show(document, lambda: _print(found), as_json=as_json)
 
 
@@ -67,10 +67,11 @@ def hangup(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The live calls; ``channels`` are Asterisk's, None where it does not answer."""
+    """The live calls, and Asterisk's channels; ``fault`` says why those could not be read."""
 
     calls: list[LiveCall]
-    channels: list[Channel] | None
+    channels: list[Channel]
+    fault: AriUnavailableError | None = None
 
     def call(self, call_id: str) -> LiveCall | None:
         return next((call for call in self.calls if call.call_id == call_id), None)
@@ -79,16 +80,14 @@ class _Found:
 async def _look(settings: Settings) -> _Found:
     """Read the store's sessions and Asterisk's channels."""
     async with ari_http(settings.ari_access()) as ari:
+        channels: list[Channel] = []
+        fault = None
         try:
-            channels = await _channels(ari)
-        except AriUnavailableError:
+            channels = [decode_channel(document) for document in await ari.channels()]
+        except AriUnavailableError as error:
             # Calls that hold money are in the store; they are shown whatever Asterisk does.
-            channels = None
-        return _Found(await on_store(settings, lambda store: _calls(store, channels or [])), channels)
-
-
-async def _channels(ari: AriHttp) -> list[Channel]:
-    return [decode_channel(document) for document in await ari.channels()]
+            fault = error
+    return _Found(await on_store(settings, lambda store: _calls(store, channels)), channels, fault)
 
 
 async def _calls(store: Store, channels: list[Channel]) -> list[LiveCall]:
@@ -100,8 +99,8 @@ async def _calls(store: Store, channels: list[Channel]) -> list[LiveCall]:
 
 async def _hang_up(settings: Settings, call_id: str, *, force: bool) -> list[str]:
     found = await _look(settings)
-    if found.channels is None:
-        raise AriUnavailableError(f"ARI at {settings.asterisk.ari_url} does not answer")
+    if found.fault is not None:
+        raise found.fault
     call = found.call(call_id)
     if call is not None and call.is_emergency and not force:
         raise RefusedError(f"call {call_id} is an emergency call", "--force ends it all the same")
@@ -160,5 +159,5 @@ def _print(found: _Found) -> None:
         print_table(columns, rows)
     else:
         say("no call lives")
-    if found.channels is None:
+    if found.fault is not None:
         say("Asterisk does not answer: emergency calls, which have no session, are not shown")

@@ -11,21 +11,17 @@ import typer
 
 from rating.plan import Plan, parse_plan
 from store.store import Store
-from tollgate.cli.asterisk_files import (
-    ARI_FILE,
-    DIALPLAN_FILE,
-    MANAGER_FILE,
-    ari_text,
-    dialplan_text,
-    manager_text,
-)
+from tollgate.cli.asterisk_files import ARI_FILE, MANAGER_FILE, ari_text, manager_text
 from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import BadInputError, RefusedError
 from tollgate.cli.output import say, show
 from tollgate.cli.topic import topic
+from tollgate.dialplan_text import dialplan_text
 from tollgate.settings import Settings
 
 dialplan_app = topic()
+
+DIALPLAN_FILE = "tollgate.conf"
 
 
 @dialplan_app.command()

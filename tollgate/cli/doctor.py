@@ -19,18 +19,18 @@ from dialplan.render import DialplanError
 from rating.errors import RatingError
 from store.errors import StoreError
 from tollgate.cli.ari_http import ari_http
-from tollgate.cli.asterisk_files import dialplan_text
 from tollgate.cli.checks import ami as over_ami
 from tollgate.cli.checks import ari as over_ari
 from tollgate.cli.checks import dialplan as of_dialplan
 from tollgate.cli.checks.check import Check, Status, fail, ok, warn
-from tollgate.cli.checks.dialplan_show import LoadedDialplan, parse_dialplan
+from tollgate.cli.checks.dialplan_show import LoadedDialplan, parse_shown
 from tollgate.cli.checks.installation import check_host_name, check_settings, check_store
 from tollgate.cli.context import JsonOption, settings_file_of, settings_of
 from tollgate.cli.dialplan import away_plan
 from tollgate.cli.errors import REFUSED, CliError
 from tollgate.cli.output import Document, say, show
 from tollgate.cli.topic import topic
+from tollgate.dialplan_text import dialplan_text
 from tollgate.settings import Settings, find_settings_file
 
 doctor_app = topic()
@@ -126,7 +126,7 @@ async def _by_command(ami: AmiAdapter, settings: Settings) -> list[Check]:
 
 
 async def _of_dialplan(ami: AmiAdapter, settings: Settings) -> list[Check]:
-    loaded = parse_dialplan(await ami.command("dialplan show"))
+    loaded = parse_shown(await ami.command("dialplan show"))
     return [
         await _wanted_dialplan(loaded, settings),
         *of_dialplan.check_entry(loaded, settings),

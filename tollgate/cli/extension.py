@@ -21,8 +21,9 @@ from tollgate.cli.extension_changes import (
     read_changes,
 )
 from tollgate.cli.extension_changes import settings_of as extension_settings
-from tollgate.cli.extension_csv import export_extensions, import_extensions, read_extensions
-from tollgate.cli.output import Document, print_fields, print_table, say, show
+from tollgate.cli.extension_csv import import_extensions, read_extensions, write_extensions
+from tollgate.cli.files import output_to
+from tollgate.cli.output import Document, print_fields, print_table, say, show, write_json
 from tollgate.cli.topic import topic
 
 extension_app = topic("Extensions: who calls. Each is a phone that Asterisk has authenticated, on one account.")
@@ -174,8 +175,9 @@ def import_file(
 def export_file(
     ctx: typer.Context,
     output: Annotated[Path | None, typer.Option(metavar="F", help="Write here instead of stdout.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write all extensions as CSV, in the form that `import` reads.
+    """Write all extensions as CSV, in the form that `import` reads, or as JSON.
 
     \b
     Examples:
@@ -185,7 +187,12 @@ def export_file(
     async def work(store: Store) -> list[Document]:
         return await _read_all(store, None)
 
-    export_extensions([{**row, "prepaid": _cell(row, "prepaid")} for row in with_store(ctx, work)], output)
+    found = with_store(ctx, work)
+    with output_to(output) as file:
+        if as_json:
+            write_json({"extensions": found}, file)
+        else:
+            write_extensions([{**row, "prepaid": _cell(row, "prepaid")} for row in found], file)
 
 
 def _fields(

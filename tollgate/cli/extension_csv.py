@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from store.catalog import ExtensionSettings, add_extension, set_extension
 from store.operation import Operation
@@ -21,7 +22,7 @@ from tollgate.cli.extension_changes import (
     read_changes,
     settings_of,
 )
-from tollgate.cli.files import open_text, output_to
+from tollgate.cli.files import open_text
 from tollgate.cli.output import Document
 
 _COLUMNS = ("extension", *FIELDS)
@@ -132,9 +133,8 @@ def _write(added: Sequence[ExtensionSettings], changed: Sequence[ExtensionSettin
         yield from add_extension(settings, at_ms=at_ms)
 
 
-def export_extensions(rows: Iterable[Document], output: Path | None) -> None:
-    """Write rows of extensions as CSV, to a file or to stdout."""
-    with output_to(output) as file:
-        writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+def write_extensions(rows: Iterable[Document], file: TextIO) -> None:
+    """Write rows of extensions as CSV."""
+    writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)

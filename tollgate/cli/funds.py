@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -12,6 +12,8 @@ from charging.expiry import default_expiry
 from rating.money import format_money
 from store import funds
 from store.answers import Denied
+from store.errors import KeyConflictError
+from store.operation import Operation
 from store.records import Account, Balance, Lot
 from store.store import Store
 from tollgate.cli.context import (
@@ -27,6 +29,8 @@ from tollgate.cli.errors import BadInputError, RefusedError
 from tollgate.cli.output import Document, print_table, say, show
 from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, parse_instant, zone
 from tollgate.cli.topic import topic
+
+T = TypeVar("T")
 
 balance_app = topic()
 funds_app = topic("Purchases of funds, each a lot with its own expiry, and corrections.")
@@ -120,14 +124,16 @@ def add(
                 f"not {with_currency(micros, payer.currency)}",
                 "use another reference",
             )
-        await store.apply(
+        await _apply(
+            store,
+            reference,
             funds.add_funds(
                 account_id=payer.id,
                 amount_micros=micros,
                 reference=reference,
                 at_ms=epoch_ms(span.purchased_at),
                 expires_at_ms=epoch_ms(span.expires_at),
-            )
+            ),
         )
         lot = known or await _lot(store, payer, reference)
         assert lot is not None, "add_funds makes the lot or raises"
@@ -224,7 +230,9 @@ def adjust(
     async def work(store: Store) -> tuple[Account, int]:
         payer = await require_account(store, account)
         now = utc_now()
-        answer = await store.apply(
+        answer = await _apply(
+            store,
+            reference,
             funds.adjust_funds(
                 account_id=payer.id,
                 amount_micros=micros,
@@ -232,7 +240,7 @@ def adjust(
                 reason=reason,
                 at_ms=epoch_ms(now),
                 expires_at_ms=epoch_ms(default_expiry(now, zone(payer.timezone))),
-            )
+            ),
         )
         if isinstance(answer, Denied):
             raise RefusedError(
@@ -256,6 +264,16 @@ def adjust(
         lambda: say(f"adjusted by {with_currency(micros, payer.currency)} as {reference}\navailable: {available}"),
         as_json=as_json,
     )
+
+
+async def _apply(store: Store, reference: str, operation: Operation[T]) -> T:
+    """Run an operation that is named by a reference; the store's own words on a conflict are in micro-units."""
+    try:
+        return await store.apply(operation)
+    except KeyConflictError as error:
+        raise RefusedError(
+            f"reference {reference} stands for another amount, or for another kind of entry", "use another reference"
+        ) from error
 
 
 def _check_reference(reference: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from store.errors import StoreError
 from tollgate.office.asterisk import prepare_asterisk
@@ -59,8 +60,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _watch(office: Office) -> None:
-    """Wait until a part of the office ends by itself."""
+def _watch(office: Office) -> NoReturn:
+    """Wait until a part of the office ends by itself.
+
+    Raises:
+        OfficeError: it has; with what is known of it.
+    """
     while (failed := office.failed_part()) is None:
         time.sleep(_WATCH_S)
     raise OfficeError(failed)

@@ -97,7 +97,7 @@ class FakeAsterisk:
             return ["Response: Error", "Message: Permission denied"]
         if kind in {"Setvar", "Getvar"}:
             return ["Response: Error", "Message: No such channel"]
-        if kind == "DBGetTree":
+        if kind == "DBDelTree":
             return ["Response: Error", "Message: Database entry not found"]
         if kind == "Command":
             return self._command(action["Command"])

@@ -81,6 +81,7 @@ def test_extensions_go_out_and_in_by_csv(office: Terminal) -> None:
         ("103", "on", ""),
     ]
     assert office.done("extension", "export", "--output", "out.csv").out == ""
+    assert office.json("extension", "export") == office.json("extension", "list")
     again = office.json("extension", "import", "out.csv")
     assert (again["added"], again["changed"]) == (0, 3)
 

@@ -13,24 +13,11 @@ from tests.integration.cli.fake_asterisk import FakeAsterisk
 from tests.integration.cli.terminal import Terminal
 
 ENDPOINT = " rtp_timeout                        : 60\n timers                             : yes\n"
-MODULES = [
-    "app_dial",
-    "app_stack",
-    "app_stasis",
-    "chan_pjsip",
-    "func_channel",
-    "func_db",
-    "func_dialplan",
-    "func_logic",
-    "func_strings",
-    "func_timeout",
-    "pbx_config",
-    "res_ari",
-    "res_ari_applications",
-    "res_ari_channels",
-    "res_ari_events",
-    "res_stasis",
-]
+FAR_CONTEXT = "[ Context 'far' created by 'pbx_config' ]\n  'T' =>            1. NoOp()"
+MODULES = """
+app_dial app_stack app_stasis chan_pjsip func_channel func_db func_dialplan func_logic func_strings func_timeout
+pbx_config res_ari res_ari_applications res_ari_channels res_ari_events res_stasis
+"""
 
 
 def shown(dialplan: str) -> str:
@@ -38,11 +25,14 @@ def shown(dialplan: str) -> str:
     dialplan += "\n[phones]\ninclude => tollgate\n[from-internal]\nexten => _10X,1,Dial()\n"
     lines = []
     for line in dialplan.splitlines():
-        if heading := re.match(r"\[([\w-]+)\]", line):
+        code = re.sub(r"(^|\s);.*", "", line)
+        if heading := re.match(r"\[([\w-]+)\]", code):
             lines.append(f"[ Context '{heading[1]}' created by 'pbx_config' ]")
-        elif extension := re.match(r"exten => ([^,]+),1,(.*)", line):
-            lines.append(f"  '{extension[1]}' =>          1. {extension[2]}    [tollgate.conf:1]")
-        elif include := re.match(r"include => (.*)", line):
+        elif extension := re.match(r"exten => ([^,]+),1,(.*)", code):
+            lines.append(f"  '{extension[1]}' =>          1. {extension[2].rstrip()}    [tollgate.conf:1]")
+        elif step := re.match(r" same => n(\(\w+\))?,(.*)", code):
+            lines.append(f"                    2. {step[2].rstrip()}    [tollgate.conf:1]")
+        elif include := re.match(r"include => (.*)", code):
             lines.append(f"  Include =>        '{include[1]}'           [pbx_config]")
     return "\n".join(lines)
 
@@ -58,7 +48,7 @@ def pbx(asterisk: FakeAsterisk, office: Terminal) -> FakeAsterisk:
         "asterisk/config/dynamic/res_ari/general/general": [
             {"attribute": "channelvars", "value": "TOLLGATE_CALL, TOLLGATE_ANSWERED"}
         ],
-        "asterisk/modules": [{"name": f"{name}.so", "status": "Running"} for name in MODULES],
+        "asterisk/modules": [{"name": f"{name}.so", "status": "Running"} for name in MODULES.split()],
         "asterisk/variable": {"value": str(int(time.time()))},
     }
     asterisk.commands |= {
@@ -157,7 +147,7 @@ def test_doctor_on_an_older_asterisk_sees_the_variables_on_a_channel(pbx: FakeAs
 
 @pytest.mark.parametrize(
     ("action", "name", "status"),
-    [("Setvar", "AMI call", "FAIL"), ("DBGetTree", "AMI system", "FAIL"), ("Command", "dialplan", "WARN")],
+    [("Setvar", "AMI call", "FAIL"), ("DBDelTree", "AMI system", "FAIL"), ("Command", "dialplan", "WARN")],
 )
 def test_doctor_finds_what_our_ami_user_may_not(
     pbx: FakeAsterisk, office: Terminal, action: str, name: str, status: str
@@ -170,7 +160,7 @@ def test_doctor_finds_what_our_ami_user_may_not(
     ("was", "becomes", "name", "status"),
     [
         ("Context 'tg-answer'", "Context 'other'", "dialplan", "FAIL"),
-        ("NoOp(", "NoOp(f", "dialplan", "WARN"),
+        ("Set(TG_GUARD=0)", "Set(TG_GUARD=1)", "dialplan", "FAIL"),
         ("Include =>        'tollgate' ", "Include =>        'nothing' ", "phones' context", "WARN"),
         ("Context 'from-internal'", "Context 'T'", "internal context", "FAIL"),
         ("'_10X'", "'T'", "T extensions", "FAIL"),
@@ -195,7 +185,7 @@ def test_doctor_finds_a_dialplan_of_other_settings(
 ) -> None:
     monkeypatch.setenv("TOLLGATE_OUTSIDE_LINE", "9")
     checks = examine(office, 1)
-    assert "not the one" in checks["dialplan"]["detail"]
+    assert "tollgate-emergency" in checks["dialplan"]["detail"]
     assert "9112 in phones goes to nowhere" in checks["emergency numbers"]["detail"]
 
 

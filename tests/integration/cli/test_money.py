@@ -77,6 +77,8 @@ def test_funds_adjusted_down_and_up_are_in_the_balance(office: Terminal) -> None
     down = office.json("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice")
     assert (down["amount"], down["available"]) == ("-2.50", "7.50")
     office.done("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice")
+    assert "another amount" in office.fails(1, "funds", "adjust", "-1", "--reference", "a1", "--reason", "x")
+    assert "another kind" in office.fails(1, "funds", "add", "1", "--reference", "a1")
     up = office.json("funds", "adjust", "0.000001", "--reference", "a2", "--reason", "rounding")
     assert up["available"] == "7.500001"
     lots = office.json("funds", "list")["lots"]

@@ -72,7 +72,7 @@ def test_quote_of_each_class_is_admitted(
     if funded_by != ["account"]:
         assert document["rate"] is None
         assert document["max_duration_s"] is None
-        assert (Decimal(document["charge"]), document["billable_s"]) == (0, 60)
+        assert (document["charge"], document["billable_s"]) == ("0.00", 60)
 
 
 @pytest.mark.parametrize(

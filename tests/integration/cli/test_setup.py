@@ -109,6 +109,20 @@ def test_database_url_of_the_environment_wins_and_is_written(
     assert terminal.json("balance")["available"] == "0.00"
 
 
+def test_init_and_all_after_it_take_the_file_that_the_environment_names(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_CONFIG", "etc/own.toml")
+    assert terminal.json("init")["settings_file"] == "etc/own.toml"
+    assert terminal.json("balance")["account"] == "main"
+
+
+def test_service_and_demo_without_what_they_need_say_so(terminal: Terminal) -> None:
+    terminal.done("init")
+    assert "no trunk" in terminal.fails(2, "serve")
+    assert "error" in terminal("demo", "--json").document
+
+
 def test_migrate_of_a_current_store_changes_nothing(office: Terminal) -> None:
     assert office.json("migrate")["changed"] is False
 

@@ -4,8 +4,8 @@ import pytest
 
 from charging import commands as cmd
 from charging import events as ev
-from charging.cdr import EndSource
 from charging.call import Call
+from charging.cdr import EndSource
 from charging.saved import SavedSessionError, dump_session, load_session
 from charging.session import Phase, Session, adopted
 from tests.unit.charging.story import (

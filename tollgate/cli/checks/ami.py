@@ -9,7 +9,7 @@ from ari_app.errors import AmiRefusedError
 from dialplan.contract import APPLICATION, LEG_RECORDS_FAMILY
 from tollgate.cli.checks.check import Check, fail, ok, warn
 
-_NO_CHANNEL = "tollgate-doctor-looks-for-a-channel-that-is-not-there"
+_NOT_THERE = "tollgate-doctor-looks-for-what-is-not-there"
 _PARAMETER = re.compile(r"(?m)^ (\w+) +: (.*?)\s*$")
 
 
@@ -20,8 +20,8 @@ async def check_setvar(ami: AmiAdapter) -> Check:
         AmiUnavailableError: AMI does not answer.
     """
     try:
-        await ami.set_deadline(_NO_CHANNEL, 1.0)
-        await ami.read_deadline(_NO_CHANNEL)
+        await ami.set_deadline(_NOT_THERE, 1.0)
+        await ami.read_deadline(_NOT_THERE)
     except AmiRefusedError as error:
         if "no such channel" not in str(error).lower():
             return fail("AMI call", f"{error}: no paid call can go on", "write = call,system in manager.conf")
@@ -29,19 +29,16 @@ async def check_setvar(ami: AmiAdapter) -> Check:
 
 
 async def check_database(ami: AmiAdapter) -> Check:
-    """Check that our user may read what hang-up handlers left in AstDB.
+    """Check that our user may read and remove what hang-up handlers left in AstDB, on a key that is not there.
 
     Raises:
         AmiUnavailableError: AMI does not answer.
     """
     try:
-        await ami.read_tree(LEG_RECORDS_FAMILY)
+        await ami.delete_tree(LEG_RECORDS_FAMILY, _NOT_THERE)
     except AmiRefusedError as error:
-        return fail(
-            "AMI system",
-            f"{error}: calls that end while the service is away lose their true end",
-            "write = call,system in manager.conf",
-        )
+        detail = f"{error}: calls that end while the service is away lose their true end"
+        return fail("AMI system", detail, "write = call,system in manager.conf")
     return ok("AMI system", "hang-up records may be read")
 
 

@@ -1,17 +1,13 @@
 """Checks of the dialplan that Asterisk has loaded, against the one for these settings."""
 
-import re
 from collections.abc import Awaitable, Callable
 
 from ari_app.errors import AmiRefusedError
 from rating.emergency import emergency_numbers
-from tollgate.cli.asterisk_files import FINGERPRINT_CONTEXT
 from tollgate.cli.checks.check import Check, fail, ok, warn
-from tollgate.cli.checks.dialplan_show import LoadedDialplan, first_context
+from tollgate.cli.checks.dialplan_show import LoadedDialplan, first_context, parse_written
 from tollgate.settings import Settings
 
-_CONTEXT = re.compile(r"(?m)^\[([A-Za-z0-9_-]+)\]")
-_FINGERPRINT = re.compile(r"NoOp\(([0-9a-f]{16})\)")
 _ENTRY = "tollgate"
 _EMERGENCY_ENTRY = "tollgate-emergency"
 _GATE = "tg-gate"
@@ -20,17 +16,15 @@ _WRITE_AGAIN = 'tollgate dialplan --output /etc/asterisk && asterisk -rx "dialpl
 Command = Callable[[str], Awaitable[str]]
 
 
-def check_loaded(loaded: LoadedDialplan, wanted: str) -> Check:
-    """Check that every context of the dialplan for these settings is there, and that it is this very one."""
-    missing = sorted(set(_CONTEXT.findall(wanted)) - loaded.contexts.keys() - {FINGERPRINT_CONTEXT})
+def check_loaded(loaded: LoadedDialplan, written: str) -> Check:
+    """Check that Asterisk has loaded the dialplan for these settings, step by step."""
+    wanted = parse_written(written)
+    missing = sorted(wanted.keys() - loaded.contexts.keys())
     if missing:
         return fail("dialplan", f"not loaded: {', '.join(missing)}", _WRITE_AGAIN)
-    found, right = _FINGERPRINT.search(loaded.text), _FINGERPRINT.search(wanted)
-    assert right is not None, "our own text has a fingerprint"
-    if found is None:
-        return warn("dialplan", "loaded, but not written by this version: it may be another", _WRITE_AGAIN)
-    if found[1] != right[1]:
-        return fail("dialplan", "the one that is loaded is not the one for these settings", _WRITE_AGAIN)
+    other = sorted(name for name in wanted if not loaded.contexts[name].is_loaded_from(wanted[name]))
+    if other:
+        return fail("dialplan", f"not the one for these settings: {', '.join(other)}", _WRITE_AGAIN)
     return ok("dialplan", "loaded, and the one for these settings")
 
 
@@ -59,7 +53,7 @@ def check_absolute_timeout(loaded: LoadedDialplan, settings: Settings) -> Check:
 
     One in a context that a call can come to is a failure; in any other only a Goto could lead there.
     """
-    holding = {name for name, context in loaded.contexts.items() if "T" in context.extensions} - {_GATE}
+    holding = {name for name, context in loaded.contexts.items() if "T" in context.steps} - {_GATE}
     roots = {*loaded.including(_ENTRY), settings.asterisk.internal_context}
     roots |= {name for name in loaded.contexts if name.startswith(("tg-", _ENTRY))}
     reachable = sorted(holding & loaded.reach(roots))

@@ -1,0 +1,118 @@
+"""The contract of every command, on the real program: status, one document, one line, help with examples."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.terminal import Terminal
+from tollgate.cli.app import TOPICS
+
+REPOSITORY = Path(__file__).parents[3]
+GROUPS = {
+    "account": ("add", "show", "list"),
+    "funds": ("add", "list", "adjust"),
+    "extension": ("add", "set", "show", "list", "import", "export"),
+    "plan": ("list", "show", "import"),
+    "rates": ("import", "list", "lookup", "export"),
+    "calls": ("hangup",),
+}
+COMMANDS = [(topic,) for topic in TOPICS] + [(topic, name) for topic, names in GROUPS.items() for name in names]
+
+
+def tollgate(*arguments: str, code: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run the program as a shell would, in a pipe."""
+    how = ["-c", code] if code else ["-m", "tollgate"]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error"}
+    return subprocess.run(
+        [sys.executable, *how, *arguments], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_of_every_command_shows_examples(terminal: Terminal, command: tuple[str, ...]) -> None:
+    said = terminal.done(*command, "--help").out
+    assert said.startswith("Usage: tollgate " + " ".join(command))
+    # A group's examples are those of its commands.
+    assert "Examples:" in said or "Commands:" in said
+
+
+def test_help_lists_every_command_without_loading_any() -> None:
+    code = (
+        "import sys\nfrom tollgate.cli.app import run\nassert run(['--help']) == 0\n"
+        "heavy = {'sqlalchemy', 'pydantic_settings', 'aiohttp', 'alembic', 'phonenumbers', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = tollgate(code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+    for topic in TOPICS:
+        assert f"\n  {topic} " in done.stdout
+
+
+def test_nothing_typed_shows_help(terminal: Terminal) -> None:
+    assert terminal.done().out == terminal.done("--help").out
+
+
+def test_the_program_keeps_the_contract_in_a_pipe(tmp_path: Path) -> None:
+    assert tollgate("init").returncode == 0
+    funded = tollgate("funds", "add", "10.00", "--reference", "r1", "--json")
+    assert (funded.returncode, funded.stderr) == (0, "")
+    assert json.loads(funded.stdout)["amount"] == "10.00"
+    quoted = tollgate("quote", "00447797123456", "--duration", "60", "--json")
+    assert (quoted.returncode, quoted.stderr) == (0, "")
+    assert json.loads(quoted.stdout)["max_duration_s"] == 3157
+    refused = tollgate("init", "--json")
+    assert refused.returncode == 1
+    assert set(json.loads(refused.stdout)) == {"error", "hint"}
+    assert json.loads(refused.stderr) == json.loads(refused.stdout)
+    bad = tollgate("funds", "add", "ten", "--reference", "r2")
+    assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
+    # A deck is imported under a progress bar on a terminal, and without in a pipe.
+    exported = tollgate("rates", "export", "--deck", "example", "--output", "deck.csv")
+    assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
+    imported = tollgate("rates", "import", "deck.csv", "--deck", "copy", "--json")
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert json.loads(imported.stdout)["imported"] is True
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
+    assert tollgate("init").returncode == 0
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    for form in ("", "--json"):
+        line = f"{sys.executable} -m tollgate rates export --deck example {form} | head -1"
+        done = subprocess.run(line, shell=True, capture_output=True, text=True, env=environment, check=False)
+        assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nosuch",),
+        ("--nosuch",),
+        ("balance", "--nosuch"),
+        ("balance", "surplus"),
+        ("funds",),
+        ("funds", "nosuch"),
+        ("account", "show", "--account"),
+        ("--config",),
+    ],
+)
+def test_bad_usage_is_one_line_that_says_where_help_is(terminal: Terminal, arguments: tuple[str, ...]) -> None:
+    line = terminal.fails(2, *arguments)
+    assert "--help`" in line
+    as_json = terminal(*arguments, "--json")
+    if as_json.status == 2:
+        assert set(as_json.document) == {"error", "hint"}
+
+
+def test_version_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: f"{name} 9.9")
+    assert terminal.done("--version").out == "tollgate tollgate 9.9\n"
+
+
+def test_what_is_hostile_in_a_message_reaches_no_terminal(office: Terminal) -> None:
+    line = office.fails(1, "extension", "show", "\x1b]0;owned\x07\n\u202e1")
+    assert all(character.isprintable() for character in line.rstrip("\n"))

@@ -1,0 +1,44 @@
+"""How errors are shown."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tollgate.cli.errors import BadInputError, CheckFailedError, RefusedError, failure_from_text, failure_of
+from tollgate.cli.output import Document, write_json_stream
+
+
+def test_failure_of_our_own_errors_has_their_status() -> None:
+    assert failure_of(BadInputError("wrong", "mend")).exit_code == 2
+    refused = failure_of(RefusedError("no", "do\nthis"))
+    assert (refused.exit_code, refused.line, refused.shown) == (1, "error: no; do this", False)
+    assert failure_of(CheckFailedError("bad", "")).line == "error: bad"
+    assert failure_of(CheckFailedError("bad", "")).shown
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "hint"),
+    [
+        ("no store; run init", "no store", "run init"),
+        ("a; b; c", "a; b", "c"),
+        ("host:port is away", "host:port is away", "otherwise"),
+        ("two\nlines\x1b[31m", "two lines [31m", "otherwise"),
+    ],
+)
+def test_failure_from_a_message_takes_its_mend_as_hint(text: str, error: str, hint: str) -> None:
+    failure = failure_from_text(text, 1, "otherwise")
+    assert (failure.error, failure.hint) == (error, hint)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_streamed_document_is_one_document(count: int) -> None:
+    async def items() -> AsyncIterator[Document]:
+        for number in range(count):
+            yield {"n": number, "text": 'é"\n'}
+
+    file = io.StringIO()
+    await write_json_stream({"head": {"a": [1]}}, "items", items(), file, lambda: {"tail": {"n": count}})
+    expected = [{"n": number, "text": 'é"\n'} for number in range(count)]
+    assert json.loads(file.getvalue()) == {"head": {"a": [1]}, "items": expected, "tail": {"n": count}}

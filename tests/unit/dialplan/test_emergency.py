@@ -1,0 +1,81 @@
+"""Emergency numbers in the dialplan are those of the gate, for every region, with and without outside line."""
+
+import re
+
+import pytest
+
+from dialplan.contract import LegMark, MarkKind, parse_leg_variable
+from dialplan.trunks import Trunk
+from rating.dialled import Dialled, DialledKind, DialRules, read_dialled
+from rating.emergency import emergency_numbers
+from tests.unit.dialplan.conf import dials, rendered
+
+REGIONS = ("FR", "ES", "MX", "US", "GB", "DE")
+_ROUTE = re.compile(r"exten => ([0-9]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
+
+
+def emergency_routes(home_region: str, outside_line: str) -> dict[str, str]:
+    """Return what may be dialled, and what number it rings."""
+    routes: dict[str, str] = {}
+    for line in rendered(home_region=home_region, outside_line=outside_line)["tollgate-emergency"]:
+        found = _ROUTE.fullmatch(line)
+        assert found is not None, line
+        assert found[1] not in routes, f"{found[1]} is there twice: Asterisk takes only one"
+        routes[found[1]] = found[1][int(found[2] or 0) :]
+    return routes
+
+
+@pytest.mark.parametrize("home_region", REGIONS)
+@pytest.mark.parametrize("outside_line", ["", "0", "9", "1", "88"])
+def test_emergency_patterns_are_the_gates_own(home_region: str, outside_line: str) -> None:
+    numbers = emergency_numbers(home_region)
+
+    routes = emergency_routes(home_region, outside_line)
+
+    assert routes.keys() == numbers | {outside_line + number for number in numbers}
+    assert set(routes.values()) == numbers
+
+
+@pytest.mark.parametrize("home_region", REGIONS)
+@pytest.mark.parametrize("outside_line", ["", "0", "9", "1"])
+def test_emergency_patterns_ring_the_number_that_the_gate_reads(home_region: str, outside_line: str) -> None:
+    rules = DialRules(home_region=home_region, outside_line=outside_line)
+
+    for dialled, number in emergency_routes(home_region, outside_line).items():
+        reading = read_dialled(dialled, rules)
+        assert isinstance(reading, Dialled)
+        assert (reading.kind, reading.number) == (DialledKind.EMERGENCY, number)
+
+
+@pytest.mark.parametrize("home_region", ["FR", "DE"])
+def test_nothing_else_of_up_to_five_digits_is_an_emergency_at_the_gate(home_region: str) -> None:
+    rules = DialRules(home_region=home_region, outside_line="0")
+    routes = emergency_routes(home_region, "0")
+
+    for digits in (f"{value:0{length}d}" for length in range(1, 6) for value in range(10**length)):
+        reading = read_dialled(digits, rules)
+        if isinstance(reading, Dialled) and reading.kind is DialledKind.EMERGENCY:
+            assert digits in routes
+
+
+def test_emergency_rings_every_trunk_without_limit_and_with_its_mark() -> None:
+    lines = rendered(trunks=(Trunk(endpoint="carrier1"), Trunk(endpoint="carrier2")))["tg-emergency"]
+
+    assert [dial.split(",")[:2] for dial in dials(lines)] == [
+        ["PJSIP/${EXTEN}@carrier1", ""],
+        ["PJSIP/${EXTEN}@carrier2", ""],
+    ]
+    for dial in dials(lines):
+        hook = re.fullmatch(r"ib\(tg-leg\^s\^1\((.*)\)\)", dial.split(",")[2])
+        assert hook is not None, "nothing at the answer, no other option"
+        mark = parse_leg_variable(hook[1])
+        assert isinstance(mark, LegMark)
+        assert (mark.kind, mark.call_id, mark.dialled) == (MarkKind.EMERGENCY, "${TG_CALL}", "${EXTEN}")
+
+
+def test_emergency_takes_the_callers_deadline_away_before_it_dials() -> None:
+    lines = rendered()["tg-emergency"]
+    cleared = next(index for index, line in enumerate(lines) if "TIMEOUT(absolute)=0" in line)
+
+    assert cleared < next(index for index, line in enumerate(lines) if "Dial(" in line)
+    assert not any("Stasis" in line for line in lines)

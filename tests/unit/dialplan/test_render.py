@@ -1,0 +1,144 @@
+"""The rendered dialplan: trunks in turn, dial formats, outside line, what rings while the service is away."""
+
+import pytest
+
+from dialplan.render import DialplanError, render_dialplan
+from dialplan.trunks import DialFormat, Trunk
+from tests.unit.dialplan.conf import dials, options, rendered
+
+CONTEXTS = {
+    "tollgate",
+    "tollgate-emergency",
+    "tollgate-outbound",
+    "tg-gate",
+    "tg-metered",
+    "tg-free",
+    "tg-emergency",
+    "tg-away",
+    "tg-away-included",
+    "tg-away-excluded",
+    "tg-away-dial",
+    "tg-leg",
+    "tg-answer",
+    "tg-answer-free",
+    "tg-answered",
+    "tg-hang",
+}
+TRUNKS = tuple(Trunk(endpoint=f"carrier{index}") for index in (1, 2, 3))
+
+
+def test_no_trunk_is_an_error_that_says_where_to_name_one() -> None:
+    with pytest.raises(DialplanError, match=r"\[\[trunks\]\]"):
+        render_dialplan(options(trunks=()))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_every_context_is_there_and_nothing_of_the_template_is_left(count: int) -> None:
+    text = render_dialplan(options(trunks=TRUNKS[:count], away_patterns=("0[13]XXXXXXXX",), outside_line="9"))
+
+    assert rendered(trunks=TRUNKS[:count]).keys() == CONTEXTS
+    assert "@@" not in text
+
+
+def test_only_the_gate_has_a_t_extension() -> None:
+    with_t = [name for name, lines in rendered().items() if any(line.startswith("exten => T,") for line in lines)]
+
+    assert with_t == ["tg-gate"]
+
+
+@pytest.mark.parametrize("context", ["tg-metered", "tg-free", "tg-away-dial"])
+def test_trunks_are_tried_in_order_each_with_the_ring_limit(context: str) -> None:
+    lines = rendered(trunks=TRUNKS, ring_limit_s=45)[context]
+
+    assert [dial.split(",")[0].rpartition("@")[2] for dial in dials(lines)] == ["carrier1", "carrier2", "carrier3"]
+    assert all(dial.split(",")[1] == "45" for dial in dials(lines))
+    between = [line for line in lines if "DIALSTATUS" in line]
+    assert len(between) == 2, "the next trunk only where the one before reached nobody"
+    assert all("CHANUNAVAIL" in line and "CONGESTION" in line and line.endswith("?:done)") for line in between)
+
+
+def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:
+    lines = rendered(trunks=TRUNKS[:2])["tg-metered"]
+
+    for index, dial in enumerate(dials(lines), start=1):
+        target = f"${{TG_NUMBER_{index}}}@carrier{index}"
+        assert dial == (
+            f"PJSIP/{target},120,ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
+        )
+
+
+def test_metered_slice_is_forgotten_after_the_dial() -> None:
+    assert rendered()["tg-metered"][-2:] == ["same => n(done),Set(TG_SLICE=)", "same => n,Hangup(${HANGUPCAUSE})"]
+
+
+def test_answer_recognises_every_trunk_as_a_carrier() -> None:
+    [first, *_] = rendered(trunks=TRUNKS)["tg-answer"]
+
+    assert all(f'"${{CHANNEL(endpoint)}}" = "{trunk.endpoint}"' in first for trunk in TRUNKS)
+
+
+@pytest.mark.parametrize(
+    ("dial_format", "number"),
+    [
+        (DialFormat.PLUS, "${TG_E164}"),
+        (DialFormat.E164, "${TG_E164:1}"),
+        (DialFormat.ZEROS, "00${TG_E164:1}"),
+        (DialFormat.NATIONAL, '${IF($["${TG_E164:0:3}" = "+33"]?0${TG_E164:3}:00${TG_E164:1})}'),
+    ],
+)
+def test_away_dials_in_the_trunks_own_format(dial_format: DialFormat, number: str) -> None:
+    trunk = Trunk(endpoint="carrier1", dial_format=dial_format)
+
+    [line] = [line for line in rendered(trunks=(trunk,))["tg-away-dial"] if "Dial(" in line]
+
+    assert f"Dial(PJSIP/{number}@carrier1,120," in line
+    assert f"^{number}@carrier1))" in line, "the same at the answer"
+
+
+def away_numbers(**changes: object) -> dict[str, str]:
+    """Return the away patterns, each with the expression of its E.164 number."""
+    lines = rendered(**changes)["tg-away-included"]
+    heads = [line for line in lines if line.startswith("exten => _")]
+    return {
+        head.removeprefix("exten => _").partition(",")[0]: head.partition("TG_E164=")[2].removesuffix(")")
+        for head in heads
+    }
+
+
+@pytest.mark.parametrize(
+    ("home_region", "outside_line", "pattern", "dialled", "number"),
+    [
+        ("FR", "", "0[13]XXXXXXXX", "0[13]XXXXXXXX", "+33${EXTEN:1}"),
+        ("FR", "9", "0[13]XXXXXXXX", "90[13]XXXXXXXX", "+33${EXTEN:2}"),
+        ("FR", "0", "0049XXXXXXXX", "00049XXXXXXXX", "+${EXTEN:3}"),
+        ("FR", "9", "+44XXXXXXXX", "+44XXXXXXXX", "${EXTEN}"),
+        ("ES", "", "9XXXXXXXX", "9XXXXXXXX", "+34${EXTEN}"),
+        ("ES", "0", "9XXXXXXXX", "09XXXXXXXX", "+34${EXTEN:1}"),
+        ("US", "", "1NXXNXXXXXX", "1NXXNXXXXXX", "+1${EXTEN:1}"),
+        ("US", "9", "01144XXXXXXXXXX", "901144XXXXXXXXXX", "+${EXTEN:4}"),
+        ("GB", "", "020XXXXXXXX", "020XXXXXXXX", "+44${EXTEN:1}"),
+    ],
+)
+def test_away_pattern_becomes_the_number_that_the_gate_would_read(
+    home_region: str, outside_line: str, pattern: str, dialled: str, number: str
+) -> None:
+    away = away_numbers(home_region=home_region, outside_line=outside_line, away_patterns=(pattern,))
+
+    assert away == {dialled: number}, "as the gate reads it: with the outside line where there is one"
+
+
+def test_away_exclusions_hold_with_and_without_outside_line() -> None:
+    lines = rendered(outside_line="9", away_excluded=("0976XXXXXX",))["tg-away-excluded"]
+
+    assert lines == ["exten => _0976XXXXXX,1,Hangup(34)", "exten => _90976XXXXXX,1,Hangup(34)"]
+
+
+def test_without_away_patterns_nothing_rings_while_the_service_is_away() -> None:
+    contexts = rendered()
+
+    assert (contexts["tg-away-included"], contexts["tg-away-excluded"]) == ([], [])
+    assert contexts["tg-away"][-1] == "same => n(refused),Hangup(34)"
+
+
+def test_internal_calls_go_to_the_context_that_was_named() -> None:
+    assert any("?from-internal,${TG_INTERNAL},1)" in line for line in rendered(internal_context="from-internal")["tg-gate"])
