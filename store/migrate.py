@@ -92,6 +92,7 @@ def _prepare_file(path: Path) -> None:
     """Make the file if need be and switch it to WAL: the file keeps that, and no transaction can do it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # who called whom is nobody else's business
         connection = sqlite3.connect(path, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")

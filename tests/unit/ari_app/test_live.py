@@ -1,0 +1,86 @@
+"""A live call keeps its alarm: rung when due, silent before it is followed and after it has stopped."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from ari_app.execute import CommandExecutor
+from ari_app.live import LiveCall
+from charging import commands as cmd
+from charging import events as ev
+from charging.policy import MeteringPolicy
+from charging.session import Phase, begin, observe
+from tests.unit.ari_app.office import Notes
+from tests.unit.charging.story import LEG, TRUNK, free_call, paid_call
+
+QUICK = MeteringPolicy(check_deadline_ms=20)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def live_call(session_of: tuple[object, ...] = ()) -> tuple[LiveCall, Notes, list[LiveCall]]:
+    notes, closed = Notes(), []
+    session, _ = begin(paid_call(started_at=now()), QUICK)
+    live = LiveCall(session, QUICK, cast("CommandExecutor", notes), now, closed.append)
+    return live, notes, closed
+
+
+async def test_start_carries_the_first_commands_out() -> None:
+    live, notes, _ = live_call()
+
+    live.start(begin(live.session.call, QUICK))
+    live.stop()
+
+    assert notes.commands == [cmd.OpenSession(100_000, 10)]
+
+
+async def test_alarm_rings_when_it_is_due() -> None:
+    live, notes, _ = live_call()
+    live.start((live.session, ()))
+    for event in (ev.SessionOpened(now()), ev.CallerAdmitted(now()), ev.LegAnswered(now(), LEG, TRUNK)):
+        live.post(event)
+
+    await asyncio.sleep(0.1)
+    live.stop()
+
+    assert any(isinstance(command, cmd.CheckDeadline) for command in notes.commands)
+
+
+async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
+    notes, closed = Notes(), []  # type: ignore[var-annotated]  # nothing closes
+    session = observe(free_call(), now() - timedelta(hours=1))
+    live = LiveCall(session, QUICK, cast("CommandExecutor", notes), now, closed.append)
+    live.post(ev.CallerHangupRequested(now()))
+
+    await asyncio.sleep(0.05)
+    assert live.session.phase is Phase.DIALLING, "its ring limit is long over, but nobody has looked at its channels"
+
+    live.follow()
+    await asyncio.sleep(0.05)
+    live.stop()
+    assert live.session.phase is Phase.CLOSING
+
+
+async def test_stopped_call_keeps_no_alarm() -> None:
+    live, notes, _ = live_call()
+    live.start((live.session, ()))
+    live.post(ev.SessionOpened(now()))
+    live.post(ev.LegAnswered(now(), LEG, TRUNK))
+    live.stop()
+    before = len(notes.commands)
+
+    await asyncio.sleep(0.05)
+
+    assert len(notes.commands) == before
+
+
+async def test_closed_call_says_so_once() -> None:
+    live, _, closed = live_call()
+    live.start((live.session, ()))
+    live.post(ev.CallerGone(now()))
+    live.post(ev.SessionOpened(now()))
+    live.post(ev.Settled(now(), 0))
+
+    assert closed == [live]
