@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 ACTION_LIMIT_S = 2.0
 DEADLINE = "TIMEOUT(absolute)"
+SHORTEST_DEADLINE_S = 0.001
+"""Less would be written as 0, which takes the deadline away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,8 @@ class AmiAdapter:
         """
         if not math.isfinite(seconds) or seconds <= 0:
             raise ValueError(f"a deadline of {seconds} s would remove it")
-        await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": DEADLINE, "Value": f"{seconds:.3f}"})
+        value = f"{max(seconds, SHORTEST_DEADLINE_S):.3f}"
+        await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": DEADLINE, "Value": value})
 
     async def clear_deadline(self, channel_id: str) -> None:
         """Take a channel's deadline away.
@@ -182,7 +185,8 @@ class AmiAdapter:
             async with asyncio.timeout(ACTION_LIMIT_S):
                 reply = await future
         except TimeoutError as error:
-            self.close()  # what was asked may still be carried out, but its answer would find nobody
+            if self._manager is manager:  # what was asked may still be done, but its answer would find nobody
+                self.close()
             raise AmiUnavailableError(f"AMI did not answer {action['Action']}") from error
         first: Message = reply[0] if isinstance(reply, list) else reply
         if not first.success:

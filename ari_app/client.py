@@ -23,7 +23,8 @@ log = structlog.get_logger(__name__)
 
 REQUEST_LIMIT_S = 2.0
 CONNECT_LIMIT_S = 5.0
-LARGEST_EVENT_BYTES = 1 << 20
+LARGEST_MESSAGE_BYTES = 64 << 20
+"""A list of channels takes a kilobyte for each of them."""
 KEEP_ALIVE_S = 10  # Asterisk closes an idle connection after 15 s
 
 JsonObject = dict[str, Any]
@@ -93,14 +94,17 @@ class AriClient:
         info = await self._over_http("GET", "asterisk/info", {"only": "system"}, None)
         if not info.done:
             raise AriUnavailableError(_refusal(info.status, self._access))
-        self.version = AsteriskVersion.parse(info.body["system"]["version"])
+        try:
+            self.version = AsteriskVersion.parse(info.body["system"]["version"])
+        except (KeyError, TypeError) as error:
+            raise AriUnavailableError(f"what answers at {self._access.url} is no Asterisk") from error
         self._rest_over_socket = self.version.has_rest_over_websocket
 
     async def _open_socket(self, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
         return await http.ws_connect(
             f"{self._access.url}/ari/events?{urlencode({'app': self._access.application})}",
             heartbeat=KEEP_ALIVE_S,
-            max_msg_size=LARGEST_EVENT_BYTES,
+            max_msg_size=LARGEST_MESSAGE_BYTES,
         )
 
     async def listen(self) -> None:
@@ -125,10 +129,13 @@ class AriClient:
         future = self._waiting.pop(str(document.get("request_id")), None)
         if future is None or future.done():
             return
-        body = document.get("message_body")
+        status, body = document.get("status_code"), document.get("message_body")
+        if not isinstance(status, int) or not isinstance(body, str | None):
+            future.set_exception(AriUnavailableError("ARI's answer is of an unknown form"))
+            return
         with suppress(ValueError):
             body = json.loads(body) if body else None
-        future.set_result(AriReply(int(document.get("status_code", 500)), body))
+        future.set_result(AriReply(status, body))
 
     async def close(self) -> None:
         """Close the connection; requests under way fail."""

@@ -102,7 +102,7 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:
                 return ApplicationReplaced()
             case _:
                 return None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
         raise MalformedEventError(f"{kind}: {error!r}") from error
 
 

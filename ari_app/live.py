@@ -38,13 +38,15 @@ class LiveCall:
         clock: Callable[[], datetime],
         on_closed: Callable[["LiveCall"], None],
     ) -> None:
-        """Take over a session; nothing happens until :meth:`start` or :meth:`post`."""
+        """Take over a session; nothing happens until :meth:`start` or :meth:`post`, no alarm until followed."""
         self.session = session
         self._policy = policy
         self._executor = executor
         self._clock = clock
         self._on_closed = on_closed
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: datetime | None = None
+        self._followed = False
 
     @property
     def call_id(self) -> str:
@@ -53,7 +55,13 @@ class LiveCall:
 
     def start(self, transition: Transition) -> None:
         """Begin with a session just made and its first commands."""
+        self._followed = True
         self._apply(transition)
+
+    def follow(self) -> None:
+        """Keep the alarm from now on: what went by unseen has been posted, so that what is due is truly due."""
+        self._followed = True
+        self._set_alarm()
 
     def post(self, event: Event) -> None:
         """Step the session through an event and carry out what follows."""
@@ -67,23 +75,29 @@ class LiveCall:
             self._alarm = None
 
     def _apply(self, transition: Transition) -> None:
+        before = self.session
         self.session, commands = transition
         for command in commands:
             self._executor.execute(self, command)
-        self._set_alarm()
+        if self._alarm is None or self.session is not before:
+            self._set_alarm()
         if self.session.phase is Phase.CLOSED:
             self._on_closed(self)
 
     def _set_alarm(self) -> None:
+        """Set the alarm for the session as it is; most events leave its moment alone, and then it stays."""
+        wake_at = next_wake_at(self.session, self._policy) if self._followed else None
+        if self._alarm is not None and wake_at == self._alarm_at:
+            return
         self.stop()
-        wake_at = next_wake_at(self.session, self._policy)
+        self._alarm_at = wake_at
         if wake_at is not None:
             delay_s = max(0.0, (wake_at - self._clock()).total_seconds())
             self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
-        wake_at = next_wake_at(self.session, self._policy)
+        wake_at = self._alarm_at
         now = self._clock()
         if wake_at is not None and now < wake_at:  # timers are coarser than the clock
             self._set_alarm()

@@ -16,7 +16,7 @@ from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
 from ari_app.clock import utc_now
 from ari_app.decode import Channel, decode_channel
-from ari_app.errors import AriUnavailableError
+from ari_app.errors import AmiUnavailableError, AriUnavailableError
 from ari_app.live import LiveCall
 from ari_app.switchboard import Switchboard
 from charging import events as ev
@@ -78,9 +78,12 @@ class Reconciler:
             AsteriskError: Asterisk does not answer; nothing was concluded.
             StoreError: the store does not answer.
         """
-        for session in await self._orphans():
+        orphans = await self._orphans()
+        if orphans and not ami.connected:
+            raise AmiUnavailableError("AMI is not connected, so a call's deadline and its end could not be looked at")
+        for session in orphans:
             log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
-            self._switchboard.take(session).start((session, ()))
+            self._switchboard.take(session)
         known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
         looked_at = utc_now()
         channels = await _list_channels(ari)
@@ -92,10 +95,21 @@ class Reconciler:
             for live, ids in known.items():
                 _post_ended(live, ids - channels.keys(), records.get(live.call_id, []), looked_at)
             await _forget_old_records(ami, looked_at)
+        for live in known:
+            live.follow()
         for channel in channels.values():
             if self._switchboard.trunk_of(channel) is not None and channel.leg_variable:
-                self._switchboard.call_of_leg(channel, looked_at)
+                self._claim(channel, channels, looked_at)
         self._switchboard.reconciled = True
+
+    def _claim(self, leg: Channel, channels: dict[str, Channel], at: datetime) -> None:
+        """Have a leg followed that the dialplan let through by itself, and hang up one that nobody answers for."""
+        is_followed = self._switchboard.knows(call_id_of(leg.leg_variable))
+        live = self._switchboard.call_of_leg(leg, at)
+        if live is None:
+            self._switchboard.refuse_leg(leg)
+        elif not is_followed:
+            self._post_unseen(live, channels, at)
 
     async def _orphans(self) -> list[Session]:
         """Return this node's open sessions in the store for which no call answers."""

@@ -20,7 +20,7 @@ from charging import events as ev
 from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe, refuse
-from dialplan.contract import LegMark, endpoint_of, parse_leg_variable
+from dialplan.contract import EMERGENCY_CONTEXT, LegMark, endpoint_of, parse_leg_variable
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from store.payers import Catalog
@@ -101,7 +101,7 @@ class Switchboard:
         return None
 
     def take(self, session: Session) -> LiveCall:
-        """Make a session's call live."""
+        """Make a session's call live; its alarm is kept once it is started or followed."""
         live = LiveCall(session, self._policy, self._executor, utc_now, self._closed)
         self.calls[live.call_id] = live
         self._by_caller[session.call.caller_channel].append(live)
@@ -141,9 +141,16 @@ class Switchboard:
         leg_call = self.call_of_leg(event.channel, event.at)
         if leg_call is not None:
             _post_leg_event(leg_call, event, trunk)
-        elif self.reconciled and isinstance(event, ChannelStateChanged) and event.channel.state == "Up":
-            log.error("leg_without_session", channel_id=event.channel.channel_id)
-            self._executor.refuse_channel(event.channel.channel_id)
+        elif self.reconciled and isinstance(event, ChannelStateChanged):
+            self.refuse_leg(event.channel)
+
+    def refuse_leg(self, leg: Channel) -> None:
+        """Hang up an answered leg that no call answers for: nothing is held for it, unless it needs no verdict."""
+        is_marked = isinstance(parse_leg_variable(leg.leg_variable), LegMark)
+        if leg.state != "Up" or is_marked or leg.context == EMERGENCY_CONTEXT:
+            return
+        log.error("leg_without_session", channel_id=leg.channel_id)
+        self._executor.refuse_channel(leg.channel_id)
 
     def trunk_of(self, channel: Channel) -> str | None:
         """Return the trunk's endpoint name where the channel is a leg towards a carrier."""
@@ -156,6 +163,7 @@ class Switchboard:
         live = self.calls.get(call_id)
         if live is None and isinstance(owner, LegMark) and call_id not in self._ended:
             live = self.take(observe(observed_call(owner, at, self.catalog, self._gate), at))
+            live.follow()
         return live
 
 
@@ -179,6 +187,8 @@ def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
         case ChannelHangupRequested(soft=False):
             live.post(ev.LegHangupRequested(event.at, channel_id))
         case ChannelDestroyed():
-            live.post(ev.LegEnded(event.at, channel_id, trunk, event.cause))
+            live.post(
+                ev.LegEnded(event.at, channel_id, trunk, event.cause, answered_at=event.channel.answered_at)
+            )
         case _:
             pass

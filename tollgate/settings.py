@@ -25,6 +25,8 @@ OFFICE_SETTINGS = Path("run/office/tollgate.toml")
 """Those of the demonstration office, in the folder in which `make run` was started."""
 SYSTEM_SETTINGS = Path("/etc/tollgate/tollgate.toml")
 
+DATABASE_URL = "sqlite:///tollgate.db"
+
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 EndpointName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
@@ -80,7 +82,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TOLLGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    database_url: str = "sqlite:///tollgate.db"
+    database_url: str = DATABASE_URL
     node: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0] or "pbx")
     """This PBX's name; it is part of its sessions."""
     home_region: str = "FR"
@@ -171,7 +173,25 @@ def load_settings(named: Path | None = None) -> Settings:
         raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+    return settings_from(values, path)
+
+
+def settings_from(values: dict[str, Any], path: Path | None) -> Settings:
+    """Return the settings of a file's values; a relative database path is meant from the file's folder.
+
+    Raises:
+        SettingsError: a value is wrong; the message names it.
+    """
+    if path is not None:
+        values = {**values, "database_url": _from_folder(str(values.get("database_url", DATABASE_URL)), path.parent)}
     return _validated(values, path)
+
+
+def _from_folder(url: str, folder: Path) -> str:
+    scheme, found, file = url.partition(":///")
+    if scheme != "sqlite" or not found or not file or file.startswith("/"):
+        return url
+    return f"sqlite:///{folder.absolute() / file}"
 
 
 def _validated(values: dict[str, Any], path: Path | None) -> Settings:

@@ -115,7 +115,9 @@ def test_demo_refuses_a_trunk_that_is_not_the_simulated_network(office: subproce
 
 
 def test_demo_refuses_where_no_office_runs(tmp_path: Path) -> None:
-    assert _tollgate(tmp_path, "init").returncode == 0
+    initialised = _tollgate(tmp_path, "init")
+    assert initialised.returncode == 0, initialised.stderr
+    assert (tmp_path / "tollgate.db").exists(), "the store is made beside the settings file"
     result = _tollgate(tmp_path, "demo")
     assert result.returncode == 1
     assert "make run" in result.stderr

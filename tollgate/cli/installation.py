@@ -20,7 +20,7 @@ from tollgate.cli.errors import BadInputError, RefusedError
 from tollgate.cli.money import check_currency
 from tollgate.cli.regions import DEFAULTS
 from tollgate.cli.times import zone
-from tollgate.settings import Settings, load_settings
+from tollgate.settings import Settings, load_settings, settings_from
 
 PAY_AS_YOU_GO = "pay-as-you-go"
 _EXAMPLE_DECK = "example-deck.csv"
@@ -61,8 +61,8 @@ def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
         SettingsError, StoreError: the settings file or the database URL cannot be used.
     """
     existing = load_settings(settings_file) if settings_file.exists() else None
-    # With no file given, what the TOLLGATE_* variables say is all there is.
-    base = existing or Settings()
+    # Where there is no file yet, what the TOLLGATE_* variables say is all there is.
+    base = existing or settings_from({}, settings_file)
     home_region = _home_region(base, wishes.home_region, kept=existing is not None)
     database_url = _absolute(base.database_url)
     if database_path(database_url).exists():

@@ -20,9 +20,10 @@ def serve(ctx: typer.Context) -> None:
       tollgate serve
       tollgate --config /etc/tollgate/tollgate.toml serve
     """
+    from tollgate.loop import run_on_fast_loop
     from tollgate.serve import run_service
 
-    asyncio.run(run_service(settings_of(ctx)))
+    run_on_fast_loop(run_service(settings_of(ctx)))
 
 
 @demo_app.command()

@@ -103,9 +103,9 @@ def leg(
     return channel(channel_id, name, state, leg_variable=variable, answered_at=answered_at)
 
 
-def entered(*args: str, by: Channel | None = None) -> CallerEntered:
+def entered(*args: str, by: Channel | None = None, when: datetime = T0) -> CallerEntered:
     """Return the entry of a caller with these arguments of Stasis()."""
-    return CallerEntered(T0, by or caller(), args)
+    return CallerEntered(when, by or caller(), args)
 
 
 def changed(seconds: float, of: Channel) -> ChannelStateChanged:

@@ -63,6 +63,23 @@ async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
     assert live.session.phase is Phase.CLOSING
 
 
+async def test_alarm_moves_when_an_event_moves_the_moment() -> None:
+    live, notes, _ = live_call()
+    live.start((live.session, ()))
+    live.post(ev.SessionOpened(now()))
+    live.post(ev.CallerAdmitted(now()))
+    live.post(ev.LegSeen(now(), LEG, TRUNK))
+    live.post(ev.CallerHangupRequested(now()))
+    assert not notes.commands[1:], "only the ring limit is waited for, which is far"
+
+    live.post(ev.LegAnswered(now(), LEG, TRUNK))
+    live.post(ev.LegSeen(now(), LEG, TRUNK))
+    await asyncio.sleep(0.1)
+    live.stop()
+
+    assert any(isinstance(command, cmd.CheckDeadline) for command in notes.commands)
+
+
 async def test_stopped_call_keeps_no_alarm() -> None:
     live, notes, _ = live_call()
     live.start((live.session, ()))

@@ -342,7 +342,7 @@ async def test_events_during_the_comparison_win_over_what_it_infers(morning: Mor
 
 
 async def test_call_that_enters_during_the_comparison_is_left_alone(morning: Morning) -> None:
-    morning.ari.meanwhile = lambda: morning.desk.board.caller_entered(entered(CALL_ID, JERSEY))
+    morning.ari.meanwhile = lambda: morning.desk.board.caller_entered(entered(CALL_ID, JERSEY, when=ago(0)))
 
     await morning.compare()
     morning.desk.board.stop()
