@@ -115,7 +115,7 @@ class AriClient:
                 break
             try:
                 document = json.loads(message.data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 log.warning("ari_event_not_json", length=len(message.data))
                 continue
             if not isinstance(document, dict):
@@ -133,7 +133,7 @@ class AriClient:
         if not isinstance(status, int) or not isinstance(body, str | None):
             future.set_exception(AriUnavailableError("ARI's answer is of an unknown form"))
             return
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             body = json.loads(body) if body else None
         future.set_result(AriReply(status, body))
 

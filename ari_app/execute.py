@@ -176,7 +176,8 @@ class CommandExecutor:
         except (StoreError, TimeoutError) as error:
             log.warning("session_not_opened", call_id=call.call_id, error=repr(error))
             reason = DenyReason.OVERLOAD if isinstance(error, StoreOverloadedError) else DenyReason.STORE_DOWN
-            live.post(ev.SessionDenied(utc_now(), reason, f"the store did not answer: {error!r}"))
+            fault = str(error) or f"no answer within {STORE_LIMIT_S:g} s"
+            live.post(ev.SessionDenied(utc_now(), reason, f"the store: {fault}"))
             return
         match answer:
             case Held():

@@ -187,8 +187,6 @@ def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
         case ChannelHangupRequested(soft=False):
             live.post(ev.LegHangupRequested(event.at, channel_id))
         case ChannelDestroyed():
-            live.post(
-                ev.LegEnded(event.at, channel_id, trunk, event.cause, answered_at=event.channel.answered_at)
-            )
+            live.post(ev.LegEnded(event.at, channel_id, trunk, event.cause, answered_at=event.channel.answered_at))
         case _:
             pass

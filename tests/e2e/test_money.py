@@ -49,17 +49,17 @@ def test_thirty_calls_at_once_on_one_minute_of_funds_admit_exactly_one(make_desk
 
 
 def test_two_calls_share_the_last_funds_alike(make_desk: MakeDesk) -> None:
-    desk = make_desk(funds="0.30", metering="first_slice_s = 3\nslice_s = 60\nleast_slice_s = 3\nrenew_lead_s = 15")
+    desk = make_desk(funds="1.00")
     desk.carrier(sipp.answers(ring_ms=50))
     phones = [desk.phone(sipp.calls_until_cut(SECOND_PRICED), extension=extension) for extension in ("101", "102")]
     for phone in phones:
         phone.wait()
 
     first, second = desk.wait_cdrs(2)
-    assert first.charged_micros + second.charged_micros <= 300_000
-    assert abs(first.charged_micros - second.charged_micros) <= 30_000, "more than the smallest hold of 3 s apart"
-    assert desk.account().available_micros == 300_000 - first.charged_micros - second.charged_micros
-    assert first.charged_micros + second.charged_micros >= 290_000, "funds lay unspent while calls were cut"
+    assert first.charged_micros + second.charged_micros <= 1_000_000
+    assert abs(first.charged_micros - second.charged_micros) <= 100_000, "more than the smallest hold, 10 s, apart"
+    assert desk.account().available_micros == 1_000_000 - first.charged_micros - second.charged_micros
+    assert first.charged_micros + second.charged_micros >= 990_000, "funds lay unspent while calls were cut"
 
 
 def test_top_up_in_the_last_slice_lets_the_call_go_on(make_desk: MakeDesk) -> None:

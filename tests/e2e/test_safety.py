@@ -1,11 +1,15 @@
 """When parts fail or misbehave: the service dies or hangs, the dialplan is broken, a paid leg is transferred."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from ari_app.clock import utc_now
 from charging.cdr import Disposition, EndSource
+from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from tests.e2e import sipp
 from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk, wait_until
@@ -77,8 +81,31 @@ def test_mute_gate_refuses_after_three_seconds_and_emergencies_ring_at_once(desk
     [dialled] = emergency.seen("INVITE", sent=True)
     assert rang.at - dialled.at < timedelta(milliseconds=300)
     cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
-    assert cdrs[SECOND_PRICED].charged_micros == 0
+    late = cdrs[SECOND_PRICED]
+    assert (late.disposition, late.deny_reason, late.charged_micros) == (Disposition.REFUSED, DenyReason.GATE_LATE, 0)
     assert cdrs["112"].destination_class is DestinationClass.EMERGENCY
+
+
+def test_store_away_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: Desk) -> None:
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    with closing(sqlite3.connect(desk.folder / "tollgate.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # another process holds the store
+        paid = desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503))
+        emergency = desk.phone(sipp.calls("112", 300), extension="102")
+        included = desk.phone(sipp.calls(INCLUDED, 300), extension="103")
+        for phone in (emergency, paid, included):
+            phone.wait()
+        other.execute("ROLLBACK")
+
+    [dialled] = emergency.seen("INVITE", sent=True)
+    rang = next(invite for invite in carrier.seen("INVITE") if ":112@" in invite.first_line)
+    assert rang.at - dialled.at < timedelta(milliseconds=300)
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3, 20)}
+    assert cdrs[SECOND_PRICED].deny_reason is DenyReason.STORE_DOWN
+    assert cdrs[INCLUDED].disposition is Disposition.ANSWERED
+    assert cdrs["112"].disposition is Disposition.ANSWERED
+    account = desk.account()
+    assert (account.available_micros, account.reserved_micros) == (10_000_000, 0)
 
 
 @pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])
@@ -155,13 +182,7 @@ def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: 
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     desk.phone(sipp.calls_and_transfers(SECOND_PRICED, "112", 700)).wait()
     [first, second] = carrier.wait_seen("SIP/2.0 200", 2)[:2]
-    wait_until(lambda: _age(carrier, first) > timedelta(seconds=8), "well past the paid end", 15)
+    wait_until(lambda: utc_now() - first.at > timedelta(seconds=8), "well past the paid end", 15)
     assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
     assert len(desk.channels()) == 2
     assert second.at > first.at
-
-
-def _age(carrier: sipp.Sipp, answer: sipp.Seen) -> timedelta:
-    from ari_app.clock import utc_now
-
-    return utc_now() - answer.at

@@ -8,7 +8,7 @@ from tollgate.office.binary import AsteriskBinary, ask_version, installed_binary
 from tollgate.office.errors import OfficeError
 from tollgate.office.private_root import find_private_root, prepare_private_root
 from tollgate.office.progress import Progress, silent
-from tollgate.office.version import REQUIREMENT, is_suitable
+from tollgate.office.version import REQUIREMENT
 
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
 """Where Asterisk is installed; an ordinary user's PATH often lacks them."""
@@ -41,7 +41,7 @@ def _find_installed(progress: Progress) -> AsteriskBinary | None:
     if program is None:
         return None
     version = ask_version((program,))
-    if version is None or not is_suitable(version):
+    if version is None or not version.is_supported:
         progress(f"{program} is {version or 'of an unknown version'} and cannot be used: needed is {REQUIREMENT}")
         return None
     try:

@@ -5,8 +5,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from ari_app.version import AsteriskVersion
 from tollgate.office.errors import OfficeError
-from tollgate.office.version import AsteriskVersion, parse_version
+from tollgate.office.version import parse_version
 
 _VERSION_TIMEOUT_S = 20.0
 _DOCUMENTATION = Path("documentation", "core-en_US.xml")

@@ -23,7 +23,7 @@ from tollgate.office.binary import AsteriskBinary, private_binary
 from tollgate.office.commands import apt_install, run_reported
 from tollgate.office.errors import OfficeError
 from tollgate.office.progress import Progress, silent
-from tollgate.office.version import REQUIREMENT, is_suitable
+from tollgate.office.version import REQUIREMENT
 
 LAYOUT = 1
 """Raised when a root built by an older Tollgate can no longer be used."""
@@ -62,7 +62,7 @@ def find_private_root(root: Path | None = None) -> AsteriskBinary | None:
         binary = private_binary(root)
     except OfficeError:
         return None
-    return binary if is_suitable(binary.version) else None
+    return binary if binary.version.is_supported else None
 
 
 def prepare_private_root(progress: Progress = silent) -> AsteriskBinary:
@@ -173,7 +173,7 @@ def _mmdebstrap_argv(target: Path, *, is_root: bool) -> tuple[str, ...]:
 
 def _try_out(built: Path) -> str:
     binary = private_binary(built)
-    if not is_suitable(binary.version):
+    if not binary.version.is_supported:
         raise OfficeError(f"the Debian mirror offers Asterisk {binary.version}; needed is {REQUIREMENT}")
     return str(binary.version)
 

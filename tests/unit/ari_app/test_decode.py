@@ -126,7 +126,9 @@ JSON = st.recursive(
     max_leaves=8,
 )
 TIMES = JSON | st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=14))])).map(str)
-VARIABLES = st.fixed_dictionaries({}, optional={"TOLLGATE_CALL": JSON, "TOLLGATE_ANSWERED": JSON | st.floats().map(str)})
+VARIABLES = st.fixed_dictionaries(
+    {}, optional={"TOLLGATE_CALL": JSON, "TOLLGATE_ANSWERED": JSON | st.floats().map(str)}
+)
 CHANNELS = JSON | st.fixed_dictionaries(
     {"id": JSON, "name": JSON, "state": JSON},
     optional={"channelvars": JSON | VARIABLES, "dialplan": JSON | st.fixed_dictionaries({"context": JSON})},

@@ -141,4 +141,6 @@ def test_without_away_patterns_nothing_rings_while_the_service_is_away() -> None
 
 
 def test_internal_calls_go_to_the_context_that_was_named() -> None:
-    assert any("?from-internal,${TG_INTERNAL},1)" in line for line in rendered(internal_context="from-internal")["tg-gate"])
+    assert any(
+        "?from-internal,${TG_INTERNAL},1)" in line for line in rendered(internal_context="from-internal")["tg-gate"]
+    )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ari_app.version import AsteriskVersion
 from tollgate.office.base_config import asterisk_conf, base_files
 from tollgate.office.binary import AsteriskBinary
 from tollgate.office.errors import OfficeError
@@ -11,7 +12,6 @@ from tollgate.office.instance import AsteriskInstance
 from tollgate.office.modules import LATER_MODULES, REQUIRED_MODULES, modules_conf
 from tollgate.office.ports import OfficePorts
 from tollgate.office.simnet import NUMBERS, SimnetSettings, originate, simnet_files
-from tollgate.office.version import AsteriskVersion
 
 
 @pytest.fixture

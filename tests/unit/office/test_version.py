@@ -2,7 +2,8 @@
 
 import pytest
 
-from tollgate.office.version import AsteriskVersion, is_suitable, parse_version
+from ari_app.version import AsteriskVersion
+from tollgate.office.version import parse_version
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_version_line_of_anything_else_is_unknown(printed: str) -> None:
     ],
 )
 def test_release_is_suitable_from_the_first_with_the_fixes(version: tuple[int, int, int], suitable: bool) -> None:
-    assert is_suitable(AsteriskVersion(*version)) is suitable
+    assert AsteriskVersion(*version).is_supported is suitable
 
 
 def test_version_is_written_with_dots() -> None:
