@@ -11,10 +11,13 @@ from datetime import datetime
 
 from ari_app.decode import CallerEntered
 from charging.call import Call
-from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of
+from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of, entry_of
 from rating.decision import Decision, DenyReason, decide
 from rating.destination import DestinationClass
 from store.payers import Catalog, Payer
+
+MOST_ENTRIES = 50
+"""A channel that enters more often than any transferred party would is caught in a loop of the dialplan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
     if len(entered.args) < 2:
         raise MalformedEntryError(f"Stasis() came with {len(entered.args)} arguments: write the dialplan again")
     call_id, dialled, *names = entered.args
+    if entry_of(call_id) > MOST_ENTRIES:
+        raise MalformedEntryError(f"channel {entered.channel.name} goes round in circles: look at its contexts")
     deciding_name = next((name for name in names if name), entered.channel.name)
     endpoint = endpoint_of(deciding_name)
     payer = catalog.payer_at(endpoint)

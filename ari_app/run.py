@@ -185,6 +185,13 @@ class Service:
     # --- events -------------------------------------------------------------------------------------------
 
     def _on_event(self, document: JsonObject) -> None:
+        """Hand an event on; whatever it stirs up must not stop those of other calls."""
+        try:
+            self._handle(document)
+        except Exception:
+            log.exception("event_not_handled", event_type=document.get("type"))
+
+    def _handle(self, document: JsonObject) -> None:
         try:
             event = decode_event(document)
         except MalformedEventError as error:

@@ -144,7 +144,7 @@ def _opened(session: Session, event: ev.SessionOpened, policy: MeteringPolicy) -
     if session.phase is not Phase.OPENING:
         return session, ()
     if session.caller_gone:
-        return _close_unanswered(session, event.at)
+        return _not_admitted(session, event.at, policy)
     return _admit(session, policy)
 
 
@@ -189,11 +189,16 @@ def _verdict_overdue(session: Session, at: datetime, policy: MeteringPolicy) -> 
 def _missed(session: Session, event: ev.AdmissionMissed, policy: MeteringPolicy) -> Transition:
     if session.phase is not Phase.ADMITTING:
         return session, ()
-    waited = event.at - session.call.started_at
-    if session.caller_gone or waited < timedelta(milliseconds=policy.gate_limit_ms - 100):
-        return _close_unanswered(session, event.at)
+    return _not_admitted(session, event.at, policy)
+
+
+def _not_admitted(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
+    """Close a call whose verdict reached nobody: the caller hung up, or the dialplan had refused it meanwhile."""
+    waited = at - session.call.started_at
+    if session.caller_hung_up or waited < timedelta(milliseconds=policy.gate_limit_ms - 100):
+        return _close_unanswered(session, at)
     rule = f"the verdict came {int(waited.total_seconds() * 1000)} ms after the caller"
-    return _close(session, refused_record(session.call, event.at, DenyReason.GATE_LATE, rule))
+    return _close(session, refused_record(session.call, at, DenyReason.GATE_LATE, rule))
 
 
 # --- legs ------------------------------------------------------------------------------------------------

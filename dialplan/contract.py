@@ -76,6 +76,12 @@ def caller_channel_of(call_id: str) -> str:
     return call_id.rpartition("-")[0]
 
 
+def entry_of(call_id: str) -> int:
+    """Return how many times the caller's channel had entered the gate with this call; 0 where the id is not ours."""
+    entry = call_id.rpartition("-")[2]
+    return int(entry) if entry.isdecimal() else 0
+
+
 def endpoint_of(channel_name: str) -> str:
     """Return the endpoint in a channel name: ``PJSIP/101`` for ``PJSIP/101-0000001f``; '' for other channels."""
     technology, slash, rest = channel_name.partition("/")

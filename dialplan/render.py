@@ -59,6 +59,7 @@ def render_dialplan(options: DialplanOptions) -> str:
         away_excluded=_away_excluded(options),
         away_dial=_away_dial(options),
         on_trunk=_on_trunk(options.trunks),
+        rated=_RATED,
     )
 
 
@@ -104,6 +105,9 @@ def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0
     return "\n".join(lines)
 
 
+_RATED = '"${DIALEDPEERNUMBER}" = "${ARG3}" & "${TOLLGATE_CALL}" = "${ARG2}"'
+"""True on the leg of the call that was rated, towards the number that was rated."""
+
 _TRUNK_FAILED = '"${DIALSTATUS}" = "CHANUNAVAIL" | "${DIALSTATUS}" = "CONGESTION"'
 _NOT_ANSWERED = '"${DIALSTATUS}" != "ANSWER" & "${DIALSTATUS}" != "CANCEL"'
 
@@ -121,7 +125,7 @@ def _free(options: DialplanOptions) -> str:
     dials = []
     for index, trunk in enumerate(options.trunks, start=1):
         target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
-        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer-free^${{TG_CALL}}^{target})"
+        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer-free^^${{TG_CALL}}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
     return _attempts(dials, _TRUNK_FAILED)
 
@@ -178,6 +182,6 @@ def _away_dial(options: DialplanOptions) -> str:
             DialFormat.NATIONAL: f'${{IF($["${{TG_E164:0:{len(home)}}}" = "{home}"]?{at_home}:00${{TG_E164:1}})}}',
         }[trunk.dial_format]
         target = f"{number}@{trunk.endpoint}"
-        hooks = f"ib(tg-leg^s^1({mark}))U(tg-answer-free^{mark}^{target})"
+        hooks = f"ib(tg-leg^s^1({mark}))U(tg-answer-free^^{mark}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
     return _attempts(dials, _TRUNK_FAILED)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from ari_app.decode import Channel
 from charging.call import Leg
 from charging.saved import SavedSessionError, load_session
-from charging.session import Phase, Session
+from charging.session import Phase, Session, adopted
 from dialplan.contract import (
     LegMark,
     MarkKind,
@@ -56,7 +56,7 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
     ``seconds_left`` is how long it could go on if it had all that is available to itself.
     """
     try:
-        session = load_session(row.state)
+        session = adopted(load_session(row.state), row.held_micros, row.paid_s, row.slice_n)
     except SavedSessionError:
         return _damaged_call(row, account)
     talked = _talked(session.talking_leg, now)

@@ -38,7 +38,7 @@ def _slice_checks(dialplan: str) -> list[str]:
     """Return the very lines with which tg-answer looks at the slice."""
     [answer] = [part for part in dialplan.split("\n[") if part.startswith("tg-answer]")]
     checks = [line for line in answer.splitlines() if "${ARG1}" in line and line.endswith("abort)")]
-    assert len(checks) == 2, "tg-answer looks at its slice in another way: mend the probe"
+    assert checks, "tg-answer looks at its slice in another way: mend the probe"
     return checks
 
 

@@ -1,5 +1,6 @@
 """Whole calls in virtual time, under faults: each ends closed, with one closing record, and no money made or lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -67,11 +68,15 @@ def test_every_life_ends_closed_with_one_closing_record_and_the_money_in_its_pla
 
 
 @settings(max_examples=150, deadline=None)
-@given(CALLS, PLANS, FAULTS, FUNDS, SEEDS)
+@given(CALLS, PLANS, FAULTS, st.sampled_from([0.0, 1.0]), FUNDS, SEEDS)
 def test_every_answered_leg_has_its_record_and_its_price(
-    call: Call, plan: Plan, faults: Faults, funds_micros: int, seed: int
+    call: Call, plan: Plan, faults: Faults, lost_events: float, funds_micros: int, seed: int
 ) -> None:
-    world = lived(call, plan, faults, funds_micros, seed)
+    """Where the line is up events come in their order, where it is down none comes and the sweep tells everything."""
+    line = replace(faults, lost_events=lost_events, late_events_s=0.0)
+
+    world = lived(call, plan, line, funds_micros, seed)
+
     answered = [leg for leg in world.legs if leg.answered_s is not None and leg.ended_s is not None]
     for leg in answered:
         [cdr] = [cdr for cdr in world.records.values() if cdr.answered_at is not None]
@@ -89,16 +94,9 @@ def test_every_answered_leg_has_its_record_and_its_price(
 def test_no_leg_talks_past_what_is_paid_where_asterisk_or_the_hang_up_works(
     call: Call, plan: Plan, faults: Faults, funds_micros: int, seed: int
 ) -> None:
-    prompt = Faults(
-        lost_events=faults.lost_events if not faults.unarmed_at_answer else 0.0,
-        repeated_events=faults.repeated_events,
-        late_events_s=min(faults.late_events_s, 0.1),
-        store_fails=faults.store_fails,
-        store_late_s=faults.store_late_s,
-        hang_up_fails=0.0 if faults.unarmed_at_answer else faults.hang_up_fails,
-        arming_fails=faults.arming_fails,
-        unarmed_at_answer=faults.unarmed_at_answer,
-    )
+    prompt = replace(faults, late_events_s=min(faults.late_events_s, 0.1))
+    if faults.unarmed_at_answer:
+        prompt = replace(prompt, lost_events=0.0, hang_up_fails=0.0)
 
     world = lived(call, plan, prompt, funds_micros, seed)
 

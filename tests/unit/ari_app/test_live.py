@@ -9,7 +9,7 @@ from ari_app.live import LiveCall
 from charging import commands as cmd
 from charging import events as ev
 from charging.policy import MeteringPolicy
-from charging.session import Phase, begin, observe
+from charging.session import Session, begin, observe
 from tests.unit.ari_app.office import Notes
 from tests.unit.charging.story import LEG, TRUNK, free_call, paid_call
 
@@ -20,9 +20,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def live_call(session_of: tuple[object, ...] = ()) -> tuple[LiveCall, Notes, list[LiveCall]]:
-    notes, closed = Notes(), []
-    session, _ = begin(paid_call(started_at=now()), QUICK)
+def live_call(of: Session | None = None) -> tuple[LiveCall, Notes, list[LiveCall]]:
+    notes = Notes()
+    closed: list[LiveCall] = []
+    session = of or begin(paid_call(started_at=now()), QUICK)[0]
     live = LiveCall(session, QUICK, cast("CommandExecutor", notes), now, closed.append)
     return live, notes, closed
 
@@ -49,18 +50,16 @@ async def test_alarm_rings_when_it_is_due() -> None:
 
 
 async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
-    notes, closed = Notes(), []  # type: ignore[var-annotated]  # nothing closes
-    session = observe(free_call(), now() - timedelta(hours=1))
-    live = LiveCall(session, QUICK, cast("CommandExecutor", notes), now, closed.append)
+    live, notes, _ = live_call(observe(free_call(), now() - timedelta(hours=1)))
     live.post(ev.CallerHangupRequested(now()))
 
     await asyncio.sleep(0.05)
-    assert live.session.phase is Phase.DIALLING, "its ring limit is long over, but nobody has looked at its channels"
+    assert notes.settled() == [], "its ring limit is long over, but nobody has looked at its channels"
 
     live.follow()
     await asyncio.sleep(0.05)
     live.stop()
-    assert live.session.phase is Phase.CLOSING
+    assert len(notes.settled()) == 1
 
 
 async def test_alarm_moves_when_an_event_moves_the_moment() -> None:

@@ -167,3 +167,8 @@ class Story:
     def is_open(self) -> bool:
         """Whether no closing record has been written."""
         return self.session.phase not in {Phase.CLOSING, Phase.CLOSED}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the closing record is known to be in the store."""
+        return self.session.phase is Phase.CLOSED

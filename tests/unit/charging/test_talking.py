@@ -234,9 +234,9 @@ def test_second_leg_still_there_when_the_call_ends_has_its_record_too() -> None:
     assert [(settle.cdr.leg, settle.close) for settle in story.of_kind(cmd.Settle)] == [(2, False), (1, True)]
     assert story.commands[-3:-2] == (cmd.HangUpLeg(SECOND_LEG),)
     story.after(ev.Settled(at(4.1), 2))
-    assert story.session.phase == Phase.CLOSING, "the record that closes the call is not written yet"
+    assert not story.is_closed, "the record that closes the call is not written yet"
     story.after(ev.Settled(at(4.2), 1))
-    assert story.session.phase == Phase.CLOSED
+    assert story.is_closed
 
 
 def test_second_leg_reported_again_after_its_end_has_one_record() -> None:

@@ -21,7 +21,6 @@ CONTEXTS = {
     "tg-leg",
     "tg-answer",
     "tg-answer-free",
-    "tg-answered",
     "tg-hang",
 }
 TRUNKS = tuple(Trunk(endpoint=f"carrier{index}") for index in (1, 2, 3))
