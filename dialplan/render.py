@@ -60,6 +60,7 @@ def render_dialplan(options: DialplanOptions) -> str:
         away_dial=_away_dial(options),
         on_trunk=_on_trunk(options.trunks),
         rated=_RATED,
+        mark_leg=_MARK_LEG,
     )
 
 
@@ -108,6 +109,12 @@ def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0
 _RATED = '"${DIALEDPEERNUMBER}" = "${ARG3}" & "${TOLLGATE_CALL}" = "${ARG2}"'
 """True on the leg of the call that was rated, towards the number that was rated."""
 
+_MARK_LEG = """\
+; The trunk leg inherits the call's id. A caller who is a trunk leg itself (an outside party that was transferred here)
+; must keep its own: then the new leg is marked before it dials.
+exten => _[0-9+*#]!,1,Set(TG_HOOK=${IF($["${TOLLGATE_CALL}" = ""]?:b(tg-leg^s^1(${TG_CALL})))})
+ same => n,ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))"""
+
 _TRUNK_FAILED = '"${DIALSTATUS}" = "CHANUNAVAIL" | "${DIALSTATUS}" = "CONGESTION"'
 _NOT_ANSWERED = '"${DIALSTATUS}" != "ANSWER" & "${DIALSTATUS}" != "CANCEL"'
 
@@ -116,18 +123,18 @@ def _metered(options: DialplanOptions) -> str:
     dials = []
     for index, trunk in enumerate(options.trunks, start=1):
         target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
-        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
+        hooks = f"i${{TG_HOOK}}U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
-    return _attempts(dials, _TRUNK_FAILED)
+    return _attempts(dials, _TRUNK_FAILED, first=" same => n")
 
 
 def _free(options: DialplanOptions) -> str:
     dials = []
     for index, trunk in enumerate(options.trunks, start=1):
         target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
-        hooks = f"ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer-free^^${{TG_CALL}}^{target})"
+        hooks = f"i${{TG_HOOK}}U(tg-answer-free^^${{TG_CALL}}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
-    return _attempts(dials, _TRUNK_FAILED)
+    return _attempts(dials, _TRUNK_FAILED, first=" same => n")
 
 
 def _emergency_dial(trunks: Sequence[Trunk]) -> str:

@@ -18,6 +18,13 @@ dateformat = %F %T.%3q
 messages.log = notice,warning,error
 """
 
+_STASIS = """\
+; A call sets some seventy variables, and Asterisk would tell every application and manager session of each.
+; Nothing here listens to that.
+[declined_message_types]
+decline = ast_channel_varset_type
+"""
+
 _INDICATIONS = """\
 [general]
 country = fr
@@ -72,7 +79,7 @@ def base_files(binary: AsteriskBinary) -> dict[str, str]:
         "modules.conf": modules_conf(binary.modules_dir),
         "logger.conf": _LOGGER,
         "indications.conf": _INDICATIONS,
-        "stasis.conf": "; the defaults\n",
+        "stasis.conf": _STASIS,
         "cdr.conf": "[general]\nenable = yes\n",
         "cdr_custom.conf": f"[mappings]\nMaster.csv => {_CDR_LINE}\n",
         **dict.fromkeys(_EMPTY_FILES, "; the defaults\n"),

@@ -61,9 +61,15 @@ def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:
 
     for index, dial in enumerate(dials(lines), start=1):
         target = f"${{TG_NUMBER_{index}}}@carrier{index}"
-        assert dial == (
-            f"PJSIP/{target},120,ib(tg-leg^s^1(${{TG_CALL}}))U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
-        )
+        assert dial == f"PJSIP/{target},120,i${{TG_HOOK}}U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
+
+
+@pytest.mark.parametrize("context", ["tg-metered", "tg-free"])
+def test_leg_inherits_its_call_unless_the_caller_is_a_leg_itself(context: str) -> None:
+    hook, inherit, *_ = rendered()[context]
+
+    assert hook.endswith('Set(TG_HOOK=${IF($["${TOLLGATE_CALL}" = ""]?:b(tg-leg^s^1(${TG_CALL})))})')
+    assert inherit.endswith('ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))')
 
 
 def test_metered_slice_is_forgotten_after_the_dial() -> None:
