@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     assert tollgate("init").returncode == 0
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     for form in ("", "--json"):
-        line = f"{sys.executable} -m tollgate rates export --deck example {form} | head -1"
+        line = f"{shlex.quote(sys.executable)} -m tollgate rates export --deck example {form} | head -1"
         done = subprocess.run(line, shell=True, capture_output=True, text=True, env=environment, check=False)
         assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
