@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _options(arguments)
     fixed = {name: port for name in asdict(OfficePorts()) if (port := getattr(options, name)) is not None}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: who starts us in the background may have had it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         _show("looking for Asterisk")
