@@ -23,6 +23,8 @@ class DialplanOptions:
     trunks: tuple[Trunk, ...]
     emergency_numbers: frozenset[str]
     outside_line: str = ""
+    caller_id_codes: tuple[str, ...] = ()
+    """What may be dialled before a number to show or withhold the caller's own, such as ``*31#``."""
     ring_limit_s: int = 120
     internal_context: str = "phones"
     away_patterns: tuple[str, ...] = ()
@@ -79,10 +81,15 @@ def _as_gate_reads(options: DialplanOptions, pattern: str) -> tuple[str, int]:
 
 
 def _emergency(options: DialplanOptions) -> str:
-    """Every number has one line: digits that are a number by themselves are that number, whatever the outside line."""
+    """Every number has one line: digits that are a number by themselves are that number, whatever stands before others.
+
+    A code that shows or withholds the caller's number may come first, then the outside line.
+    """
     strips = dict.fromkeys(options.emergency_numbers, 0)
-    for number in options.emergency_numbers:
-        strips.setdefault(options.outside_line + number, len(options.outside_line))
+    for code in ("", *options.caller_id_codes):
+        for prefix in (code, code + options.outside_line):
+            for number in options.emergency_numbers:
+                strips.setdefault(prefix + number, len(prefix))
     lines = []
     for dialled, strip in sorted(strips.items(), key=lambda item: (len(item[0]), item[0])):
         target = f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"

@@ -26,7 +26,8 @@ _LONGEST_DIALLED = 40
 _SHORTEST_AFTER_CODE = 8
 
 # GSM's codes (3GPP TS 22.030, annex B) and North America's vertical service codes work on phones everywhere.
-_STAR_CODES = ("*67", "*82", "#31#", "*31#")
+CALLER_ID_STAR_CODES = ("*67", "*82", "#31#", "*31#")
+"""What a phone anywhere may dial first to show or withhold its number."""
 _DIGIT_CODES: dict[str, tuple[str, ...]] = {
     "ES": ("067",),
     "FR": ("3651",),
@@ -213,8 +214,8 @@ class _Reading:
 
     def _caller_id_code(self) -> str:
         rest = self.rest
-        if rest.startswith(_STAR_CODES):
-            return next(code for code in _STAR_CODES if rest.startswith(code))
+        if rest.startswith(CALLER_ID_STAR_CODES):
+            return next(code for code in CALLER_ID_STAR_CODES if rest.startswith(code))
         for code in _DIGIT_CODES.get(self.rules.home_region, ()):
             if rest.startswith(code) and self._leaves_a_number(code):
                 return code

@@ -1,6 +1,7 @@
 """The dialplan that belongs to an installation's settings and its plan."""
 
 from dialplan.render import DialplanOptions, render_dialplan
+from rating.dialled import CALLER_ID_STAR_CODES
 from rating.emergency import emergency_numbers
 from rating.plan import Plan
 from tollgate.settings import Settings
@@ -23,6 +24,7 @@ def dialplan_text(settings: Settings, plan: Plan | None) -> str:
             trunks=settings.trunk_list(),
             emergency_numbers=emergency_numbers(settings.home_region),
             outside_line=settings.outside_line,
+            caller_id_codes=CALLER_ID_STAR_CODES,
             ring_limit_s=settings.metering.ring_limit_s,
             internal_context=settings.asterisk.internal_context,
             away_patterns=() if away is None else away.away_patterns,

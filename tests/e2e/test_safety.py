@@ -58,9 +58,11 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
     assert carrier.seen("INVITE") == []
     desk.phone(sipp.calls(INCLUDED, 300)).wait()
     desk.phone(sipp.calls("112", 300)).wait()
+    desk.phone(sipp.calls("*31#15", 300)).wait()
     assert [invite.first_line.split("@")[0] for invite in carrier.seen("INVITE")] == [
         "INVITE sip:+33612345678",
         "INVITE sip:112",
+        "INVITE sip:15",
     ]
 
 

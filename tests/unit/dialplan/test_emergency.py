@@ -6,18 +6,19 @@ import pytest
 
 from dialplan.contract import LegMark, MarkKind, parse_leg_variable
 from dialplan.trunks import Trunk
-from rating.dialled import Dialled, DialledKind, DialRules, read_dialled
+from rating.dialled import CALLER_ID_STAR_CODES, Dialled, DialledKind, DialRules, read_dialled
 from rating.emergency import emergency_numbers
 from tests.unit.dialplan.conf import dials, rendered
 
 REGIONS = ("FR", "ES", "MX", "US", "GB", "DE")
-_ROUTE = re.compile(r"exten => ([0-9]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
+_ROUTE = re.compile(r"exten => ([0-9*#]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
 
 
 def emergency_routes(home_region: str, outside_line: str) -> dict[str, str]:
     """Return what may be dialled, and what number it rings."""
     routes: dict[str, str] = {}
-    for line in rendered(home_region=home_region, outside_line=outside_line)["tollgate-emergency"]:
+    text = rendered(home_region=home_region, outside_line=outside_line, caller_id_codes=CALLER_ID_STAR_CODES)
+    for line in text["tollgate-emergency"]:
         found = _ROUTE.fullmatch(line)
         assert found is not None, line
         assert found[1] not in routes, f"{found[1]} is there twice: Asterisk takes only one"
@@ -32,7 +33,8 @@ def test_emergency_patterns_are_the_gates_own(home_region: str, outside_line: st
 
     routes = emergency_routes(home_region, outside_line)
 
-    assert routes.keys() == numbers | {outside_line + number for number in numbers}
+    beginnings = {code + line for code in ("", *CALLER_ID_STAR_CODES) for line in ("", outside_line)}
+    assert routes.keys() == {beginning + number for beginning in beginnings for number in numbers}
     assert set(routes.values()) == numbers
 
 
