@@ -6,6 +6,7 @@ too, becomes an event of the call. Nothing here decides.
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -117,9 +118,11 @@ class CommandExecutor:
         self._spawn(self._refuse_channel(channel_id))
 
     async def drain(self, limit_s: float) -> None:
-        """Wait for what is under way, but no longer than ``limit_s``."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=limit_s)
+        """Wait for what is under way, and for what follows from it, but no longer than ``limit_s``."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
         for task in self._tasks:
             task.cancel()
 
@@ -189,12 +192,13 @@ class CommandExecutor:
     async def _renew(self, live: LiveCall, command: cmd.RenewSlice) -> None:
         session = live.session
         paid_until = paid_end_at(session)
-        assert session.call.rate is not None
-        assert paid_until is not None
+        rate = session.call.rate
+        if rate is None or paid_until is None:
+            return  # it ended before we could ask
         operation = renew_slice(
             call_id=live.call_id,
             n=command.slice_no,
-            rate=session.call.rate,
+            rate=rate,
             want_s=command.want_s,
             min_s=self._policy.least_slice_s,
             paid_until_ms=epoch_ms(paid_until),
@@ -265,8 +269,8 @@ class CommandExecutor:
                 ari.continue_in_dialplan(channel_id),
             )
         except AsteriskError as error:
-            log.warning("verdict_not_delivered", call_id=live.call_id, error=str(error))
-            live.post(ev.AdmissionMissed(utc_now()))
+            # It may have arrived all the same, and the caller may dial: the hold stays until that is known to be over.
+            log.warning("verdict_not_confirmed", call_id=live.call_id, error=str(error))
             return
         if variables.done and back.done:
             live.post(ev.CallerAdmitted(utc_now()))
@@ -364,6 +368,13 @@ class CommandExecutor:
         await self._arm_deadline(live, cmd.ArmDeadline(command.channel_id, command.cut_at))
 
     async def _arm_deadline(self, live: LiveCall, command: cmd.ArmDeadline) -> None:
+        # Last of all before it is armed: the dialplan clears the deadline of a leg that comes to call an emergency.
+        if await self._rings_emergency(command.channel_id):
+            live.post(ev.LegExempted(utc_now(), command.channel_id))
+            return
+        leg = live.session.leg(command.channel_id)
+        if leg is None or leg.exempt:
+            return
         try:
             left_s = (command.cut_at - utc_now()).total_seconds()
             await self._lines.ami.set_deadline(command.channel_id, max(left_s, 0.001))

@@ -29,6 +29,8 @@ from store.store import Store
 log = structlog.get_logger(__name__)
 
 RECORDS_KEPT = timedelta(hours=2)
+FORGET_EVERY = timedelta(minutes=30)
+"""Every answered leg leaves a record, also where its end was seen: AstDB would grow for ever."""
 RECORD_HOUR = "%Y%m%d%H"
 SETTLING_S = 0.5
 """A channel that has just gone sends its own event within this time; what it says is better than what we infer."""
@@ -70,6 +72,7 @@ class Reconciler:
         self._store = store
         self._switchboard = switchboard
         self._node = node
+        self._forget_at = datetime.min.replace(tzinfo=UTC)
 
     async def compare(self, ari: AriClient, ami: AmiAdapter) -> None:
         """Compare once.
@@ -94,13 +97,15 @@ class Reconciler:
             records = await _leg_records(ami)
             for live, ids in known.items():
                 _post_ended(live, ids - channels.keys(), records.get(live.call_id, []), looked_at)
-            await _forget_old_records(ami, looked_at)
         for live in known:
             live.follow()
         for channel in channels.values():
             if self._switchboard.trunk_of(channel) is not None and channel.leg_variable:
                 self._claim(channel, channels, looked_at)
         self._switchboard.reconciled = True
+        if ami.connected and looked_at >= self._forget_at:
+            await _forget_old_records(ami, looked_at)
+            self._forget_at = looked_at + FORGET_EVERY
 
     def _claim(self, leg: Channel, channels: dict[str, Channel], at: datetime) -> None:
         """Have a leg followed that the dialplan let through by itself, and hang up one that nobody answers for."""

@@ -100,6 +100,8 @@ class Service:
                     log.info("catalog_loaded", version=catalog.version, extensions=len(catalog.payers))
             except StoreError as error:
                 log.warning("catalog_not_read", error=repr(error))
+            except Exception:  # the calls that talk need this service: the catalog stays as it was
+                log.exception("catalog_not_read")
             await asyncio.sleep(CATALOG_POLL_S)
 
     async def _keep_ami(self) -> None:
@@ -174,6 +176,10 @@ class Service:
                     log.info("service_ready")
             except (AsteriskError, StoreError) as error:
                 log.warning("not_reconciled", error=repr(error))
+                await asyncio.sleep(1.0)
+                continue
+            except Exception:  # one channel that cannot be read must not end all comparing
+                log.exception("not_reconciled")
                 await asyncio.sleep(1.0)
                 continue
             await asyncio.sleep(SWEEP_S)

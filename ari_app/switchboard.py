@@ -20,7 +20,14 @@ from charging import events as ev
 from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe, refuse
-from dialplan.contract import EMERGENCY_CONTEXT, LegMark, endpoint_of, parse_leg_variable
+from dialplan.contract import (
+    EMERGENCY_CONTEXT,
+    LegMark,
+    call_id_of,
+    caller_channel_of,
+    endpoint_of,
+    parse_leg_variable,
+)
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from store.payers import Catalog
@@ -153,7 +160,13 @@ class Switchboard:
         self._executor.refuse_channel(leg.channel_id)
 
     def trunk_of(self, channel: Channel) -> str | None:
-        """Return the trunk's endpoint name where the channel is a leg towards a carrier."""
+        """Return the trunk's endpoint name where the channel is a leg towards a carrier.
+
+        An outside party that called in and was transferred is on a trunk too, and may carry the id of the call that
+        it makes: it is that call's caller, never its leg.
+        """
+        if caller_channel_of(call_id_of(channel.leg_variable)) == channel.channel_id:
+            return None
         return self._trunk_endpoints.get(endpoint_of(channel.name))
 
     def call_of_leg(self, channel: Channel, at: datetime) -> LiveCall | None:

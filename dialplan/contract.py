@@ -59,10 +59,11 @@ class LegMark:
 
 def parse_leg_variable(value: str) -> str | LegMark:
     """Return the call id of an authorised leg, or the mark of one that the dialplan let through."""
-    parts = value.split("|")
-    if len(parts) != 4 or parts[0] not in set(MarkKind):
+    kind, *rest = value.split("|")
+    if len(rest) < 3 or kind not in set(MarkKind):
         return value
-    return LegMark(MarkKind(parts[0]), *parts[1:])
+    call_id, *name, dialled = rest
+    return LegMark(MarkKind(kind), call_id, "|".join(name), dialled)
 
 
 def call_id_of(value: str) -> str:

@@ -62,7 +62,7 @@ def render_dialplan(options: DialplanOptions) -> str:
         away_dial=_away_dial(options),
         on_trunk=_on_trunk(options.trunks),
         rated=_RATED,
-        mark_leg=_MARK_LEG,
+        mark_leg=_mark_leg(options.trunks),
     )
 
 
@@ -103,6 +103,18 @@ def _on_trunk(trunks: Sequence[Trunk]) -> str:
     return f'"${{CHANNEL(channeltype)}}" = "PJSIP" & ({endpoints})'
 
 
+def _mark_leg(trunks: Sequence[Trunk]) -> str:
+    """Return how a leg gets its call's id. (A Local channel has no endpoint to ask for: hence the channel's name.)"""
+    names = [f"PJSIP/{trunk.endpoint}-" for trunk in trunks]
+    on_trunk = " | ".join(f'"${{CHANNEL:0:{len(name)}}}" = "{name}"' for name in names)
+    hook = f'${{IF($["${{TOLLGATE_CALL}}" != "" | {on_trunk}]?b(tg-leg^s^1(${{TG_CALL}})):)}}'
+    return f"""\
+; The trunk leg inherits the call's id. A caller who is on a trunk (an outside party that was transferred here) must
+; keep its own, and take none: it would pass for a leg of this call. Then the new leg is marked before it dials.
+exten => _[0-9+*#]!,1,Set(TG_HOOK={hook})
+ same => n,ExecIf($["${{TG_HOOK}}" = ""]?Set(_TOLLGATE_CALL=${{TG_CALL}}))"""
+
+
 def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0-9+*#]!,1") -> str:
     """Return the Dials of a context, each tried where the one before it could not reach anybody."""
     lines = []
@@ -116,11 +128,6 @@ def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0
 _RATED = '"${DIALEDPEERNUMBER}" = "${ARG3}" & "${TOLLGATE_CALL}" = "${ARG2}"'
 """True on the leg of the call that was rated, towards the number that was rated."""
 
-_MARK_LEG = """\
-; The trunk leg inherits the call's id. A caller who is a trunk leg itself (an outside party that was transferred here)
-; must keep its own: then the new leg is marked before it dials.
-exten => _[0-9+*#]!,1,Set(TG_HOOK=${IF($["${TOLLGATE_CALL}" = ""]?:b(tg-leg^s^1(${TG_CALL})))})
- same => n,ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))"""
 
 _TRUNK_FAILED = '"${DIALSTATUS}" = "CHANUNAVAIL" | "${DIALSTATUS}" = "CONGESTION"'
 _NOT_ANSWERED = '"${DIALSTATUS}" != "ANSWER" & "${DIALSTATUS}" != "CANCEL"'

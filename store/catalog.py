@@ -103,7 +103,7 @@ def create_account(*, name: str, currency: str, timezone: str, at_ms: int, plan:
         UnknownPlanError: there is no such plan.
     """
     if (yield SELECT_ACCOUNT_ID(of_name=name)):
-        raise DuplicateNameError(f"there is an account {name} already")
+        raise DuplicateNameError(f"there is an account {name} already; choose another name")
     yield from _check_plan(plan)
     rows = yield INSERT_ACCOUNT(name=name, currency=currency, timezone=timezone, plan=plan, at_ms=at_ms)
     yield BUMP_VERSION()
@@ -129,7 +129,9 @@ def add_extension(settings: ExtensionSettings, *, at_ms: int) -> Operation[int]:
     holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
     if holders:
         number, endpoint = holders[0]
-        raise DuplicateNameError(f"extension {number} is there already, with endpoint {endpoint}")
+        raise DuplicateNameError(
+            f"extension {number} is there already, with endpoint {endpoint}; `tollgate extension set` changes it"
+        )
     yield from _check_references(settings)
     rows = yield INSERT_EXTENSION(number=settings.number, at_ms=at_ms, **_columns(settings, ""))
     yield BUMP_VERSION()
@@ -149,7 +151,7 @@ def set_extension(settings: ExtensionSettings) -> Operation[None]:
     if settings.number not in numbers:
         raise UnknownExtensionError(f"there is no extension {settings.number}; `tollgate extension add` makes it")
     for other in numbers - {settings.number}:
-        raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}")
+        raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}; name another endpoint")
     yield from _check_references(settings)
     yield UPDATE_EXTENSION(of_number=settings.number, **_columns(settings, "new_"))
     yield BUMP_VERSION()

@@ -67,8 +67,9 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     version = await store.catalog_version()
     if version == known.version:
         return known
-    accounts = {account.id: account for account in await store.accounts()}
     extensions = await store.extensions()
+    # Read after them: an extension that is added meanwhile, with an account of its own, waits for the next version.
+    accounts = {account.id: account for account in await store.accounts()}
     plans = _plans(await store.plans())
     decks, generations = await _decks(store, known)
     return Catalog(

@@ -232,6 +232,7 @@ def _print_end(console: Console, before: Account, after: Account, records: list[
         f"account {after.name}: {format_money(before.available_micros)} {after.currency} before, "
         f"{format_money(after.available_micros)} after, {format_money(spent_micros)} spent"
     )
+    console.print(f"its records: tollgate activity --account {after.name}")
 
 
 def _document(before: Account, after: Account, records: list[tuple[Scene, Cdr]]) -> dict[str, Any]:

@@ -223,6 +223,15 @@ class Desk:
         """Have a carrier run a scenario."""
         return self._sipp(f"{name}-{len(self._sipps)}", scenario, self.line.carrier(name), calls=calls)
 
+    def answering_phone(self, scenario: str, *, extension: str = "101") -> Sipp:
+        """Have an extension's phone wait for a call."""
+        return self._sipp(f"phone{extension}-{len(self._sipps)}", scenario, self.line.phone(extension), calls=1)
+
+    def outsider(self, scenario: str, *, name: str) -> Sipp:
+        """Have somebody outside call the office by way of this carrier."""
+        remote = ("127.0.0.1", self.line.base_port)
+        return self._sipp(f"{name}-{len(self._sipps)}", scenario, self.line.carrier(name), remote=remote, calls=1)
+
     def _sipp(
         self,
         name: str,

@@ -237,6 +237,34 @@ def calls_and_transfers(number: str, to: str, after_ms: int) -> str:
     )
 
 
+def answers_and_transfers(to: str, after_ms: int) -> str:
+    """A phone that answers, and transfers its caller blindly to another number."""
+    invited = """<recv request="INVITE" rrs="true"><action>
+<ereg regexp=".*" search_in="hdr" header="From:" assign_to="to_them"/>
+<ereg regexp=".*" search_in="hdr" header="To:" assign_to="to_us"/>
+<assignstr assign_to="from_us" value="[$to_us];tag=[pid]SIPpTag[call_number]"/>
+</action></recv>"""
+
+    def request(method: str, cseq: int, more: str = "") -> str:
+        headers = f"{_VIA}\nFrom: [$from_us]\nTo: [$to_them]\n[last_Call-ID:]\nCSeq: {cseq} {method}\nMax-Forwards: 70"
+        contact = "\nContact: <sip:phone@[local_ip]:[local_port]>"
+        return _send(f"{method} [next_url] SIP/2.0", headers + contact + more, retrans=True)
+
+    return _scenario(
+        invited,
+        _send("SIP/2.0 180 Ringing", _ECHOED),
+        _send("SIP/2.0 200 OK", _ECHOED, sdp=True, retrans=True),
+        '<recv request="ACK" rrs="true"/>',
+        _pause(after_ms),
+        request("REFER", 1, f"\nRefer-To: <sip:{to}@127.0.0.1>"),
+        '<recv response="202"/>',
+        _pause(500),
+        request("BYE", 2),
+        '<recv response="200"/>',
+        '<Reference variables="to_them,from_us"/>',
+    )
+
+
 # --- processes -----------------------------------------------------------------------------------------------
 
 

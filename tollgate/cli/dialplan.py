@@ -114,6 +114,7 @@ def _say_written(written: list[Path]) -> None:
         say(str(path))
     say("")
     say("next:")
-    say("  1. in extensions.conf: #include tollgate.conf, and include => tollgate in the phones' context")
+    say("  1. in extensions.conf: #include tollgate.conf; the phones' context then holds nothing but includes:")
+    say("     include => tollgate-emergency first, the context of internal calls next, include => tollgate last")
     say(f"  2. in ari.conf: #include {ARI_FILE}; in manager.conf: #include {MANAGER_FILE}; let Asterisk read both")
     say('  3. asterisk -rx "core reload", then tollgate doctor')

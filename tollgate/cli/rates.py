@@ -115,10 +115,8 @@ async def _check_deck_there(store: Store, deck: str, currency: str, *, replace: 
 def _bad_deck(checked: Checked) -> CheckFailedError:
     if not checked.bad_rows:
         return CheckFailedError("the file has no rates, nothing was imported", "check the file")
-    return CheckFailedError(
-        f"{len(checked.bad_rows)} rows are no rates, nothing was imported",
-        "correct them, or leave them out by --skip-bad",
-    )
+    way_out = "correct them, or leave them out by --skip-bad" if checked.rates else "correct them"
+    return CheckFailedError(f"rows that are no rates: {len(checked.bad_rows)}; nothing was imported", way_out)
 
 
 def _say_imported(deck: str, currency: str, checked: Checked, *, imported: bool) -> None:

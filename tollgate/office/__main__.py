@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OfficeError, StoreError, SettingsError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
+    except OSError as error:
+        print(f"error: {error.filename or options.folder}: {error.strerror or error}", file=sys.stderr, flush=True)
+        return 1
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -160,6 +160,24 @@ async def test_caller_that_is_a_leg_of_another_call_is_both() -> None:
     assert office.board.calls[second].session.caller_gone
 
 
+async def test_outside_party_that_calls_through_the_gate_is_the_caller_and_no_leg_of_its_own_call() -> None:
+    outsider = channel(CALLER, "PJSIP/carrier2-00000001", "Up", leg_variable=CALL_ID)
+    office = desk()
+    office.board.reconciled = True
+    office.board.caller_entered(entered(CALL_ID, JERSEY, "PJSIP/101-00000001", by=outsider))
+    live = office.board.calls[CALL_ID]
+    for event in (ev.SessionOpened(at(0.1)), ev.CallerAdmitted(at(0.2)), ev.LegAnswered(at(2), LEG, "carrier1")):
+        live.post(event)
+
+    office.board.channel_event(requested(5, outsider))
+    office.board.channel_event(destroyed(5.1, outsider))
+
+    assert office.board.trunk_of(outsider) is None
+    assert [leg.channel_id for leg in live.session.legs] == [LEG]
+    assert live.session.caller_gone
+    assert office.notes.settled() == []
+
+
 async def test_transferred_leg_that_calls_an_emergency_is_exempt_from_its_cut() -> None:
     office = await dialling()
     office.board.channel_event(changed(2, leg("Up")))

@@ -45,6 +45,12 @@ def test_leg_variable_of_a_leg_that_the_dialplan_let_through_is_a_mark() -> None
     assert call_id_of(value) == "1793610000.7-1"
 
 
+def test_mark_of_an_emergency_is_one_whatever_its_caller_is_called() -> None:
+    mark = parse_leg_variable("emergency|1793610000.7-1|PJSIP/a|b-0000001f|112")
+
+    assert mark == LegMark(MarkKind.EMERGENCY, "1793610000.7-1", "PJSIP/a|b-0000001f", "112")
+
+
 @given(st.text() | st.lists(st.text(alphabet="ab|-."), max_size=6).map("|".join))
 def test_leg_variable_of_any_text_is_read_without_an_error(value: str) -> None:
     call_id_of(value)

@@ -65,10 +65,11 @@ def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:
 
 
 @pytest.mark.parametrize("context", ["tg-metered", "tg-free"])
-def test_leg_inherits_its_call_unless_the_caller_is_a_leg_itself(context: str) -> None:
-    hook, inherit, *_ = rendered()[context]
+def test_leg_inherits_its_call_unless_the_caller_is_on_a_trunk(context: str) -> None:
+    hook, inherit, *_ = rendered(trunks=TRUNKS[:2])[context]
 
-    assert hook.endswith('Set(TG_HOOK=${IF($["${TOLLGATE_CALL}" = ""]?:b(tg-leg^s^1(${TG_CALL})))})')
+    on_trunk = '"${CHANNEL:0:15}" = "PJSIP/carrier1-" | "${CHANNEL:0:15}" = "PJSIP/carrier2-"'
+    assert hook.endswith(f'Set(TG_HOOK=${{IF($["${{TOLLGATE_CALL}}" != "" | {on_trunk}]?b(tg-leg^s^1(${{TG_CALL}})):)}})')
     assert inherit.endswith('ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))')
 
 
