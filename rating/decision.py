@@ -102,7 +102,7 @@ def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, 
     """
     dialled = read_dialled(raw, rules)
     if isinstance(dialled, Unreadable):
-        steps = (Step("dialled", {"raw": raw}), Step(f"unreadable_{dialled.detail}", {}))
+        steps = (_dialled_step(raw), Step(f"unreadable_{dialled.detail}", {}))
         return Decision(
             dialled=raw,
             deny_reason=DenyReason.INVALID_NUMBER,
@@ -135,6 +135,12 @@ def explain(steps: tuple[Step, ...], language: str = "en") -> list[str]:
     return [sentences[step.key].format(**_words(step.values)) for step in steps]
 
 
+def reading_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps up to how the digits read: all that is true where nobody was found whose plan counts."""
+    ends = (n for n, step in enumerate(steps, start=1) if step.key.startswith(("read_", "unreadable_")))
+    return steps[: next(ends)]
+
+
 def _words(values: Mapping[str, str | int]) -> dict[str, str]:
     return {
         name: format_money(value) if isinstance(value, int) and name.endswith("_micros") else str(value)
@@ -155,7 +161,7 @@ class _Deciding:
         self.plan = plan
         self.deck = deck
         self.home_region = home_region if plan is None else plan.home_region
-        self.steps = [Step("dialled", {"raw": dialled.raw})]
+        self.steps = [_dialled_step(dialled.raw)]
         self.steps += [Step(what, {"digits": digits}) for what, digits in dialled.taken_off]
         self.steps.append(_reading_step(dialled.kind, facts))
 
@@ -208,9 +214,9 @@ class _Deciding:
         if not prepaid:
             step = Step("prepaid_off", {})
             return self._denied(paid_class, DenyReason.PREPAID_OFF, "extension: prepaid is off", step, rate)
-        if rate is None:
+        if rate is None or self.deck is None:
             return self._no_rate(paid_class)
-        self.steps += _rate_steps(self._deck_name, rate)
+        self.steps += _rate_steps(self.deck, rate)
         limit_s = None if plan is None else plan.longest_call_s
         return self._decision(paid_class, rate=rate, funded_by=(FUNDED_BY_ACCOUNT,), longest_call_s=limit_s)
 
@@ -276,19 +282,24 @@ class _Deciding:
         )
 
 
+def _dialled_step(raw: str) -> Step:
+    return Step("dialled", {"raw": raw}) if raw.strip() else Step("dialled_nothing", {})
+
+
 def _reading_step(kind: DialledKind, facts: NumberFacts) -> Step:
     values = {"number": facts.number, "region": facts.region, "number_type": facts.number_type}
     return Step(f"read_{kind}", values)
 
 
-def _rate_steps(deck_name: str, rate: Rate) -> list[Step]:
+def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
     steps = [
         Step(
             "rate",
             {
-                "deck": deck_name,
+                "deck": deck.name,
                 "prefix": rate.prefix,
                 "destination": rate.destination,
+                "currency": deck.currency,
                 "per_minute_micros": rate.per_minute_micros,
                 "initial_increment_s": rate.initial_increment_s,
                 "increment_s": rate.increment_s,
@@ -296,7 +307,9 @@ def _rate_steps(deck_name: str, rate: Rate) -> list[Step]:
         )
     ]
     if rate.connect_fee_micros:
-        steps.append(Step("connect_fee", {"connect_fee_micros": rate.connect_fee_micros}))
+        steps.append(Step("connect_fee", {"connect_fee_micros": rate.connect_fee_micros, "currency": deck.currency}))
     if rate.minimum_charge_micros:
-        steps.append(Step("minimum_charge", {"minimum_charge_micros": rate.minimum_charge_micros}))
+        steps.append(
+            Step("minimum_charge", {"minimum_charge_micros": rate.minimum_charge_micros, "currency": deck.currency})
+        )
     return steps

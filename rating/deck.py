@@ -52,7 +52,7 @@ class Rate:
 
     def __post_init__(self) -> None:
         if not is_prefix(self.prefix):
-            raise RateError(f"{self.prefix!r} is no prefix: write E.164 digits, or a short number as FR:3631")
+            raise RateError(f"{self.prefix!r} is no prefix; write E.164 digits, or a short number as FR:3631")
         if self.per_minute_micros < 0 or self.connect_fee_micros < 0 or self.minimum_charge_micros < 0:
             raise RateError(f"rate {self.prefix}: a price is never negative")
         for increment_s in (self.initial_increment_s, self.increment_s):

@@ -61,12 +61,14 @@ class DialRules:
 
     def __post_init__(self) -> None:
         if self.home_region not in SUPPORTED_REGIONS:
-            raise DialRulesError(f"home region {self.home_region!r} is unknown: write one such as FR")
+            raise DialRulesError(f"home region {self.home_region!r} is unknown; write one such as FR")
         if self.outside_line and not _DIGITS.fullmatch(self.outside_line):
-            raise DialRulesError(f"outside line {self.outside_line!r} must be digits, such as 9, or empty")
+            raise DialRulesError(
+                f"outside line {self.outside_line!r} is not digits; write some such as 9, or leave it empty"
+            )
         for prefix in self.international_prefixes:
             if not _DIGITS.fullmatch(prefix):
-                raise DialRulesError(f"international prefix {prefix!r} must be digits, such as 00")
+                raise DialRulesError(f"international prefix {prefix!r} is not digits; write some such as 00")
 
 
 class DialledKind(StrEnum):

@@ -27,7 +27,7 @@ def parse_money(text: str) -> int:
     """
     match = _MONEY.fullmatch(text)
     if match is None:
-        raise MoneyError(f"{text!r} is not an amount of money: write plain digits with a point and at most 6 decimals")
+        raise MoneyError(f"{text!r} is not an amount of money; write plain digits with a point and at most 6 decimals")
     sign, units, decimals = match.groups()
     micros = int(units) * MICROS_PER_UNIT + int((decimals or "").ljust(_DECIMALS, "0"))
     return -micros if sign == "-" else micros

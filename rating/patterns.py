@@ -30,15 +30,15 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     while position < len(pattern):
         match = _ELEMENT.match(pattern, position)
         if match is None:
-            raise PatternError(f"{pattern!r} cannot be read from its character {position + 1}: {_MEND}")
+            raise PatternError(f"{pattern!r} cannot be read from its character {position + 1}; {_MEND}")
         elements.append(_LETTERS.get(match.group()) or match["set"] or re.escape(match.group()))
         position = match.end()
     if not elements:
-        raise PatternError(f"a pattern is empty: {_MEND}")
+        raise PatternError(f"a pattern is empty; {_MEND}")
     try:
         return re.compile("".join(elements))
     except re.error as error:
-        raise PatternError(f"{pattern!r} has a range that runs backwards: write [1-5], not [5-1]") from error
+        raise PatternError(f"{pattern!r} has a range that runs backwards; write [1-5], not [5-1]") from error
 
 
 _MEND = "write digits, X, Z, N or a set such as [1-5], without leading underscore"

@@ -7,6 +7,7 @@ is.
 SENTENCES: dict[str, dict[str, str]] = {
     "en": {
         "dialled": "{raw} was dialled.",
+        "dialled_nothing": "Nothing was dialled.",
         "caller_id_code": "{digits} is a caller-ID code and was taken off; it is not sent to the trunk.",
         "outside_line": "{digits} gets an outside line and was taken off.",
         "carrier_code": "{digits} chooses a carrier and was taken off; calls leave by this office's trunk.",
@@ -24,11 +25,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
         "no_deck": "There is no deck to price it: the call is refused.",
         "no_rate": "The deck {deck} has no price for it: the call is refused.",
-        "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): {per_minute_micros} a minute, "
+        "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): {per_minute_micros} {currency} a minute, "
         "{initial_increment_s} s at first and then every {increment_s} s.",
-        "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros}.",
-        "minimum_charge": "An answered call costs at least {minimum_charge_micros}.",
-        "unreadable_empty": "No number was dialled: the call is refused.",
+        "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros} {currency}.",
+        "minimum_charge": "An answered call costs at least {minimum_charge_micros} {currency}.",
+        "unreadable_empty": "There is no number in it: the call is refused.",
         "unreadable_characters": "Only the digits 0-9, +, * and # can be dialled: the call is refused.",
         "unreadable_too_long": "That is too long for a phone number: the call is refused.",
         "unreadable_service_code": "Codes with * or # are not sent to the trunk: the call is refused.",

@@ -1,6 +1,6 @@
 """What the ledger's operations answer: values, never exceptions, for everything that is not an error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,11 @@ class Funded:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """An adjustment in the journal: ``amount_micros`` is signed, ``at_ms`` is when it was first made."""
+    """An adjustment in the journal: ``amount_micros`` is signed, ``at_ms`` is when it was first made.
+
+    ``already_there`` says that it was made before, under the same reference; it is the same adjustment then.
+    """
 
     amount_micros: int
     at_ms: int
+    already_there: bool = field(default=False, compare=False)

@@ -84,7 +84,7 @@ def adjust_funds(
     recorded = yield SELECT_ENTRY(of_key=reference_key(account_id, reference))
     if recorded:
         _check_same(recorded[0], EntryKind.ADJUST, amount_micros, account_id, reference)
-        return Adjusted(amount_micros, recorded[0][3])
+        return Adjusted(amount_micros, recorded[0][3], already_there=True)
     if amount_micros < 0 and not (yield DEBIT(account_id=account_id, amount_micros=-amount_micros)):
         return Denied((yield from read_available(account_id)))
     lot_id = None

@@ -19,7 +19,7 @@ def database_path(url: str) -> Path:
     except ArgumentError as error:
         raise StoreError(f"{url!r} is no database URL; write sqlite:///path") from error
     if parsed.drivername != "sqlite":
-        raise StoreError(f"{parsed.drivername} is not supported: only sqlite:/// is supported by this version")
+        raise StoreError(f"{parsed.drivername} is not supported by this version; write sqlite:///path")
     if not parsed.database or parsed.database == ":memory:":
         raise StoreError(f"{url!r} names no file: calls and money need one; write sqlite:///path")
     return Path(parsed.database)

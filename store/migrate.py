@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from store.errors import StoreSchemaError, StoreUnavailableError
 from store.location import database_path
+from store.reads import MEND
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,7 +37,7 @@ def upgrade(url: str) -> None:
             _refuse_unknown_revision(connection)
             command.upgrade(alembic_config(connection), "head")
     except DatabaseError as error:
-        raise StoreUnavailableError(f"{path} could not be migrated: {error.orig}") from error
+        raise StoreUnavailableError(f"{path} could not be migrated: {error.orig}; {MEND}") from error
     finally:
         engine.dispose()
 
@@ -56,7 +57,7 @@ def ensure_current(url: str) -> None:
         with engine.connect() as connection:
             found = _refuse_unknown_revision(connection)
     except DatabaseError as error:
-        raise StoreUnavailableError(f"{path} could not be read: {error.orig}") from error
+        raise StoreUnavailableError(f"{path} could not be read: {error.orig}; {MEND}") from error
     finally:
         engine.dispose()
     if found != head_revision():

@@ -16,6 +16,9 @@ from store.errors import StoreUnavailableError
 _POOL_SIZE = 4
 _BUSY_TIMEOUT_S = 5.0
 
+MEND = "check that it is Tollgate's, whole, and that you may read it"
+"""What to do about a database that cannot be read."""
+
 
 def read_engine(path: Path) -> AsyncEngine:
     """Answer an engine that can not write, whose transactions see one state of the database from end to end.
@@ -60,4 +63,6 @@ class Reads:
             async with self._engine.connect() as connection:
                 yield connection
         except (DatabaseError, PoolTimeoutError, sqlite3.Error) as error:
-            raise StoreUnavailableError(f"the database could not be read: {error}") from error
+            # SQLAlchemy's own words are many lines, with the statement and a link.
+            reason = error.orig if isinstance(error, DatabaseError) else error
+            raise StoreUnavailableError(f"the database could not be read: {reason}; {MEND}") from error

@@ -1,12 +1,20 @@
 """``tollgate serve``: wires the settings, the store and the service together and runs until it is stopped."""
 
 import asyncio
+import fcntl
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote
 
 import structlog
 
+from ari_app.errors import AsteriskError
 from ari_app.gate import GateSettings
 from ari_app.run import Service
+from dialplan.trunks import Trunk
+from store.errors import StoreUnavailableError
+from store.location import database_path
 from store.store import Store
 from tollgate.logs import configure_logs
 from tollgate.settings import Settings, SettingsError
@@ -20,12 +28,18 @@ async def run_service(settings: Settings) -> None:
     Raises:
         SettingsError: no trunk is configured.
         StoreError: the store cannot be opened.
+        AlreadyServedError: a service with this store and node runs already.
         ApplicationTakenError: another instance runs on the same Asterisk.
     """
     configure_logs(settings.log_level)
     trunks = settings.trunk_list()
     if not trunks:
         raise SettingsError("no trunk is configured: name at least one in [[trunks]] of the settings")
+    with _only_instance(settings):
+        await _serve(settings, trunks)
+
+
+async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
     async with await Store.open(settings.database_url) as store:
         service = Service(
             store=store,
@@ -38,6 +52,33 @@ async def run_service(settings: Settings) -> None:
             policy=settings.metering_policy(),
         )
         await _until_stopped(service)
+
+
+class AlreadyServedError(AsteriskError):
+    """A service with this store and this node's name runs already."""
+
+
+@contextmanager
+def _only_instance(settings: Settings) -> Iterator[None]:
+    """Hold the lock of this store and node: the newcomer gives way, so that no call is left by the one that talks.
+
+    Raises:
+        AlreadyServedError: the lock is held.
+        StoreError: the store's place cannot be written.
+    """
+    path = database_path(settings.database_url)
+    try:
+        lock = path.with_name(f"{path.name}.{quote(settings.node, safe='')}.lock").open("w")
+    except OSError as error:
+        raise StoreUnavailableError(f"{path.parent} cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyServedError(
+                f"a service runs already with the store {path} as node {settings.node}; stop it first"
+            ) from error
+        yield
 
 
 async def _until_stopped(service: Service) -> None:

@@ -7,6 +7,8 @@
 import os
 import socket
 import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -29,7 +31,13 @@ DATABASE_URL = "sqlite:///tollgate.db"
 
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-EndpointName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
+ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,78}"
+EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$")]
+
+_PREFIX = "TOLLGATE_"
+_NESTED = "__"
+_CONFIG = "TOLLGATE_CONFIG"
+"""Names the settings file; it is no setting of its own."""
 
 
 class SettingsError(Exception):
@@ -80,7 +88,7 @@ class MeteringSettings(_Section):
 class Settings(BaseSettings):
     """Everything an installation sets."""
 
-    model_config = SettingsConfigDict(env_prefix="TOLLGATE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True)
 
     database_url: str = DATABASE_URL
     node: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0] or "pbx")
@@ -155,7 +163,7 @@ def find_settings_file(named: Path | None) -> Path | None:
     """Return the settings file: the one named, ``TOLLGATE_CONFIG``, ./tollgate.toml, the office's or the system's."""
     if named is not None:
         return named
-    if from_environment := os.environ.get("TOLLGATE_CONFIG"):
+    if from_environment := os.environ.get(_CONFIG):
         return Path(from_environment)
     return next((path for path in (Path(SETTINGS_FILE), OFFICE_SETTINGS, SYSTEM_SETTINGS) if path.exists()), None)
 
@@ -170,9 +178,12 @@ def load_settings(named: Path | None = None) -> Settings:
     try:
         values = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+        raise SettingsError(
+            f"settings file {path} cannot be read: {error.strerror}; "
+            f"name another by --config or {_CONFIG}, or mend its rights"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+        raise SettingsError(f"settings file {path} is not TOML: {error}; correct it and try again") from error
     return settings_from(values, path)
 
 
@@ -195,11 +206,36 @@ def _from_folder(url: str, folder: Path) -> str:
 
 
 def _validated(values: dict[str, Any], path: Path | None) -> Settings:
-    # TOLLGATE_CONFIG only names the file; it is no setting of its own.
+    check_environment(os.environ)
     try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "settings"
-        source = f" (file {path} or TOLLGATE_* variables)"
-        raise SettingsError(f"{place}: {first['msg']}{source}") from error
+        source = f"the {_PREFIX}* variables" if path is None else f"{path} or the {_PREFIX}* variables"
+        raise SettingsError(f"{place}: {first['msg']}; correct it in {source}") from error
+
+
+def check_environment(names: Iterable[str]) -> None:
+    """Refuse a ``TOLLGATE_*`` variable that sets nothing: pydantic passes over those that it does not know.
+
+    Raises:
+        SettingsError: there is one; the message names it and the nearest that sets something.
+    """
+    known = sorted([_CONFIG, *_variables()])
+    for name in sorted(names):
+        # As pydantic reads them: letters of either case.
+        upper = name.upper()
+        if upper.startswith(_PREFIX) and upper not in known:
+            (nearest,) = get_close_matches(upper, known, n=1, cutoff=0)
+            raise SettingsError(f"the environment variable {name} sets nothing; did you mean {nearest}?")
+
+
+def _variables() -> Iterable[str]:
+    """Yield the variables that set something: one a setting, and one for each value of a section."""
+    for name, field in Settings.model_fields.items():
+        variable = f"{_PREFIX}{name}".upper()
+        yield variable
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            yield from (f"{variable}{_NESTED}{value}".upper() for value in section.model_fields)

@@ -66,6 +66,15 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
     ]
 
 
+def test_second_service_gives_way_and_the_first_goes_on(desk: Desk) -> None:
+    second = desk.tollgate("serve")
+    assert second.returncode == 1
+    assert "already" in second.stderr
+    desk.carrier(sipp.answers(ring_ms=50))
+    desk.phone(sipp.calls(SECOND_PRICED, 500)).wait()
+    assert desk.wait_cdrs(1)[0].disposition is Disposition.ANSWERED
+
+
 def test_mute_gate_refuses_after_three_seconds_and_emergencies_ring_at_once(desk: Desk) -> None:
     carrier = desk.carrier(sipp.answers())
     desk.freeze_service()

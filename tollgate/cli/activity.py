@@ -73,7 +73,7 @@ def activity(
     """Show who called where, when and what it cost, with totals per extension.
 
     Times are dates or date-times in the account's time zone; --to is not included. Calls that no account could be
-    found for are shown with the account main.
+    found for are shown with the account main. Calls between extensions that never reach the gate have no record.
 
     \b
     Examples:
@@ -216,7 +216,7 @@ async def _write_csv(records: AsyncIterator[Cdr], wanted: Wanted, file: TextIO) 
             "deck": rate.get("deck"),
             "rate_prefix": rate.get("prefix"),
             "rate_destination": rate.get("destination"),
-            "per_minute": rate.get("per_minute"),
+            **{column: rate.get(column) for column in _PRICE_COLUMNS},
         }
         writer.writerow(document)
         count += 1
@@ -277,6 +277,7 @@ def _total_rows(sums: _Sums) -> list[list[object]]:
     return [*rows, ["all", *sums.all.document().values()]]
 
 
+_PRICE_COLUMNS = ("per_minute", "connect_fee", "initial_increment_s", "increment_s", "minimum_charge")
 _CSV_COLUMNS = (
     "call_id",
     "leg",
@@ -290,7 +291,7 @@ _CSV_COLUMNS = (
     "deck",
     "rate_prefix",
     "rate_destination",
-    "per_minute",
+    *_PRICE_COLUMNS,
     "started_at",
     "answered_at",
     "ended_at",

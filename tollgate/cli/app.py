@@ -71,9 +71,13 @@ app = typer.Typer(
 
 def _show_version(*, wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        sys.stdout.write(f"tollgate {version('tollgate')}\n")
+        try:
+            known = version("tollgate")
+        except PackageNotFoundError:  # run from its folder, without having been installed
+            known = "unknown"
+        sys.stdout.write(f"tollgate {known}\n")
         raise typer.Exit
 
 
@@ -172,5 +176,5 @@ def _package_failure(error: Exception) -> Failure | None:
     if isinstance(error, (StoreError, SavedSessionError)):
         return failure_from_text(str(error), REFUSED, "`tollgate doctor` says what is wrong")
     if isinstance(error, OfficeError):
-        return failure_from_text(str(error), REFUSED, "`make run` starts the demonstration office")
+        return failure_from_text(str(error), REFUSED, "mend that and try again")
     return None

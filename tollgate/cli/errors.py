@@ -53,7 +53,7 @@ def failure_of(error: CliError) -> Failure:
 
 
 def failure_from_text(text: str, exit_code: int, otherwise: str) -> Failure:
-    """Return an error whose message says what to do after its last semicolon or colon, as all of ours do.
+    """Return an error whose message says what to do after its last semicolon, as ours do where they know.
 
     Args:
         text: The message.
@@ -61,11 +61,8 @@ def failure_from_text(text: str, exit_code: int, otherwise: str) -> Failure:
         otherwise: The hint where the message has none.
     """
     line = _one_line(text)
-    for separator in ("; ", ": "):
-        error, found, hint = line.rpartition(separator)
-        if found:
-            return Failure(error, hint, exit_code)
-    return Failure(line, otherwise, exit_code)
+    error, found, hint = line.rpartition("; ")
+    return Failure(error, hint, exit_code) if found else Failure(line, otherwise, exit_code)
 
 
 def _one_line(text: str) -> str:

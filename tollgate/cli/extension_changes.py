@@ -8,6 +8,7 @@ from rating.emergency import is_emergency
 from store.catalog import ExtensionSettings
 from store.records import Extension
 from tollgate.cli.errors import BadInputError
+from tollgate.settings import ENDPOINT_NAME
 
 ACCOUNTS_PLAN = "default"
 """The plan of an extension that has none of its own."""
@@ -16,7 +17,7 @@ FIELDS = ("endpoint", "account", "plan", "prepaid", "language", "name")
 SWITCH = {"on": True, "off": False}
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
-_ENDPOINT = re.compile(r"[A-Za-z0-9]+/[A-Za-z0-9_.@+-]{1,80}")
+_ENDPOINT = re.compile(f"PJSIP/{ENDPOINT_NAME}")
 _LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
 
 
@@ -52,7 +53,9 @@ def read_changes(number: str, fields: Mapping[str, str | None], home_region: str
         raise BadFieldError("prepaid", f"prepaid {prepaid!r} is neither on nor off", "write on or off")
     return ExtensionChanges(
         number=check_number(number, home_region),
-        endpoint=_check("endpoint", fields, _ENDPOINT, "write it as Asterisk does, such as PJSIP/101"),
+        endpoint=_check(
+            "endpoint", fields, _ENDPOINT, "write PJSIP/ and the name of its endpoint in pjsip.conf, such as PJSIP/101"
+        ),
         account=fields.get("account"),
         plan=fields.get("plan"),
         prepaid=None if prepaid is None else SWITCH[prepaid],

@@ -11,7 +11,7 @@ from ari_app.clock import epoch_ms, utc_now
 from charging.expiry import default_expiry
 from rating.money import format_money
 from store import funds
-from store.answers import Denied
+from store.answers import Adjusted, Denied
 from store.errors import KeyConflictError
 from store.operation import Operation
 from store.records import Account, Balance, Lot
@@ -158,7 +158,10 @@ class _Span:
 
 def _span(at: str | None, expires_at: str | None, payer: Account) -> _Span:
     account_zone = zone(payer.timezone)
-    purchased = utc_now() if at is None else parse_instant(at, account_zone)
+    now = utc_now()
+    purchased = now if at is None else parse_instant(at, account_zone)
+    if purchased > now:
+        raise BadInputError(f"--at {at} is in the future, when nothing has been bought yet", "add the funds then")
     expires = default_expiry(purchased, account_zone) if expires_at is None else parse_instant(expires_at, account_zone)
     if expires <= purchased:
         raise BadInputError("the funds would expire before they were purchased", "correct --at or --expires-at")
@@ -227,7 +230,7 @@ def adjust(
     if not reason.strip():
         raise BadInputError("an adjustment needs a reason", "say why: it is kept in the journal")
 
-    async def work(store: Store) -> tuple[Account, int]:
+    async def work(store: Store) -> tuple[Account, Adjusted]:
         payer = await require_account(store, account)
         now = utc_now()
         answer = await _apply(
@@ -247,23 +250,28 @@ def adjust(
                 f"only {with_currency(answer.available_micros, payer.currency)} are available",
                 "take less, or wait until running calls give back what they hold",
             )
-        return await require_account(store, account), answer.at_ms
+        return await require_account(store, account), answer
 
-    payer, at_ms = with_store(ctx, work)
+    payer, adjusted = with_store(ctx, work)
     document = {
         "account": payer.name,
         "currency": payer.currency,
         "reference": reference,
         "amount": format_money(micros),
-        "at": iso_ms(at_ms, zone(payer.timezone)),
+        "at": iso_ms(adjusted.at_ms, zone(payer.timezone)),
+        "already_there": adjusted.already_there,
         "available": format_money(payer.available_micros),
     }
-    available = with_currency(payer.available_micros, payer.currency)
-    show(
-        document,
-        lambda: say(f"adjusted by {with_currency(micros, payer.currency)} as {reference}\navailable: {available}"),
-        as_json=as_json,
-    )
+    show(document, lambda: _say_adjusted(payer, reference, adjusted), as_json=as_json)
+
+
+def _say_adjusted(payer: Account, reference: str, adjusted: Adjusted) -> None:
+    if adjusted.already_there:
+        day = local_day(adjusted.at_ms, zone(payer.timezone))
+        say(f"{reference} was there already, of {day}: nothing was changed")
+    else:
+        say(f"adjusted by {with_currency(adjusted.amount_micros, payer.currency)} as {reference}")
+    say(f"available: {with_currency(payer.available_micros, payer.currency)}")
 
 
 async def _apply(store: Store, reference: str, operation: Operation[T]) -> T:

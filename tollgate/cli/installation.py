@@ -101,7 +101,7 @@ async def install(planned: Installation) -> int:
         async with await Store.create(planned.database_url) as store:
             at_ms = epoch_ms(utc_now())
             rates = await store.import_deck(
-                name=planned.plan.deck, currency=planned.currency, rates=_example_rates(), at_ms=at_ms
+                name=planned.plan.deck, currency=planned.currency, rates=example_rates(), at_ms=at_ms
             )
             await store.apply(_first_catalog(planned, at_ms))
             return rates
@@ -167,7 +167,8 @@ def _choose_plan(plan_texts: dict[str, str], home_region: str, wished: str | Non
     return at_home[wished]
 
 
-def _example_rates() -> list[Rate]:
+def example_rates() -> list[Rate]:
+    """Return the rates of the example deck as it is shipped."""
     text = resources.files("tollgate").joinpath("data", _EXAMPLE_DECK).read_text(encoding="utf-8")
     rows = list(parse_deck_csv(text.splitlines(keepends=True)))
     bad = [row for row in rows if isinstance(row, BadRow)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rating.decision import Decision, DenyReason, FundsVerdict, decide, explain, quote_funds
+from rating.decision import Decision, DenyReason, FundsVerdict, decide, explain, quote_funds, reading_steps
 from rating.deck import Rate
 from rating.destination import DestinationClass
 from rating.money import format_money
@@ -39,6 +39,12 @@ class Quote:
     deny_rule: str | None
     duration_s: int | None
     at: datetime | None
+
+    @property
+    def price_currency(self) -> str:
+        """The currency of the rate: the deck's, though only one in the account's own can be charged."""
+        deck = None if self.payer is None else self.payer.deck
+        return self.account.currency if deck is None else deck.currency
 
     @property
     def billable_s(self) -> int | None:
@@ -200,6 +206,8 @@ def _rate_document(found: Quote, rate: Rate) -> Document:
         "initial_increment_s": rate.initial_increment_s,
         "increment_s": rate.increment_s,
     }
+    if found.price_currency != found.account.currency:
+        document["currency"] = found.price_currency
     if rate.minimum_charge_micros:
         document["minimum_charge"] = format_money(rate.minimum_charge_micros)
     return document
@@ -207,7 +215,10 @@ def _rate_document(found: Quote, rate: Rate) -> Document:
 
 def _steps(found: Quote) -> list[str]:
     """Return the decision's own steps, then what the payer, the funds and the duration add."""
-    return [*explain(found.decision.steps), *_payer_steps(found), *_funds_steps(found)]
+    steps = found.decision.steps
+    if found.verdict.deny_reason is DenyReason.UNKNOWN_EXTENSION:
+        steps = reading_steps(steps)
+    return [*explain(steps), *_payer_steps(found), *_funds_steps(found)]
 
 
 def _payer_steps(found: Quote) -> list[str]:
@@ -249,7 +260,9 @@ def _print(found: Quote) -> None:
             "region": decision.region,
             "type": decision.number_type,
             "class": decision.destination_class,
-            "price": None if rate is None else f"{with_currency(rate.per_minute_micros, currency)} a minute",
+            "price": None
+            if rate is None
+            else f"{with_currency(rate.per_minute_micros, found.price_currency)} a minute",
             "verdict": "admitted" if verdict.admitted else f"refused: {verdict.deny_reason}",
             "rule": found.deny_rule,
             "at most": None if limit_s is None or not verdict.admitted else f"{limit_s} s",

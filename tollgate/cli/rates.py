@@ -1,6 +1,7 @@
 """``rates``: decks of prices, in and out."""
 
 import csv
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -22,6 +23,7 @@ from tollgate.cli.context import (
     with_store,
 )
 from tollgate.cli.deck_file import Checked, check_deck, read_rates
+from tollgate.cli.deck_use import DeckUse, deck_use
 from tollgate.cli.errors import REFUSED, BadInputError, CheckFailedError, RefusedError
 from tollgate.cli.files import output_to
 from tollgate.cli.money import check_currency
@@ -46,6 +48,7 @@ _COLUMNS = (
     "barred",
 )
 _LONGEST_NAME = 60
+_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{_LONGEST_NAME}}}")
 
 
 @rates_app.command("import")
@@ -71,22 +74,21 @@ def import_file(
       tollgate rates import carrier.csv --deck carrier --dry-run
       tollgate rates import carrier.csv --deck carrier --replace
     """
-    if not deck.strip() or not deck.isprintable() or len(deck) > _LONGEST_NAME:
-        raise BadInputError("a deck needs a name", f"write at most {_LONGEST_NAME} letters and digits")
+    _check_name(deck)
     wanted_currency = None if currency is None else check_currency(currency)
     checked = check_deck(file)
     writes = not dry_run and checked.is_usable(skip_bad=skip_bad)
 
-    async def work(store: Store) -> str:
+    async def work(store: Store) -> tuple[str, DeckUse]:
         payer = await require_account(store, account)
         in_currency = wanted_currency or payer.currency
         await _check_deck_there(store, deck, in_currency, replace=replace)
         if writes:
             rates = with_progress(read_rates(file, skip_bad=skip_bad), checked.rates, f"importing {deck}")
             await store.import_deck(name=deck, currency=in_currency, rates=rates, at_ms=epoch_ms(utc_now()))
-        return in_currency
+        return in_currency, await deck_use(store, deck)
 
-    in_currency = with_store(ctx, work)
+    in_currency, use = with_store(ctx, work)
     document = {
         "deck": deck,
         "currency": in_currency,
@@ -94,10 +96,19 @@ def import_file(
         "bad_rows": [row.document() for row in checked.bad_rows],
         "dry_run": dry_run,
         "imported": writes,
+        "used_by": list(use.used_by),
     }
-    show(document, lambda: _say_imported(deck, in_currency, checked, imported=writes), as_json=as_json)
+    show(document, lambda: _say_imported(use, in_currency, checked, imported=writes), as_json=as_json)
     if not checked.is_usable(skip_bad=skip_bad):
         raise _bad_deck(checked)
+
+
+def _check_name(deck: str) -> None:
+    if not _NAME.fullmatch(deck):
+        raise BadInputError(
+            f"{deck!r} is no name of a deck",
+            f"write at most {_LONGEST_NAME} characters: letters A-Z and a-z, digits, - _ .",
+        )
 
 
 async def _check_deck_there(store: Store, deck: str, currency: str, *, replace: bool) -> None:
@@ -119,12 +130,14 @@ def _bad_deck(checked: Checked) -> CheckFailedError:
     return CheckFailedError(f"rows that are no rates: {len(checked.bad_rows)}; nothing was imported", way_out)
 
 
-def _say_imported(deck: str, currency: str, checked: Checked, *, imported: bool) -> None:
+def _say_imported(use: DeckUse, currency: str, checked: Checked, *, imported: bool) -> None:
     if checked.bad_rows:
         rows = [row.cells() for row in checked.bad_rows]
         print_table((">line", "column", "value", "why"), rows, title="bad rows")
     done = "imported and in force" if imported else "read, nothing was changed"
-    say(f"deck {deck} in {currency}: {checked.rates} rates, {len(checked.bad_rows)} bad rows; {done}")
+    say(f"deck {use.deck} in {currency}: {checked.rates} rates, {len(checked.bad_rows)} bad rows; {done}")
+    if imported:
+        say(use.sentence)
 
 
 @rates_app.command("list")
@@ -179,7 +192,7 @@ def lookup(
         "rate": None if rate is None else rate_document(rate),
     }
     shown = {"number": key, "deck": f"{info.name} ({info.currency})"}
-    shown |= {"rate": "none: such a call is refused"} if rate is None else rate_document(rate)
+    shown |= {"rate": "none: such a call is refused"} if rate is None else _words(rate)
     show(document, lambda: print_fields(shown), as_json=as_json)
     if rate is None:
         raise typer.Exit(REFUSED)
@@ -245,4 +258,9 @@ async def _write(info: DeckInfo, rates: AsyncIterator[Rate], file: TextIO, *, as
     writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     async for rate in rates:
-        writer.writerow(rate_document(rate) | {"barred": "yes" if rate.barred else "no"})
+        writer.writerow(_words(rate))
+
+
+def _words(rate: Rate) -> Document:
+    """Return a rate for people and for CSV, as an import reads it."""
+    return rate_document(rate) | {"barred": "yes" if rate.barred else "no"}

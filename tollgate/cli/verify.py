@@ -1,5 +1,7 @@
 """``verify``: the balances recomputed from the journal."""
 
+from collections.abc import Mapping
+
 import typer
 
 from rating.money import format_money
@@ -13,6 +15,8 @@ from tollgate.cli.topic import topic
 verify_app = topic()
 
 _NOT_MONEY = frozenset({Check.CDR, Check.KEY})
+_OF_ACCOUNT = frozenset({Check.AVAILABLE, Check.RESERVED, Check.LOTS, Check.SESSIONS, Check.SPENT})
+"""Whose subject is the account's id."""
 
 
 @verify_app.command()
@@ -25,19 +29,22 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
       tollgate verify --json
     """
 
-    async def work(store: Store) -> list[Difference]:
-        return await store.verify()
+    async def work(store: Store) -> list[Document]:
+        differences = await store.verify()
+        names = {str(account.id): account.name for account in await store.accounts()}
+        return [_document(difference, names) for difference in differences]
 
-    found = [_document(difference) for difference in with_store(ctx, work)]
+    found = with_store(ctx, work)
     show({"ok": not found, "differences": found}, lambda: _print(found), as_json=as_json)
     if found:
         raise typer.Exit(REFUSED)
 
 
-def _document(difference: Difference) -> Document:
+def _document(difference: Difference, account_names: Mapping[str, str]) -> Document:
+    check, subject = difference.check, difference.subject
     return {
-        "check": difference.check.value,
-        "subject": difference.subject,
+        "check": check.value,
+        "subject": account_names.get(subject, subject) if check in _OF_ACCOUNT else subject,
         "expected": _value(difference.check, difference.expected),
         "found": _value(difference.check, difference.found),
     }

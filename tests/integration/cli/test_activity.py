@@ -149,7 +149,10 @@ def test_activity_as_csv_has_a_line_per_record(records: Terminal) -> None:
     rows = list(csv.DictReader(io.StringIO(records.done("activity", "--format", "csv").out)))
     assert [row["charged"] for row in rows] == ["0.60", "0.60", "0.00", "0.00"]
     assert (rows[0]["rate_prefix"], rows[0]["per_minute"], rows[0]["funded_by"]) == ("447797", "0.60", "account")
-    assert rows[2]["rate_prefix"] == ""
+    price = ("connect_fee", "initial_increment_s", "increment_s", "minimum_charge")
+    known = records.json("activity")["calls"][0]["rate"]
+    assert [rows[0][name] for name in price] == [str(known[name]) for name in price]
+    assert [rows[2][name] for name in ("rate_prefix", *price)] == [""] * 5
 
 
 def test_activity_to_a_file_says_how_many(records: Terminal) -> None:

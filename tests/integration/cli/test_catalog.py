@@ -50,6 +50,11 @@ def test_extension_set_changes_only_what_is_given(office: Terminal) -> None:
         ("add", "1" * 16),
         ("add", "112"),
         ("add", "101", "--endpoint", "no endpoint"),
+        ("add", "101", "--endpoint", "SIP/101"),
+        ("add", "101", "--endpoint", "PJSIP/101@carrier"),
+        ("add", "101", "--endpoint", "PJSIP/-101"),
+        ("add", "101", "--endpoint", "PJSIP/101\n"),
+        ("set", "101", "--endpoint", "Local/101"),
         ("add", "101", "--prepaid", "maybe"),
         ("add", "101", "--language", "french"),
         ("set", "101"),
@@ -97,6 +102,9 @@ def test_extensions_with_a_bad_row_are_not_imported(office: Terminal) -> None:
         (6, ""),
     ]
     assert answer.err.count("\n") == 1
+    Path("in.csv").write_text("extension,endpoint\n101,SIP/101\n")
+    bad = office("extension", "import", "in.csv", "--json").document["bad_rows"]
+    assert [(row["column"], row["value"]) for row in bad] == [("endpoint", "SIP/101")]
     Path("in.csv").write_text("extension,plan,account\n101,,\n104,nosuch,nosuch\n")
     said = office("extension", "import", "in.csv")
     assert said.status == 1
@@ -151,12 +159,31 @@ def test_rates_imported_are_in_force(office: Terminal) -> None:
         "bad_rows": [],
         "dry_run": False,
         "imported": True,
+        "used_by": [],
     }
     found = office.json("rates", "lookup", "00447911123456", "--deck", "carrier")
     assert (found["number"], found["rate"]["per_minute"]) == ("+447911123456", "0.05")
     missing = office("rates", "lookup", "+12025550123", "--deck", "carrier", "--json")
     assert (missing.status, missing.document["rate"]) == (1, None)
     assert [deck["deck"] for deck in office.json("rates", "list")["decks"]] == ["carrier", "example"]
+
+
+def test_rates_imported_say_which_plans_use_them(office: Terminal) -> None:
+    Path("deck.csv").write_text(GOOD_DECK)
+    said = office.done("rates", "import", "deck.csv", "--deck", "carrier").out
+    assert "no plan names it: calls go on with deck example" in said
+    text = office.done("plan", "show", "fr-office").out
+    for name in ("mine", "other"):
+        changed = text.replace('name = "fr-office"', f'name = "{name}"')
+        Path("plan.toml").write_text(changed.replace('deck = "example"', 'deck = "carrier"'))
+        office.done("plan", "import", "plan.toml")
+    again = ("rates", "import", "deck.csv", "--deck", "carrier", "--replace")
+    assert office.json(*again)["used_by"] == ["mine", "other"]
+    said = office.done(*again).out
+    assert "used by the plans mine, other" in said
+    assert "no extension is on them: calls go on with deck example" in said
+    office.done("extension", "add", "101", "--plan", "mine")
+    assert "calls go on" not in office.done(*again).out
 
 
 def test_rates_of_a_deck_that_is_there_need_replace(office: Terminal) -> None:
@@ -214,9 +241,16 @@ def test_rates_exported_can_be_imported_again(office: Terminal) -> None:
 
 def test_rates_with_bad_input_are_bad_input(office: Terminal) -> None:
     Path("deck.csv").write_text(GOOD_DECK)
-    office.fails(2, "rates", "import", "deck.csv", "--deck", "")
+    for name in ("", "a b", "a/b", "d\u00e9ck", "a" * 61):
+        assert "- _ ." in office.fails(2, "rates", "import", "deck.csv", "--deck", name)
     office.fails(2, "rates", "import", "deck.csv", "--deck", "d", "--currency", "x")
     office.fails(2, "rates", "import", "deck.csv")
     office.fails(2, "rates", "lookup", "abc")
     assert office.json("rates", "lookup", "3631")["number"] == "FR:3631"
     assert office.json("rates", "lookup", "FR:3631")["rate"]["prefix"].startswith("FR:")
+
+
+def test_rates_looked_up_say_barred_as_an_export_does(office: Terminal) -> None:
+    shown = office.done("rates", "lookup", "FR:3631").out
+    assert ["barred", "no"] in [line.split() for line in shown.splitlines()]
+    assert office.json("rates", "lookup", "FR:3631")["rate"]["barred"] is False

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,51 @@ def test_bad_usage_is_one_line_that_says_where_help_is(terminal: Terminal, argum
 def test_version_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda name: f"{name} 9.9")
     assert terminal.done("--version").out == "tollgate tollgate 9.9\n"
+
+
+def test_version_without_an_installed_package_is_unknown(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert terminal.done("--version").out == "tollgate unknown\n"
+
+
+def test_help_of_activity_says_what_leaves_no_record(terminal: Terminal) -> None:
+    text = " ".join(terminal.done("activity", "--help").out.split())
+    assert "between extensions that never reach the gate have no record" in text
+
+
+def test_settings_that_cannot_be_used_say_what_to_do(
+    office: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = office("--config", "nosuch.toml", "balance", "--json")
+    assert (missing.status, missing.document) == (
+        2,
+        {
+            "error": "settings file nosuch.toml cannot be read: No such file or directory",
+            "hint": "name another by --config or TOLLGATE_CONFIG, or mend its rights",
+        },
+    )
+    Path("broken.toml").write_text("= 3")
+    assert office.fails(2, "--config", "broken.toml", "balance").endswith("; correct it and try again\n")
+    monkeypatch.setenv("TOLLGATE_ASTERISK__AMI_PORT", "0")
+    document = office("balance", "--json").document
+    assert document["error"] == "asterisk.ami_port: Input should be greater than or equal to 1"
+    assert document["hint"].startswith("correct it in ")
+    monkeypatch.delenv("TOLLGATE_ASTERISK__AMI_PORT")
+    monkeypatch.setenv("TOLLGATE_HOME_REGION", "XX")
+    assert office("quote", "112", "--json").document == {
+        "error": "home region 'XX' is unknown",
+        "hint": "write one such as FR",
+    }
+
+
+def test_a_database_that_cannot_be_read_says_what_to_do(office: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "tollgate.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    document = office("balance", "--json").document
+    assert document["error"].endswith("could not be read: file is not a database")
+    assert document["hint"] == "check that it is Tollgate's, whole, and that you may read it"
 
 
 def test_what_is_hostile_in_a_message_reaches_no_terminal(office: Terminal) -> None:

@@ -3,6 +3,7 @@
 import re
 import stat
 import time
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def shown(dialplan: str) -> str:
 def pbx(asterisk: FakeAsterisk, office: Terminal) -> FakeAsterisk:
     """An Asterisk on which all is well."""
     office.done("extension", "add", "101")
+    Path("own.csv").write_text("prefix,destination,per_minute\n44,United Kingdom,0.02\n")
+    office.done("rates", "import", "own.csv", "--deck", "example", "--replace")
     asterisk.resources |= {
         "asterisk/info": {"system": {"version": "22.10.1"}},
         "applications/tollgate": {"name": "tollgate", "endpoint_ids": ["PJSIP/carrier"]},
@@ -137,6 +140,29 @@ def test_doctor_finds_what_ari_tells(
     else:
         pbx.resources[resource] = content
     assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+def test_doctor_warns_of_invented_prices_on_a_real_trunk(pbx: FakeAsterisk, office: Terminal) -> None:
+    assert examine(office, 0)["prices"]["status"] == "OK"
+    shipped = str(resources.files("tollgate").joinpath("data", "example-deck.csv"))
+    office.done("rates", "import", shipped, "--deck", "example", "--replace")
+    prices = examine(office, 0)["prices"]
+    assert prices["status"] == "WARN"
+    assert "plan fr-office" in prices["detail"]
+    assert "tollgate rates import" in prices["mend"]
+
+
+def test_doctor_of_the_simulated_trunk_takes_the_example_prices(
+    office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_ASTERISK__ARI_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("TOLLGATE_ASTERISK__AMI_PORT", "1")
+    for trunks, status in (
+        ('[{"endpoint": "simnet"}]', "OK"),
+        ('[{"endpoint": "simnet"}, {"endpoint": "carrier"}]', "WARN"),
+    ):
+        monkeypatch.setenv("TOLLGATE_TRUNKS", trunks)
+        assert examine(office, 1)["prices"]["status"] == status
 
 
 def test_doctor_on_an_older_asterisk_sees_the_variables_on_a_channel(pbx: FakeAsterisk, office: Terminal) -> None:

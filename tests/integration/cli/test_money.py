@@ -56,6 +56,7 @@ def test_funds_add_of_no_positive_amount_is_bad_input(office: Terminal, amount: 
         ("--reference", "a\nb"),
         ("--reference", "r", "--at", "yesterday"),
         ("--reference", "r", "--at", "2026-02-30"),
+        ("--reference", "r", "--at", "9000-01-01"),
         ("--reference", "r", "--at", "2026-11-21", "--expires-at", "2026-11-21"),
         (),
     ],
@@ -76,7 +77,11 @@ def test_funds_adjusted_down_and_up_are_in_the_balance(office: Terminal) -> None
     office.done("funds", "add", "10", "--reference", "r1")
     down = office.json("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice")
     assert (down["amount"], down["available"]) == ("-2.50", "7.50")
-    office.done("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice")
+    again = office.json("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice")
+    assert (down["already_there"], again) == (False, {**down, "already_there": True})
+    said = office.done("funds", "adjust", "-2.50", "--reference", "a1", "--reason", "wrong invoice").out
+    assert "a1 was there already" in said
+    assert "nothing was changed" in said
     assert "another amount" in office.fails(1, "funds", "adjust", "-1", "--reference", "a1", "--reason", "x")
     assert "another kind" in office.fails(1, "funds", "add", "1", "--reference", "a1")
     up = office.json("funds", "adjust", "0.000001", "--reference", "a2", "--reason", "rounding")

@@ -101,7 +101,19 @@ def test_quote_without_funds_is_refused_and_still_priced(office: Terminal) -> No
 def test_quote_of_an_unknown_extension_is_refused_but_for_emergencies(funded: Terminal) -> None:
     answer = funded("quote", "0612345678", "--extension", "999", "--json")
     assert (answer.status, answer.document["deny_reason"]) == (1, "unknown_extension")
+    assert answer.document["steps"] == [
+        "0612345678 was dialled.",
+        "It reads as +33612345678: region FR, type mobile.",
+        "There is no extension 999: the call is refused.",
+    ]
     assert funded.json("quote", "112", "--extension", "999")["admitted"] is True
+
+
+def test_quote_of_nothing_reads_well(funded: Terminal) -> None:
+    assert funded("quote", "", "--json").document["steps"] == [
+        "Nothing was dialled.",
+        "There is no number in it: the call is refused.",
+    ]
 
 
 def test_quote_for_an_extension_without_prepaid_is_refused(funded: Terminal) -> None:
@@ -126,6 +138,11 @@ def test_quote_of_a_deck_in_another_currency_is_refused(funded: Terminal) -> Non
     assert (answer.status, answer.document["deny_reason"]) == (1, "no_rate")
     assert "EUR" in answer.document["deny_rule"]
     assert "EUR" in answer.document["steps"][-1]
+    assert "0.19 EUR a minute" in " ".join(answer.document["steps"])
+    assert answer.document["rate"]["currency"] == "EUR"
+    said = funded("quote", "00447797123456", "--account", "mexico").out
+    assert "0.19 EUR a minute" in said
+    assert "0.19 MXN" not in said
 
 
 def test_quote_of_a_barred_prefix_is_refused(funded: Terminal) -> None:

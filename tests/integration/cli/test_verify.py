@@ -13,7 +13,7 @@ def test_a_balance_that_the_journal_does_not_know_is_shown_in_money(office: Term
     answer = office("verify", "--json")
     assert (answer.status, answer.err) == (1, "")
     assert answer.document["ok"] is False
-    assert {"check": "available", "subject": "1", "expected": "10.00", "found": "10.000001"} in answer.document[
+    assert {"check": "available", "subject": "main", "expected": "10.00", "found": "10.000001"} in answer.document[
         "differences"
     ]
     said = office("verify")

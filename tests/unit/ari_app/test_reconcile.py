@@ -430,3 +430,33 @@ async def test_records_of_hours_long_past_are_removed(morning: Morning) -> None:
     await morning.compare()
 
     assert morning.ami.deleted == ["2026010100"]
+
+
+async def test_old_records_are_removed_also_where_every_end_is_seen(
+    morning: Morning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await morning.compare()
+    morning.ami.tree = {"2026010100/x.1": "damaged"}
+    monkeypatch.setattr(reconcile, "FORGET_EVERY", timedelta(0))
+    reconciler = Reconciler(cast("Store", morning.store), morning.desk.board, NODE)
+    assert morning.desk.board.reconciled
+
+    for _ in range(2):
+        await reconciler.compare(cast("AriClient", morning.ari), cast("AmiAdapter", morning.ami))
+
+    assert morning.ami.deleted == ["2026010100", "2026010100"]
+
+
+async def test_records_are_left_alone_between_two_cleanings_and_without_ami(morning: Morning) -> None:
+    reconciler = Reconciler(cast("Store", morning.store), morning.desk.board, NODE)
+    morning.desk.board.reconciled = True
+    morning.ami.tree = {"2026010100/x.1": "damaged"}
+    morning.ami.connected = False
+    await reconciler.compare(cast("AriClient", morning.ari), cast("AmiAdapter", morning.ami))
+    assert morning.ami.deleted == []
+
+    morning.ami.connected = True
+    for _ in range(2):
+        await reconciler.compare(cast("AriClient", morning.ari), cast("AmiAdapter", morning.ami))
+
+    assert morning.ami.deleted == ["2026010100"]

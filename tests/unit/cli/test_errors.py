@@ -24,6 +24,7 @@ def test_failure_of_our_own_errors_has_their_status() -> None:
         ("no store; run init", "no store", "run init"),
         ("a; b; c", "a; b", "c"),
         ("host:port is away", "host:port is away", "otherwise"),
+        ("ARI says: not now", "ARI says: not now", "otherwise"),
         ("two\nlines\x1b[31m", "two lines [31m", "otherwise"),
     ],
 )

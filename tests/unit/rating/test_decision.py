@@ -151,7 +151,8 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         "00447797123456 was dialled.",
         "It reads as +447797123456: region JE, type mobile.",
         "The plan fr-office does not include it: it is a paid call, class international.",
-        "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 a minute, 1 s at first and then every 1 s.",
+        "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 EUR a minute, "
+        "1 s at first and then every 1 s.",
     ]
 
 
@@ -168,7 +169,7 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         ("0612345678", {"plan": None}, "The deck test has no price for it: the call is refused."),
         ("3631", {}, "It is the short number 3631 of FR."),
         ("3631", {}, "The plan office does not allow premium calls: the call is refused."),
-        ("00447400123456", {}, "Each answered call costs a connect fee of 0.10."),
+        ("00447400123456", {}, "Each answered call costs a connect fee of 0.10 EUR."),
         ("00447400123456", {"prepaid": False}, "Prepaid calls are switched off for this extension: "),
         ("00447400123456", {"deck": None}, "There is no deck to price it: the call is refused."),
         ("06 12", {}, "Only the digits 0-9, +, * and # can be dialled: the call is refused."),
@@ -182,18 +183,18 @@ def test_explain_says_what_decided(raw: str, changes: dict[str, bool | None], se
 def test_explain_barred_and_minimum_charge() -> None:
     steps = (
         Step("barred", {"deck": "test", "prefix": "882", "destination": "Satellite"}),
-        Step("minimum_charge", {"minimum_charge_micros": 500_000}),
+        Step("minimum_charge", {"minimum_charge_micros": 500_000, "currency": "EUR"}),
     )
     assert explain(steps) == [
         "The deck test bars prefix 882 (Satellite): the call is refused.",
-        "An answered call costs at least 0.50.",
+        "An answered call costs at least 0.50 EUR.",
     ]
 
 
 def test_explain_minimum_charge_of_a_paid_call(example_deck: Deck) -> None:
     plan = Plan(name="bare", title="Bare", home_region="FR", deck="example")
     told = explain(decided("0899123456", plan=plan, deck=example_deck).steps)
-    assert told[-1] == "An answered call costs at least 0.50."
+    assert told[-1] == "An answered call costs at least 0.50 EUR."
 
 
 def test_explain_language_that_is_not_there_in_english() -> None:

@@ -176,9 +176,9 @@ def test_read_dialled_other_dialling_habits(region: str, raw: str, number: str) 
         ({"home_region": "XX"}, "such as FR"),
         ({"home_region": "fr"}, "such as FR"),
         ({"home_region": "001"}, "such as FR"),
-        ({"home_region": "FR", "outside_line": "*"}, "must be digits"),
-        ({"home_region": "FR", "international_prefixes": ("+",)}, "must be digits"),
-        ({"home_region": "FR", "international_prefixes": ("",)}, "must be digits"),
+        ({"home_region": "FR", "outside_line": "*"}, "is not digits"),
+        ({"home_region": "FR", "international_prefixes": ("+",)}, "is not digits"),
+        ({"home_region": "FR", "international_prefixes": ("",)}, "is not digits"),
     ],
 )
 def test_dial_rules_that_cannot_work_refused(values: dict[str, str], mend: str) -> None:

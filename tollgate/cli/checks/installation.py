@@ -9,6 +9,7 @@ from store.errors import StoreError
 from store.payers import Catalog, empty_catalog, load_catalog
 from store.store import Store
 from tollgate.cli.checks.check import Check, fail, ok, warn
+from tollgate.cli.checks.prices import check_prices
 from tollgate.settings import Settings
 
 _MANY = 5
@@ -39,9 +40,10 @@ async def check_store(settings: Settings) -> list[Check]:
         async with await Store.open(settings.database_url) as store:
             catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
             differences = await store.verify()
+            prices = await check_prices(store, settings)
     except StoreError as error:
         return [fail("store", str(error), "tollgate migrate, or tollgate init for a new one")]
-    checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog)]
+    checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog), prices]
     if differences:
         checks.append(fail("balances", f"{len(differences)} differences", "tollgate verify names them"))
     else:
