@@ -22,6 +22,7 @@ from charging import commands as cmd
 from charging import events as ev
 from charging.cdr import EndSource
 from charging.policy import MeteringPolicy
+from charging.records import CALL_REJECTED, refusal_cause
 from charging.saved import dump_session
 from charging.session import paid_end_at
 from dialplan.contract import (
@@ -57,16 +58,6 @@ HANGUP_SETTLE_S = 1.0
 """A channel that ARI no longer knows sends its last event within this time, or never."""
 EARLY = timedelta(milliseconds=50)
 """A deadline read back this much later than wanted is still the one that was set."""
-
-CAUSES = {
-    DenyReason.INVALID_NUMBER: 1,
-    DenyReason.STORE_DOWN: 34,
-    DenyReason.OVERLOAD: 34,
-    DenyReason.GATE_LATE: 34,
-    DenyReason.GATE_HUNG: 34,
-}
-"""Q.850 causes of refusals: 1 becomes SIP 404, 34 becomes 503, and 21 (for all others) 403."""
-CALL_REJECTED = 21
 
 
 class Lines(Protocol):
@@ -311,8 +302,7 @@ class CommandExecutor:
             live.post(ev.CallerGone(utc_now()))
 
     async def _refuse(self, live: LiveCall, command: cmd.RefuseCaller) -> None:
-        cause = CAUSES.get(command.reason, CALL_REJECTED)
-        await self._hangup_channel(live.session.call.caller_channel, cause)
+        await self._hangup_channel(live.session.call.caller_channel, refusal_cause(command.reason))
 
     async def _refuse_channel(self, channel_id: str) -> None:
         await self._hangup_channel(channel_id, CALL_REJECTED)

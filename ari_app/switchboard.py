@@ -18,6 +18,7 @@ from ari_app.gate import GateSettings, MalformedEntryError, Refused, judge, obse
 from ari_app.live import LiveCall
 from charging import events as ev
 from charging.call import Call
+from charging.commands import OpenSession
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe, refuse
 from dialplan.contract import (
@@ -175,7 +176,10 @@ class Switchboard:
         call_id = owner.call_id if isinstance(owner, LegMark) else owner
         live = self.calls.get(call_id)
         if live is None and isinstance(owner, LegMark) and call_id not in self._ended:
-            live = self.take(observe(observed_call(owner, at, self.catalog, self._gate), at))
+            session = observe(observed_call(owner, at, self.catalog, self._gate), at)
+            live = self.take(session)
+            # For `tollgate calls`, and a successor: the call needs nobody's leave, and goes on if this fails.
+            live.start((session, (OpenSession(held_micros=0, paid_s=0),)))
             live.follow()
         return live
 

@@ -11,6 +11,18 @@ from rating.price import billable_s, charge_micros
 CUT_TOLERANCE = timedelta(milliseconds=100)
 """Asterisk's deadline fires a few milliseconds around the moment it was set for."""
 
+SAME_END = timedelta(seconds=1)
+"""Channels that are hung up together are gone within this time of each other."""
+
+CALL_REJECTED = 21
+_REFUSAL_CAUSES = {
+    DenyReason.INVALID_NUMBER: 1,
+    DenyReason.STORE_DOWN: 34,
+    DenyReason.OVERLOAD: 34,
+    DenyReason.GATE_LATE: 34,
+    DenyReason.GATE_HUNG: 34,
+}
+
 _BUSY = frozenset({17})
 _CONGESTION = frozenset({34, 38, 41, 42, 44, 47})
 _NO_ANSWER = frozenset({0, 16, 18, 19, 127})
@@ -28,9 +40,23 @@ def disposition_of(cause: int | None, *, caller_gone: bool) -> Disposition:
     return Disposition.FAILED
 
 
+def refusal_cause(reason: DenyReason) -> int:
+    """Return the Q.850 cause a refused caller gets: 1 becomes SIP 404, 34 becomes 503, 21 becomes 403."""
+    return _REFUSAL_CAUSES.get(reason, CALL_REJECTED)
+
+
 def refused_record(call: Call, at: datetime, reason: DenyReason, rule: str) -> Cdr:
     """Return the record of a call that was not let through."""
-    return _record(call, ended_at=at, disposition=Disposition.REFUSED, deny_reason=reason, deny_rule=rule, funded_by=())
+    return _record(
+        call,
+        ended_at=at,
+        disposition=Disposition.REFUSED,
+        hangup_side=HangupSide.TOLLGATE,
+        hangup_cause=refusal_cause(reason),
+        deny_reason=reason,
+        deny_rule=rule,
+        funded_by=(),
+    )
 
 
 def unanswered_record(call: Call, at: datetime, *, cause: int | None, trunk: str | None, caller_gone: bool) -> Cdr:
@@ -53,6 +79,7 @@ def answered_record(
     held_micros: int,
     paid_s: int,
     caller_hung_up: bool,
+    caller_gone_at: datetime | None,
     cut: datetime | None,
 ) -> Cdr:
     """Return the record of an answered leg: its seconds priced, never above what was held for them."""
@@ -66,7 +93,7 @@ def answered_record(
         billable_s=seconds if call.rate is None else min(seconds, paid_s),
         charged_micros=charged_micros,
         unfunded_micros=price_micros - charged_micros,
-        hangup_side=_side(leg, end.at, caller_hung_up=caller_hung_up, cut=cut),
+        hangup_side=_side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut),
     )
 
 
@@ -94,12 +121,21 @@ def _priced(call: Call, answered_at: datetime, ended_at: datetime) -> tuple[int,
     return seconds, charge_micros(call.rate, seconds)
 
 
-def _side(leg: Leg, ended_at: datetime, *, caller_hung_up: bool, cut: datetime | None) -> HangupSide:
+def _side(
+    leg: Leg, end: ev.LegEnded, *, caller_hung_up: bool, caller_gone_at: datetime | None, cut: datetime | None
+) -> HangupSide | None:
+    """Return who ended an answered leg; None where its end went by unseen and nothing tells."""
     if leg.far_end_hung_up:
         return HangupSide.CALLEE
-    if not caller_hung_up and cut is not None and ended_at >= cut - CUT_TOLERANCE:
+    if caller_hung_up:
+        return HangupSide.CALLER
+    if cut is not None and end.at >= cut - CUT_TOLERANCE:
         return HangupSide.TOLLGATE
-    return HangupSide.CALLER
+    if end.source is not EndSource.EVENT:
+        return None
+    if caller_gone_at is not None and end.at - caller_gone_at > SAME_END:
+        return HangupSide.CALLER  # whom the caller had transferred the leg to
+    return HangupSide.TOLLGATE  # from inside the PBX: an administrator's hang-up
 
 
 def _answered(
@@ -110,7 +146,7 @@ def _answered(
     billable_s: int,
     charged_micros: int,
     unfunded_micros: int,
-    hangup_side: HangupSide,
+    hangup_side: HangupSide | None,
 ) -> Cdr:
     return _record(
         call,

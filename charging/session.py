@@ -262,7 +262,12 @@ def _leg_ended(session: Session, event: ev.LegEnded, policy: MeteringPolicy) -> 
         session, _ = _answered(session, answer, policy)
     leg = session.leg(event.channel_id)
     assert leg is not None
-    session = replace(session.without_leg(leg.channel_id), last_cause=event.cause, last_trunk=event.trunk)
+    session = replace(
+        session.without_leg(leg.channel_id),
+        last_leg_ended_at=event.at,
+        last_cause=event.cause,
+        last_trunk=event.trunk,
+    )
     if leg.answered_at is not None:
         return _answered_leg_ended(session, leg, event, policy)
     if session.legs or not session.caller_gone:
@@ -287,6 +292,7 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         held_micros=session.held_micros,
         paid_s=session.paid_s,
         caller_hung_up=session.caller_hung_up,
+        caller_gone_at=session.caller_gone_at,
         cut=cut_at(session, leg, policy),
     )
     session, rest = _end_surplus_legs(session, event.at)
@@ -318,7 +324,7 @@ def _caller_hangup(session: Session, _event: ev.CallerHangupRequested, _policy: 
 
 
 def _caller_gone(session: Session, event: ev.CallerGone, _policy: MeteringPolicy) -> Transition:
-    session = replace(session, caller_gone=True)
+    session = replace(session, caller_gone_at=session.caller_gone_at or event.at)
     if session.phase is Phase.DIALLING and not session.legs:
         return replace(session, end_of_dial_at=session.end_of_dial_at or event.at + LINGER), ()
     return session, ()
@@ -417,9 +423,11 @@ def _close(session: Session, record: Cdr) -> Transition:
 
 
 def _close_unanswered(session: Session, at: datetime) -> Transition:
+    # We waited a moment for legs that might still show up: the call was over before.
+    ends = [end for end in (session.caller_gone_at, session.last_leg_ended_at) if end is not None]
     record = unanswered_record(
         session.call,
-        at,
+        max(ends) if session.caller_gone else at,
         cause=session.last_cause,
         trunk=session.last_trunk,
         caller_gone=session.caller_gone or session.caller_hung_up,

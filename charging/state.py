@@ -38,8 +38,9 @@ class Session:
     answered_legs: int = 0
     """How many legs have been answered so far."""
     dialling_since: datetime | None = None
-    caller_gone: bool = False
+    caller_gone_at: datetime | None = None
     caller_hung_up: bool = False
+    last_leg_ended_at: datetime | None = None
     last_cause: int | None = None
     last_trunk: str | None = None
     end_of_dial_at: datetime | None = None
@@ -48,6 +49,11 @@ class Session:
     """Earliest moment to ask for the next slice again, after a refusal or while no answer has come."""
     closing_leg: int = 0
     """Number of the leg whose record closes the call."""
+
+    @property
+    def caller_gone(self) -> bool:
+        """Whether the caller's channel is gone: hung up, or its far end transferred away."""
+        return self.caller_gone_at is not None
 
     @property
     def talking_leg(self) -> Leg | None:

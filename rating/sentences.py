@@ -25,8 +25,8 @@ SENTENCES: dict[str, dict[str, str]] = {
         "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
         "no_deck": "There is no deck to price it: the call is refused.",
         "no_rate": "The deck {deck} has no price for it: the call is refused.",
-        "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): {per_minute_micros} {currency} a minute, "
-        "{initial_increment_s} s at first and then every {increment_s} s.",
+        "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): "
+        "{per_minute_micros} {currency} a minute, {initial_increment_s} s at first and then every {increment_s} s.",
         "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros} {currency}.",
         "minimum_charge": "An answered call costs at least {minimum_charge_micros} {currency}.",
         "unreadable_empty": "There is no number in it: the call is refused.",

@@ -16,7 +16,7 @@ from store.errors import StoreUnavailableError
 _POOL_SIZE = 4
 _BUSY_TIMEOUT_S = 5.0
 
-MEND = "check that it is Tollgate's, whole, and that you may read it"
+MEND = "check that it is Tollgate's, whole, and that you may use it"
 """What to do about a database that cannot be read."""
 
 

@@ -1,7 +1,9 @@
 """The plain cases: included, paid, refused, unanswered, emergency; each by a phone through Asterisk to a carrier."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -137,21 +139,33 @@ def test_refused_call_has_a_cause_for_the_phone_and_a_reason_in_the_record(
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.disposition, cdr.deny_reason, cdr.charged_micros) == (Disposition.REFUSED, reason, 0)
     assert cdr.deny_rule
+    assert (cdr.hangup_side, cdr.hangup_cause) == (HangupSide.TOLLGATE, {403: 21, 404: 1}[status])
     assert cdr.dialled == number
     assert carrier.seen("INVITE") == []
     assert desk.account().available_micros == 990_000
 
 
-@pytest.mark.parametrize("dialled", ["112", "15", "114", "*31#112"])
-def test_emergency_call_rings_without_funds_and_writes_a_record(make_desk: MakeDesk, dialled: str) -> None:
+@pytest.mark.parametrize(
+    ("digits", "dialled", "number"),
+    [
+        ("112", "112", "112"),
+        ("15", "15", "15"),
+        ("114", "114", "114"),
+        ("*31#112", "112", "112"),  # the dialplan takes the code off by itself
+        ("3651112", "3651112", "112"),  # this one the gate reads
+    ],
+)
+def test_emergency_call_rings_without_funds_and_writes_a_record(
+    make_desk: MakeDesk, digits: str, dialled: str, number: str
+) -> None:
     desk = make_desk(funds="0")
     carrier = desk.carrier(sipp.answers())
-    desk.phone(sipp.calls(dialled, 800)).wait()
+    desk.phone(sipp.calls(digits, 800)).wait()
 
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.destination_class, cdr.disposition) == (DestinationClass.EMERGENCY, Disposition.ANSWERED)
     assert (cdr.extension, cdr.dialled, cdr.charged_micros) == ("101", dialled, 0)
-    assert carrier.seen("INVITE")[0].first_line.startswith(f"INVITE sip:{dialled.removeprefix('*31#')}@")
+    assert carrier.seen("INVITE")[0].first_line.startswith(f"INVITE sip:{number}@")
 
 
 def test_emergency_call_tries_every_carrier(desk: Desk) -> None:
@@ -199,3 +213,33 @@ def test_variables_of_one_call_do_not_reach_the_next(desk: Desk) -> None:
     assert first.call_id != second.call_id
     assert (first.rate and first.rate.prefix, second.rate and second.rate.prefix) == ("299", "447797")
     assert second.extension == "101", "the extension that transferred pays"
+
+
+def test_live_call_is_shown_and_ended_by_an_administrator(desk: Desk) -> None:
+    desk.carrier(sipp.answers(ring_ms=50))
+    paid = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
+    emergency = desk.phone(sipp.calls_until_cut("112"), extension="102")
+    wait_until(lambda: _talking(desk) == 2, "both calls talk")
+
+    shown = {call["class"]: call for call in _live_calls(desk)}
+    assert (shown["international"]["extension"], shown["international"]["number"]) == ("101", "+299321212")
+    assert shown["international"]["seconds_left"] > 900
+    assert (shown["emergency"]["extension"], shown["emergency"]["number"]) == ("102", "112")
+    assert isinstance(shown["emergency"]["seconds"], int)
+    assert desk.tollgate("calls", "hangup", shown["emergency"]["call_id"]).returncode == 1, "only with --force"
+    for call, options in ((shown["international"], []), (shown["emergency"], ["--force"])):
+        assert desk.tollgate("calls", "hangup", call["call_id"], *options).returncode == 0
+    paid.wait()
+    emergency.wait()
+
+    cdrs = desk.wait_cdrs(2)
+    assert [cdr.hangup_side for cdr in cdrs] == [HangupSide.TOLLGATE, HangupSide.TOLLGATE]
+
+
+def _live_calls(desk: Desk) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = json.loads(desk.tollgate("calls", "--json").stdout)["calls"]
+    return calls
+
+
+def _talking(desk: Desk) -> int:
+    return sum(call["state"] == "talking" for call in _live_calls(desk))

@@ -83,8 +83,10 @@ async def test_caller_is_given_variables_and_goes_back_to_the_dialplan(pbx: Pbx,
 
 
 async def test_late_requests_are_refused_with_their_status(pbx: Pbx, ari: Listener) -> None:
+    assert (await ari.client.filter((*WANTED_EVENTS, "StasisEnd"))).done
     channel_id = await enter(pbx, ari)
     await ari.client.continue_in_dialplan(channel_id)
+    await ari.event("StasisEnd")
 
     assert (await ari.client.set_channel_vars(channel_id, {"A": "b"})).status == 409
     assert (await ari.client.continue_in_dialplan(channel_id)).status == 409

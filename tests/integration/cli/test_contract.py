@@ -157,7 +157,7 @@ def test_a_database_that_cannot_be_read_says_what_to_do(office: Terminal, tmp_pa
     (tmp_path / "tollgate.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
     document = office("balance", "--json").document
     assert document["error"].endswith("could not be read: file is not a database")
-    assert document["hint"] == "check that it is Tollgate's, whole, and that you may read it"
+    assert document["hint"] == "check that it is Tollgate's, whole, and that you may use it"
 
 
 def test_what_is_hostile_in_a_message_reaches_no_terminal(office: Terminal) -> None:

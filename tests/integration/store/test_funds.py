@@ -77,8 +77,11 @@ async def test_funds_of_an_unknown_account_are_an_error(office: Office) -> None:
 
 async def test_adjust_up_makes_a_lot_and_down_takes_from_lots(office: Office) -> None:
     assert await adjust(office, 50, "up") == Adjusted(50, T0_MS)
-    assert await adjust(office, -30, "down") == Adjusted(-30, T0_MS)
-    assert await adjust(office, -30, "down") == Adjusted(-30, T0_MS)
+    first, again = await adjust(office, -30, "down"), await adjust(office, -30, "down")
+    assert first == again == Adjusted(-30, T0_MS)
+    assert isinstance(first, Adjusted)
+    assert isinstance(again, Adjusted)
+    assert (first.already_there, again.already_there) == (False, True)
     assert await rests(office) == {"start": 999_970, "up": 50}
     assert await office.money() == (1_000_020, 0)
 

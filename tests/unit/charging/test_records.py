@@ -6,7 +6,7 @@ import pytest
 
 from charging import events as ev
 from charging.call import Leg
-from charging.cdr import Disposition, HangupSide
+from charging.cdr import Disposition, EndSource, HangupSide
 from charging.records import answered_record, disposition_of, unanswered_record
 from tests.unit.charging.story import LEG, NORMAL, TRUNK, at, free_call, paid_call
 
@@ -15,20 +15,24 @@ CUT = at(11.7)
 
 
 @pytest.mark.parametrize(
-    ("ended_s", "far_end", "caller", "side"),
+    ("ended_s", "far_end", "caller", "gone_s", "side"),
     [
-        (5.0, False, True, HangupSide.CALLER),
-        (5.0, True, False, HangupSide.CALLEE),
-        (5.0, True, True, HangupSide.CALLEE),
-        (5.0, False, False, HangupSide.CALLER),
-        (11.595, False, False, HangupSide.CALLER),
-        (11.61, False, False, HangupSide.TOLLGATE),
-        (11.7, False, True, HangupSide.CALLER),
-        (11.7, True, False, HangupSide.CALLEE),
-        (12.5, False, False, HangupSide.TOLLGATE),
+        (5.0, False, True, 5.0, HangupSide.CALLER),
+        (5.0, True, False, 5.0, HangupSide.CALLEE),
+        (5.0, True, True, None, HangupSide.CALLEE),
+        (5.0, False, False, 4.999, HangupSide.TOLLGATE),  # an administrator ended it: both channels go together
+        (5.0, False, False, None, HangupSide.TOLLGATE),
+        (5.0, False, False, 3.0, HangupSide.CALLER),  # the caller had transferred it
+        (11.595, False, False, 3.0, HangupSide.CALLER),
+        (11.61, False, False, 3.0, HangupSide.TOLLGATE),
+        (11.7, False, True, 11.7, HangupSide.CALLER),
+        (11.7, True, False, 11.7, HangupSide.CALLEE),
+        (12.5, False, False, None, HangupSide.TOLLGATE),
     ],
 )
-def test_answered_leg_names_who_hung_up(ended_s: float, far_end: bool, caller: bool, side: HangupSide) -> None:
+def test_answered_leg_names_who_hung_up(
+    ended_s: float, far_end: bool, caller: bool, gone_s: float | None, side: HangupSide
+) -> None:
     cdr = answered_record(
         paid_call(),
         replace(ANSWERED, far_end_hung_up=far_end),
@@ -36,13 +40,31 @@ def test_answered_leg_names_who_hung_up(ended_s: float, far_end: bool, caller: b
         held_micros=100_000,
         paid_s=10,
         caller_hung_up=caller,
+        caller_gone_at=None if gone_s is None else at(gone_s),
         cut=CUT,
     )
 
     assert cdr.hangup_side is side
 
 
-def test_free_leg_without_a_cut_is_never_ended_by_tollgate() -> None:
+@pytest.mark.parametrize("source", [source for source in EndSource if source is not EndSource.EVENT])
+def test_end_that_went_by_unseen_names_nobody_unless_it_is_the_cut(source: EndSource) -> None:
+    for ended_s, side in ((5.0, None), (11.7, HangupSide.TOLLGATE)):
+        cdr = answered_record(
+            paid_call(),
+            ANSWERED,
+            ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL, source),
+            held_micros=100_000,
+            paid_s=10,
+            caller_hung_up=False,
+            caller_gone_at=None,
+            cut=CUT,
+        )
+
+        assert cdr.hangup_side is side
+
+
+def test_transferred_free_leg_is_ended_from_the_callers_side() -> None:
     cdr = answered_record(
         free_call(),
         ANSWERED,
@@ -50,6 +72,7 @@ def test_free_leg_without_a_cut_is_never_ended_by_tollgate() -> None:
         held_micros=0,
         paid_s=0,
         caller_hung_up=False,
+        caller_gone_at=at(100),
         cut=None,
     )
 

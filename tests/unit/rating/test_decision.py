@@ -4,7 +4,7 @@ from string import Formatter
 
 import pytest
 
-from rating.decision import Decision, DenyReason, FundsVerdict, Step, decide, explain, quote_funds
+from rating.decision import Decision, DenyReason, FundsVerdict, Step, decide, explain, quote_funds, reading_steps
 from rating.deck import Deck, Rate
 from rating.destination import DestinationClass, NumberType
 from rating.dialled import DialRules, TakenOff
@@ -151,8 +151,10 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         "00447797123456 was dialled.",
         "It reads as +447797123456: region JE, type mobile.",
         "The plan fr-office does not include it: it is a paid call, class international.",
-        "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 EUR a minute, "
-        "1 s at first and then every 1 s.",
+        (
+            "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 EUR a minute, "
+            "1 s at first and then every 1 s."
+        ),
     ]
 
 
@@ -195,6 +197,19 @@ def test_explain_minimum_charge_of_a_paid_call(example_deck: Deck) -> None:
     plan = Plan(name="bare", title="Bare", home_region="FR", deck="example")
     told = explain(decided("0899123456", plan=plan, deck=example_deck).steps)
     assert told[-1] == "An answered call costs at least 0.50 EUR."
+
+
+@pytest.mark.parametrize(
+    ("raw", "keys"),
+    [
+        ("*670899123456", ["dialled", "caller_id_code", "read_e164"]),
+        ("112", ["dialled", "read_emergency"]),
+        ("abc", ["dialled", "unreadable_characters"]),
+        ("", ["dialled_nothing", "unreadable_empty"]),
+    ],
+)
+def test_reading_steps_end_with_the_reading(raw: str, keys: list[str]) -> None:
+    assert [step.key for step in reading_steps(decided(raw).steps)] == keys
 
 
 def test_explain_language_that_is_not_there_in_english() -> None:

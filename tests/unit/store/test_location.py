@@ -19,8 +19,8 @@ def test_sqlite_url_names_a_file(url: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://pbx/tollgate", "only sqlite:/// is supported by this version"),
-        ("sqlite+aiosqlite:///tollgate.db", "only sqlite:/// is supported by this version"),
+        ("postgresql://pbx/tollgate", "is not supported by this version; write sqlite:///path"),
+        ("sqlite+aiosqlite:///tollgate.db", "is not supported by this version; write sqlite:///path"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("tollgate.db", "is no database URL"),

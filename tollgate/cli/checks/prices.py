@@ -23,8 +23,8 @@ async def check_prices(store: Store, settings: Settings) -> Check:
     named = ", ".join(f"plan {plan.name} (deck {plan.deck})" for plan in plans)
     return warn(
         "prices",
-        f"{named} has the invented prices of the example deck, and calls go out by {', '.join(real)}",
-        f"tollgate rates import FILE --deck {plans[0].deck} --replace, with your carrier's prices",
+        f"the example deck's invented prices are those of {named}, and calls go out by {', '.join(real)}",
+        f"tollgate rates import FILE --deck {plans[0].deck} --replace loads your carrier's prices",
     )
 
 
