@@ -62,22 +62,38 @@ class ChannelDestroyed:
 
 
 @dataclass(frozen=True, slots=True)
+class FarEndsJoined:
+    """An attended transfer joined the far ends of two calls (BridgeAttendedTransfer)."""
+
+    at: datetime
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client registered the same application: we get nothing any more."""
 
 
-AriEvent = CallerEntered | ChannelStateChanged | ChannelHangupRequested | ChannelDestroyed | ApplicationReplaced
+AriEvent = (
+    CallerEntered
+    | ChannelStateChanged
+    | ChannelHangupRequested
+    | ChannelDestroyed
+    | FarEndsJoined
+    | ApplicationReplaced
+)
 
 WANTED_EVENTS = (
     "StasisStart",
     "ChannelStateChange",
     "ChannelHangupRequest",
     "ChannelDestroyed",
+    "BridgeAttendedTransfer",
     "ApplicationReplaced",
 )
 
 
-def decode_event(document: dict[str, Any]) -> AriEvent | None:
+def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 (a table)
     """Return the event, or None for a type that is of no use here.
 
     Raises:
@@ -98,6 +114,9 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:
                 cause = document.get("cause")
                 channel = decode_channel(document["channel"])
                 return ChannelDestroyed(_at(document), channel, None if cause is None else int(cause))
+            case "BridgeAttendedTransfer":
+                far_ends = (document.get("transferee"), document.get("transfer_target"))
+                return FarEndsJoined(_at(document), tuple(decode_channel(end) for end in far_ends if end))
             case "ApplicationReplaced":
                 return ApplicationReplaced()
             case _:

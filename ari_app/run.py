@@ -16,6 +16,7 @@ from ari_app.decode import (
     WANTED_EVENTS,
     ApplicationReplaced,
     CallerEntered,
+    FarEndsJoined,
     MalformedEventError,
     decode_event,
 )
@@ -210,5 +211,7 @@ class Service:
                 self._replaced.set()
             case CallerEntered():
                 self.switchboard.caller_entered(event)
+            case FarEndsJoined():
+                self.switchboard.far_ends_joined(event)
             case _:
                 self.switchboard.channel_event(event)

@@ -12,12 +12,12 @@ from ari_app.decode import (
     ChannelDestroyed,
     ChannelHangupRequested,
     ChannelStateChanged,
+    FarEndsJoined,
 )
 from ari_app.execute import CommandExecutor, Lines
 from ari_app.gate import GateSettings, MalformedEntryError, Refused, judge, observed_call
 from ari_app.live import LiveCall
 from charging import events as ev
-from charging.call import Call
 from charging.commands import OpenSession
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe, refuse
@@ -116,14 +116,22 @@ class Switchboard:
         if not session.caller_gone:
             self._executor.watch_caller(live)
         if session.call.destination_class is DestinationClass.EMERGENCY:
-            self._exempt_caller(session.call)
+            self._exempt(session.call.caller_channel)
         return live
 
-    def _exempt_caller(self, emergency: Call) -> None:
-        """Have the caller of an emergency call never be cut as the paid leg of the call it was transferred from."""
+    def far_ends_joined(self, event: FarEndsJoined) -> None:
+        """Have a paid leg never be cut that an attended transfer joined to an emergency call."""
+        calls = [self.calls.get(call_id_of(channel.leg_variable)) for channel in event.channels]
+        if any(live is not None and _is_emergency(live) for live in calls):
+            for channel, live in zip(event.channels, calls, strict=True):
+                if live is not None and not _is_emergency(live):
+                    self._exempt(channel.channel_id)
+
+    def _exempt(self, channel_id: str) -> None:
+        """Have a leg talk to an emergency service without its paid end."""
         for other in tuple(self.calls.values()):
-            if other.session.leg(emergency.caller_channel) is not None:
-                other.post(ev.LegExempted(utc_now(), emergency.caller_channel))
+            if other.session.leg(channel_id) is not None:
+                other.post(ev.LegExempted(utc_now(), channel_id))
 
     def _closed(self, live: LiveCall) -> None:
         self.calls.pop(live.call_id, None)
@@ -182,6 +190,10 @@ class Switchboard:
             live.start((session, (OpenSession(held_micros=0, paid_s=0),)))
             live.follow()
         return live
+
+
+def _is_emergency(live: LiveCall) -> bool:
+    return live.session.call.destination_class is DestinationClass.EMERGENCY
 
 
 def _post_caller_event(live: LiveCall, event: ChannelEvent) -> None:

@@ -13,6 +13,8 @@ from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from tests.e2e import sipp
 from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk, wait_until
+from tests.e2e.two_line_phone import TwoLinePhone
+from tollgate.office.pbx import SipAddress
 
 MakeDesk = Callable[..., Desk]
 
@@ -197,3 +199,32 @@ def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: 
     assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
     assert len(desk.channels()) == 2
     assert second.at > first.at
+
+
+# --- attended transfers --------------------------------------------------------------------------------------
+
+
+def test_two_metered_parties_joined_by_attended_transfer_keep_their_paid_ends(make_desk: MakeDesk) -> None:
+    desk = make_desk(funds="0.12", metering="first_slice_s = 5\nleast_slice_s = 1\nrenew_lead_s = 1")
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.base_port)) as phone:
+        first = phone.call(SECOND_PRICED)
+        phone.join(first, phone.call("00299321213"))
+    wait_until(lambda: len({bye.call_id for bye in carrier.seen("BYE", sent=False)}) == 2, "both are cut", 15)
+
+    cdrs = desk.wait_cdrs(2)
+    assert sum(cdr.charged_micros for cdr in cdrs) <= 120_000
+    assert [cdr.unfunded_micros for cdr in cdrs] == [0, 0]
+    assert {cdr.extension for cdr in cdrs} == {"101"}
+
+
+def test_metered_party_joined_to_an_emergency_call_is_not_cut(make_desk: MakeDesk) -> None:
+    desk = make_desk(**SIX_SECONDS)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.base_port)) as phone:
+        first = phone.call(SECOND_PRICED)
+        phone.join(first, phone.call("112"))
+    answer = carrier.seen("SIP/2.0 200", sent=True)[0]
+    wait_until(lambda: utc_now() - answer.at > timedelta(seconds=8), "well past the paid end", 15)
+    assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
+    assert len(desk.channels()) == 2

@@ -14,6 +14,7 @@ from ari_app.decode import (
     ChannelDestroyed,
     ChannelHangupRequested,
     ChannelStateChanged,
+    FarEndsJoined,
     MalformedEventError,
     decode_channel,
     decode_event,
@@ -146,3 +147,17 @@ def test_any_document_is_an_event_nothing_or_one_error(document: dict[str, Any])
         decode_event(document)
     except MalformedEventError:
         return
+
+
+@pytest.mark.parametrize("missing", ["transferee", "transfer_target", None])
+def test_attended_transfer_tells_of_the_far_ends_that_are_there(missing: str | None) -> None:
+    far_ends = {"transferee": CHANNEL, "transfer_target": {**CHANNEL, "id": "1793610000.9"}}
+    document = {"type": "BridgeAttendedTransfer", "timestamp": EVENT["timestamp"], **far_ends}
+    document.pop(missing or "", None)
+
+    event = decode_event(document)
+
+    assert isinstance(event, FarEndsJoined)
+    assert event.at == AT
+    known = {"transferee": "1793610000.8", "transfer_target": "1793610000.9"}
+    assert [channel.channel_id for channel in event.channels] == [known[end] for end in known if end != missing]
