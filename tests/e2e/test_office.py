@@ -68,7 +68,10 @@ def office(folder: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        try:
+            process.wait(20)
+        finally:
+            process.kill()  # takes its children along
 
 
 def _tollgate(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
