@@ -22,7 +22,7 @@ from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import TRUNK, PbxSettings, SipAddress, pbx_files
 from tollgate.office.ports import LOOPBACK, OfficePorts, choose_ports
 from tollgate.office.progress import Progress
-from tollgate.office.setup import STORE_FILE, make_store, write_settings
+from tollgate.office.setup import SETTINGS_FILE, STORE_FILE, make_store, write_settings
 from tollgate.office.simnet import SimnetSettings, simnet_files
 from tollgate.office.state import OfficeState
 from tollgate.settings import Settings, load_settings
@@ -47,7 +47,7 @@ class Office:
         self._running = ExitStack()
         self._service: subprocess.Popen[bytes] | None = None
         self._instances: list[AsteriskInstance] = []
-        self.settings_file = self.folder / "tollgate.toml"
+        self.settings_file = self.folder / SETTINGS_FILE
 
     def __enter__(self) -> Self:
         """Start everything.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
 from tollgate.office.ports import LOOPBACK
 
 TRUNK = "simnet"
@@ -59,7 +60,7 @@ def pbx_files(settings: PbxSettings) -> dict[str, str]:
 
 def ari_conf(password: str) -> str:
     """Return ari.conf for Tollgate's user: the two variables that every event must carry of a leg."""
-    return _ARI.format(user=ARI_USER, password=password)
+    return _ARI.format(variables=f"{LEG_VARIABLE},{ANSWERED_VARIABLE}", user=ARI_USER, password=password)
 
 
 def manager_conf(secret: str, port: int) -> str:
@@ -212,7 +213,7 @@ _ARI = """\
 [general]
 enabled = yes
 allowed_origins =
-channelvars = TOLLGATE_CALL,TOLLGATE_ANSWERED
+channelvars = {variables}
 websocket_write_timeout = 1000
 
 [{user}]
