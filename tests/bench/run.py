@@ -13,7 +13,7 @@ from tests.bench.cpu import machine_cpu_ms, process_cpu_ms
 from tests.bench.pbx import Variant, make_pbx
 from tests.bench.service import check_books, make_store, serving, wait_settled, write_settings
 from tests.bench.traffic import Traffic, carrier, place_calls
-from tollgate.office.ports import LOOPBACK, choose_ports
+from tollgate.office.ports import LOOPBACK, reserved_ports
 from tollgate.office.progress import Progress
 
 WARM_UP_CALLS = 40
@@ -56,9 +56,9 @@ def measure(folder: Path, variant: Variant, traffic: Traffic, progress: Progress
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    ports = choose_ports()
-    pbx_address = (LOOPBACK, ports.sip)
     with ExitStack() as stack:
+        ports = stack.enter_context(reserved_ports())
+        pbx_address = (LOOPBACK, ports.sip)
         carrier_pid = stack.enter_context(carrier(folder))
         pbx = stack.enter_context(make_pbx(folder / "pbx", ports, variant, progress))
         assert pbx.pid is not None

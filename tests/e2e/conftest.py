@@ -33,6 +33,7 @@ from tollgate.dialplan_text import dialplan_text
 from tollgate.office.asterisk import find_asterisk
 from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import PbxSettings, SipAddress, pbx_files
+from tollgate.office.ports import OfficePorts, reserved, reserved_ports
 from tollgate.settings import load_settings
 
 PLAN_FILE = Path(__file__).parents[2] / "tollgate" / "data" / "plan-fr-office.toml"
@@ -60,23 +61,14 @@ prefix,destination,per_minute,connect_fee,initial_increment_s,increment_s,minimu
 
 @dataclass(frozen=True)
 class Line:
-    """Addresses and ports of one test worker, clear of those of the others."""
+    """Addresses and ports of one test worker, clear of those of all others on this machine."""
 
-    worker: int
+    number: int
+    ports: OfficePorts
 
     def host(self, last: int) -> str:
         """Return a loopback address of this worker."""
-        return f"127.0.{60 + self.worker}.{last}"
-
-    @property
-    def base_port(self) -> int:
-        """The first of this worker's ports: SIP, then HTTP, then AMI."""
-        return 27060 + 10 * self.worker
-
-    @property
-    def rtp_start(self) -> int:
-        """The first of this worker's media ports."""
-        return 28000 + 1000 * self.worker
+        return f"127.0.{60 + self.number}.{last}"
 
     def phone(self, extension: str) -> SipAddress:
         """Return where an extension's phone is."""
@@ -88,9 +80,15 @@ class Line:
 
 
 @pytest.fixture(scope="session")
-def line(worker_id: str) -> Line:
+def line() -> Iterator[Line]:
     """This worker's addresses."""
-    return Line(0 if worker_id == "master" else 1 + int(worker_id.removeprefix("gw")))
+    with reserved_ports() as ports:
+        for number in range(100):
+            with reserved(f"test-line-{number}") as is_ours:
+                if is_ours:
+                    yield Line(number, ports)
+                    return
+    pytest.fail("a hundred tests run on this machine already")
 
 
 @pytest.fixture(scope="session")
@@ -123,8 +121,7 @@ endpoint = "carrier2"
 
 def settings_text(line: Line, store: Path, metering: str = "") -> str:
     """Return a settings file for this worker's PBX."""
-    port = line.base_port
-    return SETTINGS.format(store=store, node=NODE, http=port + 1, ami=port + 2, metering=metering)
+    return SETTINGS.format(store=store, node=NODE, http=line.ports.http, ami=line.ports.ami, metering=metering)
 
 
 @pytest.fixture(scope="session")
@@ -138,11 +135,11 @@ def pbx(line: Line, plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Ite
     settings_file.write_text(settings_text(line, folder / "unused.db"), encoding="utf-8")
     files = pbx_files(
         PbxSettings(
-            sip_port=line.base_port,
-            http_port=line.base_port + 1,
-            ami_port=line.base_port + 2,
-            rtp_start=line.rtp_start,
-            rtp_end=line.rtp_start + 799,
+            sip_port=line.ports.sip,
+            http_port=line.ports.http,
+            ami_port=line.ports.ami,
+            rtp_start=line.ports.rtp_start,
+            rtp_end=line.ports.simnet_rtp_end,
             ari_password="ari-secret",
             ami_secret="ami-secret",
             phones={},
@@ -214,7 +211,7 @@ class Desk:
             f"phone{extension}-{len(self._sipps)}",
             scenario,
             address,
-            remote=("127.0.0.1", self.line.base_port),
+            remote=("127.0.0.1", self.line.ports.sip),
             calls=calls,
             rate=rate,
         )
@@ -229,7 +226,7 @@ class Desk:
 
     def outsider(self, scenario: str, *, name: str) -> Sipp:
         """Have somebody outside call the office by way of this carrier."""
-        remote = ("127.0.0.1", self.line.base_port)
+        remote = ("127.0.0.1", self.line.ports.sip)
         return self._sipp(f"{name}-{len(self._sipps)}", scenario, self.line.carrier(name), remote=remote, calls=1)
 
     def _sipp(

@@ -15,9 +15,6 @@ import pytest
 from tests.e2e.conftest import wait_until
 from tollgate.office.ports import LOOPBACK
 
-pytestmark = pytest.mark.xdist_group("office")
-"""Two offices that start at the same moment would look for free ports at the same moment."""
-
 
 def _start(folder: Path, *options: str) -> subprocess.Popen[str]:
     with (folder.parent / "office.out").open("w") as output:

@@ -207,7 +207,7 @@ def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: 
 def test_two_metered_parties_joined_by_attended_transfer_keep_their_paid_ends(make_desk: MakeDesk) -> None:
     desk = make_desk(funds="0.12", metering="first_slice_s = 5\nleast_slice_s = 1\nrenew_lead_s = 1")
     carrier = desk.carrier(sipp.answers(ring_ms=50))
-    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.base_port)) as phone:
+    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.ports.sip)) as phone:
         first = phone.call(SECOND_PRICED)
         phone.join(first, phone.call("00299321213"))
     wait_until(lambda: len({bye.call_id for bye in carrier.seen("BYE", sent=False)}) == 2, "both are cut", 15)
@@ -221,7 +221,7 @@ def test_two_metered_parties_joined_by_attended_transfer_keep_their_paid_ends(ma
 def test_metered_party_joined_to_an_emergency_call_is_not_cut(make_desk: MakeDesk) -> None:
     desk = make_desk(**SIX_SECONDS)
     carrier = desk.carrier(sipp.answers(ring_ms=50))
-    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.base_port)) as phone:
+    with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.ports.sip)) as phone:
         first = phone.call(SECOND_PRICED)
         phone.join(first, phone.call("112"))
     answer = carrier.seen("SIP/2.0 200", sent=True)[0]

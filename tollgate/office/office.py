@@ -20,7 +20,7 @@ from tollgate.office.children import dying_with_parent
 from tollgate.office.errors import OfficeError
 from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import TRUNK, PbxSettings, SipAddress, pbx_files
-from tollgate.office.ports import LOOPBACK, OfficePorts, choose_ports
+from tollgate.office.ports import LOOPBACK, OfficePorts, reserved_ports
 from tollgate.office.progress import Progress
 from tollgate.office.setup import SETTINGS_FILE, STORE_FILE, make_store, write_settings
 from tollgate.office.simnet import SimnetSettings, simnet_files
@@ -83,7 +83,7 @@ class Office:
     def _start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._running.enter_context(_only_one(self.folder))
-        ports = choose_ports(self._fixed_ports)
+        ports = self._running.enter_context(reserved_ports(self._fixed_ports))
         state = (OfficeState.read(self.folder) or OfficeState.new()).started_on(ports)
         state.write(self.folder)
         write_settings(self.folder, state)

@@ -3,10 +3,14 @@
 Defaults come in blocks. When a port of the first block is taken, all ports that the user did not fix move to
 the next block together, so that two offices on one machine never share half of one. Every block lies below
 the kernel's ephemeral ports (from 32768) and outside Asterisk's usual ones (5060, 5038, 8088).
+
+A block is reserved for as long as its office runs: two offices that start at the same moment both find its
+ports free, and the ports of one that is still starting are not bound yet.
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 
@@ -61,6 +65,8 @@ _KINDS = {
 
 Probe = Callable[[int, socket.SocketKind], bool]
 """Tells whether a port is free for a kind of socket."""
+Reserve = Callable[[str], AbstractContextManager[bool]]
+"""Reserves a name until its context ends; False: it is not to be had."""
 
 
 class PortTakenError(OfficeError):
@@ -80,12 +86,38 @@ def is_free(port: int, kind: socket.SocketKind, address: str = LOOPBACK) -> bool
         return True
 
 
-def choose_ports(fixed: Mapping[str, int] | None = None, *, probe: Probe = is_free) -> OfficePorts:
-    """Choose the ports of an office that is about to start.
+@contextmanager
+def reserved(name: str) -> Iterator[bool]:
+    """Reserve a name among the processes that share this machine's loopback ports; give it back at the end.
+
+    The name is an abstract Unix socket's (`unix(7)`): it lives in the network's namespace, as ports do, and
+    ends with the process that holds it, however that ends.
+
+    Yields:
+        Whether the name was free; False: another process, or another reservation of this one, has it.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as holder:
+        try:
+            holder.bind(f"\0tollgate-{name}")
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+@contextmanager
+def reserved_ports(
+    fixed: Mapping[str, int] | None = None, *, probe: Probe = is_free, reserve: Reserve = reserved
+) -> Iterator[OfficePorts]:
+    """Choose the ports of an office that is about to start, and keep other offices off them until the end.
 
     Args:
         fixed: ports the user set, by their name in `OfficePorts`; never moved.
         probe: tells whether a port is free.
+        reserve: reserves a block by its name.
+
+    Yields:
+        The ports.
 
     Raises:
         PortTakenError: a fixed port is taken, two are the same, or no block is free; the message names port
@@ -95,8 +127,12 @@ def choose_ports(fixed: Mapping[str, int] | None = None, *, probe: Probe = is_fr
     _check_fixed(chosen_by_user, probe)
     for block in range(BLOCKS):
         ports = _block(block, chosen_by_user)
-        if not _overlap(ports) and _first_taken(ports, probe, skip=chosen_by_user) is None:
-            return ports
+        if _overlap(ports):
+            continue
+        with reserve(f"office-ports-{block}") as is_ours:
+            if is_ours and _first_taken(ports, probe, skip=chosen_by_user) is None:
+                yield ports
+                return
     raise PortTakenError(
         f"no free ports for the office in {BLOCKS} blocks: stop an office that still runs, or set the ports"
     )

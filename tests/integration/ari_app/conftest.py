@@ -13,7 +13,7 @@ from dialplan.trunks import Trunk
 from tollgate.office.asterisk import prepare_asterisk
 from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import AMI_USER, ARI_USER, PbxSettings, SipAddress, pbx_files
-from tollgate.office.ports import choose_ports
+from tollgate.office.ports import OfficePorts, reserved_ports
 
 PASSWORD = "s3cret"
 
@@ -46,7 +46,21 @@ class Pbx:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pbx]:
-    ports = choose_ports()
+    folder = tmp_path_factory.mktemp("pbx")
+    with (
+        reserved_ports() as ports,
+        AsteriskInstance(prepare_asterisk(), folder, _files(ports), name="PBX") as asterisk,
+    ):
+        yield Pbx(
+            asterisk,
+            AriAccess(
+                url=f"http://127.0.0.1:{ports.http}", username=ARI_USER, password=PASSWORD, application=APPLICATION
+            ),
+            AmiAccess(host="127.0.0.1", port=ports.ami, username=AMI_USER, secret=PASSWORD),
+        )
+
+
+def _files(ports: OfficePorts) -> dict[str, str]:
     dialplan = render_dialplan(
         DialplanOptions(
             home_region="FR", trunks=(Trunk(endpoint="carrier1"),), emergency_numbers=frozenset({"112"}), ring_limit_s=2
@@ -66,15 +80,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pbx]:
     )
     files = pbx_files(settings)
     files["extensions.conf"] += _EXTENSIONS
-    folder = tmp_path_factory.mktemp("pbx")
-    with AsteriskInstance(prepare_asterisk(), folder, files, name="PBX") as asterisk:
-        yield Pbx(
-            asterisk,
-            AriAccess(
-                url=f"http://127.0.0.1:{ports.http}", username=ARI_USER, password=PASSWORD, application=APPLICATION
-            ),
-            AmiAccess(host="127.0.0.1", port=ports.ami, username=AMI_USER, secret=PASSWORD),
-        )
+    return files
 
 
 @pytest.fixture

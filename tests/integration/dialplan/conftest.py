@@ -11,7 +11,7 @@ from tests.integration.dialplan.probes import probe_contexts
 from tollgate.office.asterisk import prepare_asterisk
 from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import PbxSettings, SipAddress, pbx_files
-from tollgate.office.ports import choose_ports
+from tollgate.office.ports import OfficePorts, reserved_ports
 
 TRUNKS = (
     Trunk(endpoint="carrier1", dial_format=DialFormat.NATIONAL),
@@ -32,7 +32,15 @@ OPTIONS = DialplanOptions(
 @pytest.fixture(scope="module")
 def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskInstance]:
     """A PBX whose phones dial 0 for an outside line; both carriers are silent ports."""
-    ports = choose_ports()
+    folder = tmp_path_factory.mktemp("pbx")
+    with (
+        reserved_ports() as ports,
+        AsteriskInstance(prepare_asterisk(), folder, _files(ports), name="PBX") as instance,
+    ):
+        yield instance
+
+
+def _files(ports: OfficePorts) -> dict[str, str]:
     settings = PbxSettings(
         sip_port=ports.sip,
         http_port=ports.http,
@@ -45,8 +53,6 @@ def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskInstance]:
         trunks={trunk.endpoint: SipAddress("127.0.0.1", ports.simnet_trunk) for trunk in TRUNKS},
         dialplan=render_dialplan(OPTIONS),
     )
-    folder = tmp_path_factory.mktemp("pbx")
     files = pbx_files(settings)
     files["extensions.conf"] += probe_contexts(OPTIONS)
-    with AsteriskInstance(prepare_asterisk(), folder, files, name="PBX") as instance:
-        yield instance
+    return files

@@ -9,7 +9,7 @@ from tests.integration.office.small_pbx import PASSWORD, Office, small_pbx_files
 from tollgate.office.asterisk import find_asterisk
 from tollgate.office.binary import AsteriskBinary
 from tollgate.office.instance import AsteriskInstance
-from tollgate.office.ports import choose_ports
+from tollgate.office.ports import OfficePorts, reserved_ports
 from tollgate.office.simnet import SimnetSettings, simnet_files
 
 
@@ -24,7 +24,11 @@ def binary() -> AsteriskBinary:
 @pytest.fixture(scope="module")
 def office(binary: AsteriskBinary, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     folder = tmp_path_factory.mktemp("an office")
-    ports = choose_ports()
+    with reserved_ports() as ports:
+        yield from _office(binary, folder, ports)
+
+
+def _office(binary: AsteriskBinary, folder: Path, ports: OfficePorts) -> Iterator[Office]:
     network = simnet_files(SimnetSettings(ports, "t0ken", {"101": PASSWORD, "102": "wrong"}))
     pbx = AsteriskInstance(binary, folder / "pbx", small_pbx_files(ports), name="PBX")
     simnet = AsteriskInstance(binary, folder / "simnet", network, name="simulated network")

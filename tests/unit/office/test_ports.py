@@ -1,17 +1,36 @@
 """Ports: free ones, whole blocks, and clear words when a fixed one is taken."""
 
+import os
 import socket
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import pytest
 
-from tollgate.office.ports import BLOCKS, RTP_PORTS, OfficePorts, PortTakenError, Probe, choose_ports, is_free
+from tollgate.office.ports import (
+    BLOCKS,
+    RTP_PORTS,
+    OfficePorts,
+    PortTakenError,
+    Probe,
+    is_free,
+    reserved,
+    reserved_ports,
+)
 
 UDP, TCP = socket.SOCK_DGRAM, socket.SOCK_STREAM
 
 
 def all_free_but(*taken: tuple[int, socket.SocketKind]) -> Probe:
     return lambda port, kind: (port, kind) not in taken
+
+
+def choose_ports(
+    fixed: dict[str, int] | None = None, *, probe: Probe, others: frozenset[str] = frozenset()
+) -> OfficePorts:
+    """Return what is chosen while other offices hold the names ``others``."""
+    with reserved_ports(fixed, probe=probe, reserve=lambda name: nullcontext(name not in others)) as ports:
+        return ports
 
 
 def test_everything_free_gives_the_defaults() -> None:
@@ -36,6 +55,28 @@ def test_one_default_port_taken_moves_the_whole_block(busy: tuple[int, socket.So
 @pytest.mark.parametrize("elsewhere", [(18088, UDP), (15070, TCP), (15061, UDP)])
 def test_port_taken_for_another_use_moves_nothing(elsewhere: tuple[int, socket.SocketKind]) -> None:
     assert choose_ports(probe=all_free_but(elsewhere)) == OfficePorts()
+
+
+def test_block_of_an_office_that_is_still_starting_is_left_to_it() -> None:
+    ports = choose_ports(probe=all_free_but(), others=frozenset({"office-ports-0", "office-ports-1"}))
+
+    assert ports.sip == 15260
+
+
+def test_name_is_reserved_until_its_holder_ends() -> None:
+    with (
+        reserved(f"unit-test-{os.getpid()}") as first,
+        reserved(f"unit-test-{os.getpid()}") as second,
+        reserved(f"unit-test-{os.getpid()}-2") as other,
+    ):
+        assert (first, second, other) == (True, False, True)
+    with reserved(f"unit-test-{os.getpid()}") as again:
+        assert again
+
+
+def test_two_offices_at_the_same_moment_share_no_port() -> None:
+    with reserved_ports() as one, reserved_ports() as other:
+        assert not set(every_port(one)) & set(every_port(other))
 
 
 def test_fixed_port_stays_while_the_others_move() -> None:
