@@ -18,8 +18,10 @@ from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import decode_channel
 from ari_app.errors import AsteriskError
 from ari_app.live import LiveCall
+from ari_app.requests import opening, renewal
 from charging import commands as cmd
 from charging import events as ev
+from charging.call import Call
 from charging.cdr import EndSource
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
@@ -28,8 +30,10 @@ from charging.session import paid_end_at
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
     INTERNAL_VARIABLE,
+    PRESENTATION_VARIABLE,
     SLICE_VARIABLE,
     VERDICT_VARIABLE,
+    Presentation,
     Verdict,
     number_variable,
 )
@@ -44,8 +48,7 @@ from store.errors import (
     StoreOverloadedError,
     UnknownCallError,
 )
-from store.renewal import renew_slice
-from store.sessions import open_session, save_session
+from store.sessions import save_session
 from store.settlement import settle_leg
 from store.store import Store
 
@@ -153,20 +156,9 @@ class CommandExecutor:
         if call.account_id is None:
             live.post(ev.SessionOpened(utc_now()))
             return
-        operation = open_session(
-            call_id=call.call_id,
-            node=call.node,
-            account_id=call.account_id,
-            extension=call.extension,
-            held_micros=command.held_micros,
-            paid_s=command.paid_s,
-            per_minute_micros=0 if call.rate is None else call.rate.per_minute_micros,
-            state=dump_session(live.session),
-            at_ms=epoch_ms(call.started_at),
-        )
         try:
             async with asyncio.timeout(STORE_LIMIT_S):
-                answer = await self._store.apply(operation)
+                answer = await self._store.apply(opening(live.session, command, call.account_id))
         except (StoreError, TimeoutError) as error:
             log.warning("session_not_opened", call_id=call.call_id, error=repr(error))
             reason = DenyReason.OVERLOAD if isinstance(error, StoreOverloadedError) else DenyReason.STORE_DOWN
@@ -175,27 +167,16 @@ class CommandExecutor:
             return
         match answer:
             case Held():
-                live.post(ev.SessionOpened(utc_now()))
+                live.post(ev.SessionOpened(utc_now(), ev.Slice(answer.paid_s, answer.held_micros, answer.allowance_s)))
             case Denied(available_micros=available_micros):
-                rule = f"the first hold is {command.held_micros} micro-units, available are {available_micros}"
-                live.post(ev.SessionDenied(utc_now(), DenyReason.NO_FUNDS, rule))
+                live.post(ev.SessionDenied(utc_now(), *_denial(call, command.held_micros, available_micros)))
 
     async def _renew(self, live: LiveCall, command: cmd.RenewSlice) -> None:
         session = live.session
         paid_until = paid_end_at(session)
-        rate = session.call.rate
-        if rate is None or paid_until is None:
+        if paid_until is None:
             return  # it ended before we could ask
-        operation = renew_slice(
-            call_id=live.call_id,
-            n=command.slice_no,
-            rate=rate,
-            want_s=command.want_s,
-            min_s=self._policy.least_slice_s,
-            paid_until_ms=epoch_ms(paid_until),
-            state=dump_session(session),
-            at_ms=epoch_ms(utc_now()),
-        )
+        operation = renewal(session, command, self._policy, paid_until, utc_now())
         try:
             async with asyncio.timeout(STORE_LIMIT_S):
                 answer = await self._store.apply(operation)
@@ -206,8 +187,9 @@ class CommandExecutor:
             live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.STORE_DOWN))
             return
         match answer:
-            case Granted(paid_s=paid_s, held_micros=held_micros):
-                live.post(ev.SliceGranted(utc_now(), command.slice_no, paid_s, held_micros))
+            case Granted():
+                granted = (answer.paid_s, answer.held_micros, answer.allowance_s)
+                live.post(ev.SliceGranted(utc_now(), command.slice_no, *granted))
             case Denied():
                 live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.NO_FUNDS))
 
@@ -283,6 +265,7 @@ class CommandExecutor:
             VERDICT_VARIABLE: f"{verdict}:{call.call_id}",
             SLICE_VARIABLE: "" if command.slice_ms is None else f"{command.slice_ms / 1000:.3f}",
             INTERNAL_VARIABLE: call.number if verdict is Verdict.INTERNAL else "",
+            PRESENTATION_VARIABLE: _presentation(call),
         }
         for index, trunk in enumerate(self._trunks, start=1):
             number = trunk_number(call.number, trunk.dial_format, self._home_region)
@@ -380,3 +363,20 @@ class CommandExecutor:
     def _deadline_failed(self, live: LiveCall, channel_id: str, error: object) -> None:
         log.error("deadline_not_armed", call_id=live.call_id, channel_id=channel_id, error=str(error))
         live.post(ev.DeadlineFailed(utc_now(), channel_id))
+
+
+def _denial(call: Call, held_micros: int, available_micros: int) -> tuple[DenyReason, str]:
+    """Return why a call that the store would not open is refused, and the rule."""
+    if call.after_allowance is not None:
+        reason, rule = call.after_allowance
+        return reason, f"the allowance is used up; {rule}"
+    used_up = "" if call.allowance is None else "the allowance is used up; "
+    rule = f"{used_up}the first hold is {held_micros} micro-units, available are {available_micros}"
+    return DenyReason.NO_FUNDS, rule
+
+
+def _presentation(call: Call) -> str:
+    """Return what the trunk is told of the caller's number. An emergency service is never refused it."""
+    if call.withhold_caller_id is None or call.destination_class is DestinationClass.EMERGENCY:
+        return ""
+    return Presentation.WITHHELD if call.withhold_caller_id else Presentation.SHOWN

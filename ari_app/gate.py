@@ -9,12 +9,14 @@ than charged to somebody else. Never the caller ID: outsiders set it.
 from dataclasses import dataclass
 from datetime import datetime
 
+from ari_app.clock import epoch_ms
 from ari_app.decode import CallerEntered
-from charging.call import Call
+from charging.call import AllowanceShare, Call
 from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of, entry_of
-from rating.decision import Decision, DenyReason, decide
+from rating.decision import Decision, DenyReason
 from rating.destination import DestinationClass
-from store.payers import Catalog, Payer
+from rating.plan import AllowanceScope
+from store.payers import Catalog, Payer, decide_for
 
 MOST_ENTRIES = 50
 """A channel that enters more often than any transferred party would is caught in a loop of the dialplan."""
@@ -67,13 +69,7 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
     deciding_name = next((name for name in names if name), entered.channel.name)
     endpoint = endpoint_of(deciding_name)
     payer = catalog.payer_at(endpoint)
-    decision = decide(
-        dialled,
-        rules=catalog.rules,
-        plan=None if payer is None else payer.plan,
-        deck=None if payer is None else payer.deck,
-        prepaid=payer is not None and payer.prepaid,
-    )
+    decision = decide_for(payer, dialled, catalog, epoch_ms(entered.at))
     call = _call(entered, call_id, endpoint, payer, decision, settings)
     if decision.destination_class is DestinationClass.EMERGENCY:
         return Admissible(call, decision)
@@ -81,8 +77,6 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
         return Refused(call, DenyReason.UNKNOWN_EXTENSION, _unknown(deciding_name, endpoint))
     if decision.deny_reason is not None:
         return Refused(call, decision.deny_reason, decision.deny_rule or "")
-    if call.rate is not None and payer.fault is not None:
-        return Refused(call, DenyReason.NO_RATE, payer.fault)
     return Admissible(call, decision)
 
 
@@ -132,10 +126,29 @@ def _call(
         destination_class=decision.destination_class,
         deck=None if decision.rate is None or payer is None or payer.deck is None else payer.deck.name,
         rate=decision.rate if paid else None,
+        later_rates=decision.later_rates if paid else (),
+        allowance=None if payer is None else _share(payer, decision),
+        after_allowance=decision.after_allowance,
         funded_by=decision.funded_by,
         started_at=entered.at,
+        timezone="UTC" if payer is None else payer.account.timezone,
+        month_day=1 if payer is None else payer.account.month_day,
         longest_call_s=decision.longest_call_s,
+        withhold_caller_id=decision.withhold_caller_id,
         trunks=max(1, len(settings.trunk_endpoints)),
+    )
+
+
+def _share(payer: Payer, decision: Decision) -> AllowanceShare | None:
+    """Return the pool that pays first."""
+    allowance = decision.allowance
+    if allowance is None or payer.plan is None:
+        return None
+    return AllowanceShare(
+        plan=payer.plan.name,
+        name=allowance.name,
+        extension=payer.extension if allowance.scope is AllowanceScope.EXTENSION else "",
+        limit_s=allowance.limit_s(payer.seats),
     )
 
 

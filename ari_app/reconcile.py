@@ -127,7 +127,15 @@ class Reconciler:
             except SavedSessionError:
                 log.exception("saved_session_damaged", call_id=row.call_id)
                 continue
-            sessions.append(adopted(session, row.held_micros, row.paid_s, row.slice_n))
+            sessions.append(
+                adopted(
+                    session,
+                    held_micros=row.held_micros,
+                    paid_s=row.paid_s,
+                    allowance_s=row.allowance_s,
+                    slice_no=row.slice_n,
+                )
+            )
         return sessions
 
     def _post_unseen(self, live: LiveCall, channels: dict[str, Channel], at: datetime) -> None:

@@ -93,7 +93,7 @@ class Switchboard:
         if isinstance(verdict, Refused):
             log.info("call_refused", call_id=call.call_id, reason=verdict.reason, rule=verdict.rule)
             transition = refuse(call, utc_now(), verdict.reason, verdict.rule)
-        elif call.rate is not None and (fault := self._overload()) is not None:
+        elif call.metered and (fault := self._overload()) is not None:
             log.warning("call_refused", call_id=call.call_id, reason=DenyReason.OVERLOAD, rule=fault)
             transition = refuse(call, utc_now(), DenyReason.OVERLOAD, fault)
         else:

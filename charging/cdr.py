@@ -45,7 +45,8 @@ class EndSource(StrEnum):
 class Cdr:
     """One record; money in micro-units of the account's currency, times aware UTC.
 
-    ``billable_s`` are the seconds that were charged (or, on a free call, talked, rounded up).
+    ``billable_s`` are the seconds that were charged (or, on a free call, talked, rounded up); ``allowance_s`` of
+    them, the first ones, were an allowance's, and the charge is the price of the rest.
     ``charged_micros`` never exceeds what was held for the call; what a leg cost beyond it is
     ``unfunded_micros``, written down but not debited.
     """
@@ -67,6 +68,7 @@ class Cdr:
     answered_at: datetime | None
     ended_at: datetime
     billable_s: int
+    allowance_s: int = 0
     charged_micros: int
     unfunded_micros: int = 0
     funded_by: tuple[str, ...] = ()

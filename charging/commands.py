@@ -9,10 +9,15 @@ from rating.decision import DenyReason
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Hold the first slice and save the session in one transaction."""
+    """Hold the first slice and save the session in one transaction.
+
+    ``allowance_want_s`` seconds of the call's allowance first; ``held_micros`` for ``paid_s`` seconds where it has
+    fewer left.
+    """
 
     held_micros: int
     paid_s: int
+    allowance_want_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,26 @@ Times are aware UTC; events of Asterisk carry Asterisk's own timestamp.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from charging.cdr import EndSource
 from rating.decision import DenyReason
 
 
+class Slice(NamedTuple):
+    """What a call may talk: ``paid_s`` seconds, the first ``allowance_s`` of them free, ``held_micros`` for the rest."""
+
+    paid_s: int
+    held_micros: int
+    allowance_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """The store committed the session and its first hold (0 on a free call)."""
+    """The store committed the session and its first slice; ``slice`` None: what was asked for in money."""
 
     at: datetime
+    slice: "Slice | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +112,13 @@ class CallerGone:
 
 @dataclass(frozen=True, slots=True)
 class SliceGranted:
-    """The store committed a further slice; both numbers are the call's totals."""
+    """The store committed a further slice; the other numbers are the call's totals, as in :class:`Slice`."""
 
     at: datetime
     slice_no: int
     paid_s: int
     held_micros: int
+    allowance_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

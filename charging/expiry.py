@@ -1,7 +1,8 @@
 """When the unspent rest of a lot lapses: calendar months in the account's own time zone."""
 
-import calendar
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import datetime, tzinfo
+
+from rating.calendar import add_months, local_midnight
 
 DEFAULT_EXPIRY_MONTHS = 12
 
@@ -14,20 +15,3 @@ def default_expiry(purchased_at: datetime, account_zone: tzinfo, months: int = D
     """
     expiry_day = add_months(purchased_at.astimezone(account_zone).date(), months)
     return local_midnight(expiry_day, account_zone)
-
-
-def add_months(day: date, months: int) -> date:
-    """Return the same day of the month ``months`` later, or that month's last day where it is shorter."""
-    years, month_index = divmod(day.month - 1 + months, 12)
-    year, month = day.year + years, month_index + 1
-    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
-
-
-def local_midnight(day: date, zone: tzinfo) -> datetime:
-    """Return the first instant of a local day, in UTC.
-
-    Where a clock change skips midnight this is the first instant after it; where midnight comes twice, the
-    first. (A time that does not exist is read by the offset before the change, PEP 495, which lands exactly on
-    the change.)
-    """
-    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)

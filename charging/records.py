@@ -1,11 +1,12 @@
 """Finished records: what is written down when a call is refused, ends unanswered, or ends after talking."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from charging import events as ev
 from charging.call import Call, Leg
 from charging.cdr import Cdr, Disposition, EndSource, HangupSide
-from rating.decision import DenyReason
+from rating.decision import FUNDED_BY_ACCOUNT, FUNDED_BY_ALLOWANCE, DenyReason
 from rating.price import billable_s, charge_micros
 
 CUT_TOLERANCE = timedelta(milliseconds=100)
@@ -78,21 +79,24 @@ def answered_record(
     *,
     held_micros: int,
     paid_s: int,
+    allowance_s: int,
     caller_hung_up: bool,
     caller_gone_at: datetime | None,
     cut: datetime | None,
 ) -> Cdr:
     """Return the record of an answered leg: its seconds priced, never above what was held for them."""
     assert leg.answered_at is not None
-    seconds, price_micros = _priced(call, leg.answered_at, end.at)
-    charged_micros = min(price_micros, held_micros)
+    used = usage(call, leg.answered_at, end.at, allowance_s)
+    charged_micros = min(used.price_micros, held_micros)
     return _answered(
         call,
         leg,
         end,
-        billable_s=seconds if call.rate is None else min(seconds, paid_s),
+        billable_s=min(used.allowance_s + used.charged_s, paid_s) if call.metered else used.talked_s,
+        allowance_s=used.allowance_s,
+        funded_by=used.funded_by if call.metered else call.funded_by,
         charged_micros=charged_micros,
-        unfunded_micros=price_micros - charged_micros,
+        unfunded_micros=used.price_micros - charged_micros,
         hangup_side=_side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut),
     )
 
@@ -100,25 +104,51 @@ def answered_record(
 def surplus_record(call: Call, leg: Leg, end: ev.LegEnded) -> Cdr:
     """Return the record of a second answered leg: nothing was held for it, so nothing is charged."""
     assert leg.answered_at is not None
-    seconds, price_micros = _priced(call, leg.answered_at, end.at)
+    used = usage(call, leg.answered_at, end.at, allowance_s=0)
     return _answered(
         call,
         leg,
         end,
-        billable_s=seconds if call.rate is None else 0,
+        billable_s=0 if call.metered else used.talked_s,
         charged_micros=0,
-        unfunded_micros=price_micros,
+        unfunded_micros=used.price_micros,
         hangup_side=HangupSide.TOLLGATE,
     )
 
 
-def _priced(call: Call, answered_at: datetime, ended_at: datetime) -> tuple[int, int]:
-    """Return the billable seconds and their price; on a free call the seconds talked, rounded up, and 0."""
-    duration_ms = max(0, (ended_at - answered_at) // timedelta(milliseconds=1))
-    if call.rate is None:
-        return -(-duration_ms // 1000), 0
-    seconds = billable_s(call.rate, duration_ms)
-    return seconds, charge_micros(call.rate, seconds)
+class Usage(NamedTuple):
+    """What an answered leg used: ``allowance_s`` first, then ``charged_s`` billable seconds for their price."""
+
+    talked_s: int
+    allowance_s: int
+    charged_s: int
+    price_micros: int
+
+    @property
+    def funded_by(self) -> tuple[str, ...]:
+        """Who paid, in the order used."""
+        allowance = (FUNDED_BY_ALLOWANCE,) if self.allowance_s else ()
+        account = (FUNDED_BY_ACCOUNT,) if self.charged_s else ()
+        return allowance + account
+
+
+def usage(call: Call, answered_at: datetime, until: datetime, allowance_s: int) -> Usage:
+    """Return what a leg has used until a moment: the allowance's seconds first, the rest at the call's price.
+
+    A begun second counts whole. An answered leg of a metered call uses one second at least.
+
+    Args:
+        allowance_s: how many seconds of the allowance the leg has, all of them before any money.
+    """
+    duration_ms = max(0, (until - answered_at) // timedelta(milliseconds=1))
+    talked_s = -(-duration_ms // 1000)
+    used_s = min(max(1, talked_s), allowance_s)
+    beyond_ms = duration_ms - allowance_s * 1000
+    if call.rate is None or (allowance_s and beyond_ms <= 0):
+        return Usage(talked_s, used_s, 0, 0)
+    charged_s = billable_s(call.rate, beyond_ms)
+    starts_at = call.local(answered_at + timedelta(seconds=allowance_s)) if call.rate.periods else None
+    return Usage(talked_s, used_s, charged_s, charge_micros(call.rate, charged_s, starts_at))
 
 
 def _side(
@@ -147,6 +177,8 @@ def _answered(
     charged_micros: int,
     unfunded_micros: int,
     hangup_side: HangupSide | None,
+    allowance_s: int = 0,
+    funded_by: tuple[str, ...] | None = None,
 ) -> Cdr:
     return _record(
         call,
@@ -154,6 +186,8 @@ def _answered(
         answered_at=leg.answered_at,
         ended_at=end.at,
         billable_s=billable_s,
+        allowance_s=allowance_s,
+        funded_by=funded_by,
         charged_micros=charged_micros,
         unfunded_micros=unfunded_micros,
         disposition=Disposition.ANSWERED,
@@ -172,6 +206,7 @@ def _record(
     leg: int = 0,
     answered_at: datetime | None = None,
     billable_s: int = 0,
+    allowance_s: int = 0,
     charged_micros: int = 0,
     unfunded_micros: int = 0,
     funded_by: tuple[str, ...] | None = None,
@@ -198,6 +233,7 @@ def _record(
         answered_at=answered_at,
         ended_at=max(ended_at, answered_at or ended_at),
         billable_s=billable_s,
+        allowance_s=allowance_s,
         charged_micros=charged_micros,
         unfunded_micros=unfunded_micros,
         funded_by=call.funded_by if funded_by is None else funded_by,

@@ -59,7 +59,7 @@ from charging.timing import (
     verdict_limit_at,
 )
 from rating.decision import DenyReason
-from rating.price import charge_micros, first_hold_s
+from rating.funding import FirstHold, first_hold
 
 __all__ = [
     "Phase",
@@ -74,6 +74,7 @@ __all__ = [
     "step",
 ]
 
+NOTHING_HELD = FirstHold(paid_s=0, micros=0)
 LINGER = timedelta(milliseconds=300)
 """A leg may live unseen for a moment after its caller has gone: wait this long before the hold is released."""
 
@@ -84,13 +85,11 @@ Transition = tuple[Session, tuple[Command, ...]]
 
 
 def begin(call: Call, policy: MeteringPolicy) -> Transition:
-    """Open a session for a call that may be made: with a first hold where it is paid."""
-    if call.rate is None:
-        return Session(call=call, phase=Phase.OPENING), (OpenSession(held_micros=0, paid_s=0),)
-    paid_s = first_hold_s(call.rate, policy.first_slice_s)
-    held_micros = charge_micros(call.rate, paid_s)
-    session = Session(call=call, phase=Phase.OPENING, held_micros=held_micros, paid_s=paid_s, slice_s=paid_s)
-    return session, (OpenSession(held_micros, paid_s),)
+    """Open a session for a call that may be made: with a first slice where it is metered."""
+    hold = first_hold(call.rates, call.local(call.started_at), policy.first_slice_s) if call.rates else NOTHING_HELD
+    want_s = 0 if call.allowance is None else policy.first_slice_s
+    session = Session(call=call, phase=Phase.OPENING, held_micros=hold.micros, paid_s=hold.paid_s, slice_s=hold.paid_s)
+    return session, (OpenSession(hold.micros, hold.paid_s, want_s),)
 
 
 def refuse(call: Call, at: datetime, reason: DenyReason, rule: str) -> Transition:
@@ -115,7 +114,7 @@ def step(session: Session, event: ev.Event, policy: MeteringPolicy) -> Transitio
     return _HANDLERS[type(event)](session, event, policy)
 
 
-def adopted(session: Session, held_micros: int, paid_s: int, slice_no: int) -> Session:
+def adopted(session: Session, *, held_micros: int, paid_s: int, allowance_s: int, slice_no: int) -> Session:
     """Return a saved session as the store's columns know it, with nothing under way.
 
     The saved state may be older than what happened next: a call saved before its verdict went out may be ringing.
@@ -131,6 +130,7 @@ def adopted(session: Session, held_micros: int, paid_s: int, slice_no: int) -> S
         dialling_since=session.dialling_since or session.call.started_at,
         held_micros=held_micros,
         paid_s=paid_s,
+        allowance_s=allowance_s,
         slice_no=slice_no,
         legs=legs,
         retry_at=None,
@@ -143,6 +143,9 @@ def adopted(session: Session, held_micros: int, paid_s: int, slice_no: int) -> S
 def _opened(session: Session, event: ev.SessionOpened, policy: MeteringPolicy) -> Transition:
     if session.phase is not Phase.OPENING:
         return session, ()
+    if event.slice is not None:
+        paid_s, held_micros, allowance_s = event.slice
+        session = replace(session, paid_s=paid_s, held_micros=held_micros, allowance_s=allowance_s, slice_s=paid_s)
     if session.caller_gone:
         return _not_admitted(session, event.at, policy)
     return _admit(session, policy)
@@ -226,7 +229,7 @@ def _seen(session: Session, event: ev.LegSeen, _policy: MeteringPolicy) -> Trans
 
 def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -> Transition:
     if session.phase is Phase.OPENING:  # nothing is held for it yet
-        return session, () if session.call.rate is None else (HangUpLeg(event.channel_id),)
+        return session, (HangUpLeg(event.channel_id),) if session.call.metered else ()
     if event.channel_id in session.ended_legs:
         return session, ()
     session = _with_leg(session, event.at, event.channel_id, event.trunk)
@@ -241,7 +244,13 @@ def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -
         arm_retry_at=event.at + timedelta(milliseconds=policy.check_deadline_ms),
         hang_up_retry_at=None,
     )
-    session = replace(session.with_leg(leg), phase=Phase.TALKING, answered_legs=leg.number, end_of_dial_at=None)
+    session = replace(
+        session.with_leg(leg),
+        call=session.call.answered(event.at) if session.call.later_rates else session.call,
+        phase=Phase.TALKING,
+        answered_legs=leg.number,
+        end_of_dial_at=None,
+    )
     session, hang_ups = _hang_up_due(session, event.at, policy)
     return session, (SaveSession(), *hang_ups)
 
@@ -291,6 +300,7 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         event,
         held_micros=session.held_micros,
         paid_s=session.paid_s,
+        allowance_s=session.allowance_s,
         caller_hung_up=session.caller_hung_up,
         caller_gone_at=session.caller_gone_at,
         cut=cut_at(session, leg, policy),
@@ -306,7 +316,7 @@ def _end_surplus_legs(session: Session, at: datetime) -> Transition:
     for leg in session.legs:
         if leg.answered_at is None:
             continue
-        if session.call.rate is not None and not leg.exempt:
+        if session.call.metered and not leg.exempt:
             commands.append(HangUpLeg(leg.channel_id))
         end = ev.LegEnded(at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN)
         commands.append(Settle(surplus_record(session.call, leg, end), close=False))
@@ -333,15 +343,18 @@ def _caller_gone(session: Session, event: ev.CallerGone, _policy: MeteringPolicy
 # --- metering --------------------------------------------------------------------------------------------
 
 
-def _granted(session: Session, event: ev.SliceGranted, _policy: MeteringPolicy) -> Transition:
+def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -> Transition:
     if event.slice_no != session.slice_no + 1:
         return session, ()
+    # An allowance's slice is short where its month or the pool ends: what follows is asked for as early as ever.
+    least_s = policy.slice_s if event.allowance_s > session.allowance_s else 0
     session = replace(
         session,
         slice_no=event.slice_no,
-        slice_s=event.paid_s - session.paid_s,
+        slice_s=max(event.paid_s - session.paid_s, least_s),
         paid_s=event.paid_s,
         held_micros=event.held_micros,
+        allowance_s=event.allowance_s,
         retry_at=None,
     )
     return session, ()
@@ -439,7 +452,7 @@ def _while_closing(session: Session, event: ev.Event) -> Transition:
     match event:
         case ev.Settled(leg=leg) if leg == session.closing_leg:
             return replace(session, phase=Phase.CLOSED), ()
-        case ev.LegAnswered(channel_id=channel_id) if session.call.rate is not None:
+        case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
             return session, (HangUpLeg(channel_id),)
         case _:
             return session, ()

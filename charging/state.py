@@ -28,6 +28,9 @@ class Session:
     phase: Phase
     held_micros: int = 0
     paid_s: int = 0
+    """Seconds that may be talked, from the answer on."""
+    allowance_s: int = 0
+    """The first of them, which an allowance pays for; the hold is for the rest."""
     slice_no: int = 1
     slice_s: int = 0
     """Seconds of the newest slice."""
@@ -80,6 +83,6 @@ class Session:
 def paid_end_at(session: Session) -> datetime | None:
     """Return the moment up to which the talking leg is paid; None where nothing is metered."""
     leg = session.talking_leg
-    if leg is None or leg.answered_at is None or session.call.rate is None:
+    if leg is None or leg.answered_at is None or not session.call.metered:
         return None
     return leg.answered_at + timedelta(seconds=session.paid_s)

@@ -61,7 +61,7 @@ def dial_end_at(session: Session, policy: MeteringPolicy) -> datetime | None:
 def talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
     """Return how long the call may talk as things stand: what is paid, less the margin, and the longest call."""
     limits = []
-    if session.call.rate is not None:
+    if session.call.metered:
         limits.append(timedelta(seconds=session.paid_s) - policy.margin)
     if session.call.longest_call_s is not None:
         limits.append(timedelta(seconds=session.call.longest_call_s))
@@ -86,14 +86,14 @@ def _over_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | N
     if leg.answered_at is None:
         return ring_limit_at(session, policy)
     if leg.surplus:
-        return None if session.call.rate is None else leg.answered_at
+        return leg.answered_at if session.call.metered else None
     return _earliest(cut_at(session, leg, policy), _unverified_at(session, leg))
 
 
 def _unverified_at(session: Session, leg: Leg) -> datetime | None:
     """Return when a paid leg has gone without a deadline of Asterisk's for too long."""
     is_verified = leg.armed_cut_at is not None
-    if session.call.rate is None or is_verified or leg.checking_since is None or leg.answered_at is None:
+    if not session.call.metered or is_verified or leg.checking_since is None or leg.answered_at is None:
         return None
     limit_at = max(leg.answered_at + UNVERIFIED_LIMIT, leg.checking_since + CHECKING_LIMIT)
     return max(limit_at, leg.arm_retry_at or limit_at) if leg.arming else limit_at

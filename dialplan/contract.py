@@ -15,6 +15,8 @@ ANSWERED_VARIABLE = "TOLLGATE_ANSWERED"
 VERDICT_VARIABLE = "TG_VERDICT"
 SLICE_VARIABLE = "TG_SLICE"
 INTERNAL_VARIABLE = "TG_INTERNAL"
+PRESENTATION_VARIABLE = "TG_PRES"
+"""How the called party is told the caller's number; empty: as the PBX does without us."""
 EMERGENCY_CONTEXT = "tg-emergency"
 """Where the dialplan rings an emergency number."""
 LEG_RECORDS_FAMILY = "tollgate-legs"
@@ -37,6 +39,13 @@ class Verdict(StrEnum):
     FREE = "free"
     EMERGENCY = "emergency"
     INTERNAL = "internal"
+
+
+class Presentation(StrEnum):
+    """Values of :data:`PRESENTATION_VARIABLE`, as Asterisk's CONNECTEDLINE(pres) takes them."""
+
+    SHOWN = "allowed_not_screened"
+    WITHHELD = "prohib_not_screened"
 
 
 class MarkKind(StrEnum):

@@ -7,7 +7,14 @@ from string import Template
 
 import phonenumbers
 
-from dialplan.contract import APPLICATION, GATE_LIMIT_S, LEG_RECORDS_FAMILY, MarkKind
+from dialplan.contract import (
+    APPLICATION,
+    GATE_LIMIT_S,
+    LEG_RECORDS_FAMILY,
+    PRESENTATION_VARIABLE,
+    MarkKind,
+    Presentation,
+)
 from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
 
 
@@ -107,10 +114,12 @@ def _mark_leg(trunks: Sequence[Trunk]) -> str:
     """Return how a leg gets its call's id. (A Local channel has no endpoint to ask for: hence the channel's name.)"""
     names = [f"PJSIP/{trunk.endpoint}-" for trunk in trunks]
     on_trunk = " | ".join(f'"${{CHANNEL:0:{len(name)}}}" = "{name}"' for name in names)
-    hook = f'${{IF($["${{TOLLGATE_CALL}}" != "" | {on_trunk}]?b(tg-leg^s^1(${{TG_CALL}})):)}}'
+    wanted = f'"${{TOLLGATE_CALL}}" != "" | "${{{PRESENTATION_VARIABLE}}}" != "" | {on_trunk}'
+    hook = f"${{IF($[{wanted}]?b(tg-leg^s^1(${{TG_CALL}}^${{{PRESENTATION_VARIABLE}}})):)}}"
     return f"""\
 ; The trunk leg inherits the call's id. A caller who is on a trunk (an outside party that was transferred here) must
-; keep its own, and take none: it would pass for a leg of this call. Then the new leg is marked before it dials.
+; keep its own, and take none: it would pass for a leg of this call. Then the new leg is marked before it dials. So
+; it is where the caller dialled a code that withholds or shows their number, since the code is for this leg alone.
 exten => _[0-9+*#]!,1,Set(TG_HOOK={hook})
  same => n,ExecIf($["${{TG_HOOK}}" = ""]?Set(_TOLLGATE_CALL=${{TG_CALL}}))"""
 
@@ -152,9 +161,10 @@ def _free(options: DialplanOptions) -> str:
 
 
 def _emergency_dial(trunks: Sequence[Trunk]) -> str:
-    """No ring limit, nothing at the answer, every trunk in turn until somebody answers."""
+    """No ring limit, nothing at the answer, every trunk in turn until somebody answers; never without a number."""
     mark = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{TG_CALLER}}|${{EXTEN}}"
-    dials = [f"Dial(PJSIP/${{EXTEN}}@{trunk.endpoint},,ib(tg-leg^s^1({mark})))" for trunk in trunks]
+    hook = f"ib(tg-leg^s^1({mark}^{Presentation.SHOWN}))"
+    dials = [f"Dial(PJSIP/${{EXTEN}}@{trunk.endpoint},,{hook})" for trunk in trunks]
     return _attempts(dials, _NOT_ANSWERED, first=" same => n")
 
 

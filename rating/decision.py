@@ -3,21 +3,24 @@
 The order of the questions is fixed. Can the digits be read? Is it an emergency (then nothing else counts), or
 inside the office? Does the deck bar it? Does the plan include it? Only then does it cost money: does the plan
 allow its class, is prepaid on, is there a price? Whether the funds suffice is asked last and separately
-(:func:`quote_funds`), since they change while a decision does not.
+(:mod:`rating.funding`), since they change while a decision does not.
+
+What an allowance covers is made with its minutes first. Whatever would refuse a paid call (the plan, prepaid off,
+no price) then only says that no money follows: the call ends with the allowance.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from rating.deck import Deck, Rate
 from rating.destination import DestinationClass, NumberFacts, NumberType, describe
 from rating.dialled import Dialled, DialledKind, DialRules, Unreadable, read_dialled
-from rating.money import format_money
-from rating.plan import Plan
-from rating.price import affordable_s, charge_micros, first_hold_s
-from rating.sentences import SENTENCES
+from rating.hours import format_hours
+from rating.overrides import Override, ShortOverride
+from rating.plan import Allowance, Plan
+from rating.sentences import sentence
 
 
 class DenyReason(StrEnum):
@@ -41,7 +44,11 @@ class DenyReason(StrEnum):
 
 
 FUNDED_BY_PLAN = "plan"
+FUNDED_BY_ALLOWANCE = "allowance"
 FUNDED_BY_ACCOUNT = "account"
+
+RING_HORIZON_MS = 600_000
+"""A call rings no longer than this: a price that comes into force within it may be the one at the answer."""
 
 
 class Step(NamedTuple):
@@ -56,9 +63,13 @@ class Decision:
     """What would happen to a call, but for the funds.
 
     ``number`` is what may be dialled, None where the digits could not be read. ``rate`` is set where one
-    applies: for paid calls and barred ones. ``deny_rule`` names the rule behind ``deny_reason``.
-    ``funded_by`` is empty for refused calls and for those that need nobody to pay. ``longest_call_s`` is the
-    plan's limit.
+    applies: for paid calls and barred ones. ``later_rates`` are those that follow it while the call may ring, each
+    with its beginning (UTC ms): the price in force at the answer counts. ``deny_rule`` names the rule behind
+    ``deny_reason``. ``funded_by`` is empty for refused calls and for those that need nobody to pay.
+    ``longest_call_s`` is the plan's limit.
+
+    ``allowance`` is used before money. Where no money may follow it, ``rate`` is None and ``after_allowance`` says
+    why: the reason to refuse the call with once the allowance is used up.
     """
 
     dialled: str
@@ -68,10 +79,15 @@ class Decision:
     number_type: NumberType | None = None
     destination_class: DestinationClass | None = None
     rate: Rate | None = None
+    later_rates: tuple[tuple[int, Rate], ...] = ()
+    allowance: Allowance | None = None
+    after_allowance: "Denial | None" = None
     deny_reason: DenyReason | None = None
     deny_rule: str | None = None
     funded_by: tuple[str, ...] = ()
     longest_call_s: int | None = None
+    withhold_caller_id: bool | None = None
+    """Whether the caller's number is withheld or shown for this call; None as the PBX does it."""
     steps: tuple[Step, ...] = ()
 
     @property
@@ -80,25 +96,19 @@ class Decision:
         return self.deny_reason is None
 
 
-@dataclass(frozen=True, slots=True)
-class FundsVerdict:
-    """Whether funds suffice for a decision.
+class Denial(NamedTuple):
+    """Why money may not pay for a call."""
 
-    ``max_duration_s`` is None where nothing limits the call, 0 where it is refused. ``first_hold_micros`` is
-    what must be held before it rings.
-    """
-
-    admitted: bool
-    max_duration_s: int | None
-    first_hold_micros: int
-    deny_reason: DenyReason | None
+    reason: DenyReason
+    rule: str
 
 
-def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, prepaid: bool) -> Decision:
+def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, prepaid: bool, at_ms: int) -> Decision:
     """Decide on dialled digits. Total: any text has a decision, and none raises.
 
-    ``plan`` is None where no extension was found or it has none, ``deck`` where the plan's deck is missing;
-    emergency and internal calls need neither. ``prepaid`` says whether the extension may make paid calls.
+    ``at_ms`` is the moment, in UTC milliseconds since 1970: prices come and go. ``plan`` is None where no
+    extension was found or it has none, ``deck`` where the plan's deck is missing; emergency and internal calls need
+    neither. ``prepaid`` says whether the extension may make paid calls.
     """
     dialled = read_dialled(raw, rules)
     if isinstance(dialled, Unreadable):
@@ -109,53 +119,54 @@ def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, 
             deny_rule=f"reading: {dialled.detail}",
             steps=steps,
         )
-    facts = describe(dialled, rules.home_region)
-    return _Deciding(dialled, facts, plan, deck, rules.home_region).decide(prepaid=prepaid)
+    facts = describe(dialled, rules)
+    return _Deciding(dialled, facts, plan, deck, rules.home_region, at_ms).decide(prepaid=prepaid)
 
 
-def quote_funds(decision: Decision, available_micros: int) -> FundsVerdict:
-    """Say whether the available funds let a call begin, and for how long they would last."""
-    if decision.deny_reason is not None:
-        return FundsVerdict(False, 0, 0, decision.deny_reason)
-    if decision.rate is None:
-        return FundsVerdict(True, decision.longest_call_s, 0, None)
-    rate = decision.rate
-    first_hold_micros = charge_micros(rate, first_hold_s(rate))
-    if available_micros < first_hold_micros:
-        return FundsVerdict(False, 0, first_hold_micros, DenyReason.NO_FUNDS)
-    max_duration_s = affordable_s(rate, available_micros)
-    if decision.longest_call_s is not None:
-        max_duration_s = min(max_duration_s, decision.longest_call_s)
-    return FundsVerdict(True, max_duration_s, first_hold_micros, None)
+def without_money(decision: Decision, denial: Denial, step: Step) -> Decision:
+    """Return the decision on a paid call where money may not pay for it after all: refused, or its allowance alone.
+
+    ``step`` is the sentence of a refusal; there is one of the same key after ``only_allowance_``.
+    """
+    if decision.allowance is None:
+        return replace(
+            decision,
+            deny_reason=denial.reason,
+            deny_rule=denial.rule,
+            funded_by=(),
+            steps=(*decision.steps, step),
+        )
+    only = Step(f"only_allowance_{step.key}", step.values)
+    return replace(
+        decision,
+        rate=None,
+        later_rates=(),
+        after_allowance=denial,
+        funded_by=(FUNDED_BY_ALLOWANCE,),
+        steps=(*decision.steps, only),
+    )
 
 
 def explain(steps: tuple[Step, ...], language: str = "en") -> list[str]:
     """Write the steps as plain sentences, in order; English where a language is not there."""
-    sentences = SENTENCES.get(language, SENTENCES["en"])
-    return [sentences[step.key].format(**_words(step.values)) for step in steps]
+    return [sentence(step.key, step.values, language) for step in steps]
 
 
 def reading_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the steps up to how the digits read: all that is true where nobody was found whose plan counts."""
-    ends = (n for n, step in enumerate(steps, start=1) if step.key.startswith(("read_", "unreadable_")))
-    return steps[: next(ends)]
-
-
-def _words(values: Mapping[str, str | int]) -> dict[str, str]:
-    return {
-        name: format_money(value) if isinstance(value, int) and name.endswith("_micros") else str(value)
-        for name, value in values.items()
-    }
+    ends = [n for n, step in enumerate(steps, start=1) if step.key.startswith(("read_", "unreadable_"))]
+    return steps[: ends[-1]]
 
 
 class _Deciding:
     """One decision on a number that could be read."""
 
-    __slots__ = ("deck", "dialled", "facts", "home_region", "plan", "steps")
+    __slots__ = ("at_ms", "deck", "dialled", "facts", "home_region", "plan", "steps")
 
     def __init__(
-        self, dialled: Dialled, facts: NumberFacts, plan: Plan | None, deck: Deck | None, home_region: str
+        self, dialled: Dialled, facts: NumberFacts, plan: Plan | None, deck: Deck | None, home_region: str, at_ms: int
     ) -> None:
+        self.at_ms = at_ms
         self.dialled = dialled
         self.facts = facts
         self.plan = plan
@@ -164,6 +175,8 @@ class _Deciding:
         self.steps = [_dialled_step(dialled.raw)]
         self.steps += [Step(what, {"digits": digits}) for what, digits in dialled.taken_off]
         self.steps.append(_reading_step(dialled.kind, facts))
+        if facts.override is not None:
+            self.steps.append(_override_step(facts, facts.override))
 
     def decide(self, *, prepaid: bool) -> Decision:
         kind = self.dialled.kind
@@ -171,18 +184,34 @@ class _Deciding:
             return self._free(DestinationClass.EMERGENCY, Step("emergency", {}))
         if kind is DialledKind.INTERNAL:
             return self._free(DestinationClass.INTERNAL, Step("internal", {}))
-        rate = self._rate()
+        if self.facts.override is not None and self.facts.is_barred:
+            return self._barred_by_override(self.facts.override)
+        rate = self._rate(self.at_ms)
         if rate is not None and rate.barred:
             return self._barred(rate)
         if self.plan is not None and self.plan.includes(self.facts):
             return self._included(self.plan)
         return self._paid(rate, prepaid=prepaid)
 
-    def _rate(self) -> Rate | None:
+    def _rate(self, at_ms: int) -> Rate | None:
         if self.deck is None:
             return None
         facts = self.facts
-        return self.deck.lookup(facts.e164 or f"{facts.region}:{facts.number}")
+        return self.deck.lookup(facts.e164 or f"{facts.region}:{facts.number}", at_ms)
+
+    def _later_rates(self, rate: Rate) -> tuple[tuple[int, Rate], ...]:
+        """Return the other prices that may be in force when the call is answered, in order.
+
+        Where a price ends and none follows, the one the call was let through at stays.
+        """
+        later: list[tuple[int, Rate]] = []
+        change_ms = self.deck.next_change_ms(self.at_ms) if self.deck is not None else None
+        while self.deck is not None and change_ms is not None and change_ms <= self.at_ms + RING_HORIZON_MS:
+            follower = self._rate(change_ms)
+            if follower is not None and not follower.barred and follower != (later[-1][1] if later else rate):
+                later.append((change_ms, follower))
+            change_ms = self.deck.next_change_ms(change_ms)
+        return tuple(later)
 
     def _barred(self, rate: Rate) -> Decision:
         values = {"deck": self._deck_name, "prefix": rate.prefix, "destination": rate.destination}
@@ -194,6 +223,11 @@ class _Deciding:
             rate,
         )
 
+    def _barred_by_override(self, override: Override | ShortOverride) -> Decision:
+        rule = f"override table: {override.digits} is barred"
+        step = Step("barred_by_override", {"digits": override.digits, "source": override.source})
+        return self._denied(DestinationClass.BARRED, DenyReason.BARRED, rule, step, None)
+
     def _included(self, plan: Plan) -> Decision:
         self.steps.append(Step("included", {"plan": plan.name}))
         return self._decision(
@@ -203,38 +237,65 @@ class _Deciding:
     def _paid(self, rate: Rate | None, *, prepaid: bool) -> Decision:
         paid_class = self._paid_class()
         plan = self.plan
-        if plan is None:
-            self.steps.append(Step("no_plan", {"destination_class": paid_class}))
-        else:
-            self.steps.append(Step("not_included", {"plan": plan.name, "destination_class": paid_class}))
-            if paid_class in plan.refused:
-                step = Step("plan_refuses", {"plan": plan.name, "destination_class": paid_class})
-                rule = f"plan {plan.name}: {paid_class} is refused"
-                return self._denied(paid_class, DenyReason.DESTINATION_DENIED, rule, step, rate)
-        if not prepaid:
-            step = Step("prepaid_off", {})
-            return self._denied(paid_class, DenyReason.PREPAID_OFF, "extension: prepaid is off", step, rate)
-        if rate is None or self.deck is None:
-            return self._no_rate(paid_class)
-        self.steps += _rate_steps(self.deck, rate)
+        allowance = None if plan is None else plan.allowance_for(self.facts)
+        self.steps.append(self._funding_step(paid_class, allowance))
         limit_s = None if plan is None else plan.longest_call_s
-        return self._decision(paid_class, rate=rate, funded_by=(FUNDED_BY_ACCOUNT,), longest_call_s=limit_s)
+        refusal = self._refusal(paid_class, rate, prepaid=prepaid)
+        if refusal is not None:
+            denial, step = refusal
+            if allowance is None:
+                return self._denied(paid_class, denial.reason, denial.rule, step, rate)
+            self.steps.append(Step(f"only_allowance_{step.key}", step.values))
+            return self._decision(
+                paid_class,
+                allowance=allowance,
+                after_allowance=denial,
+                funded_by=(FUNDED_BY_ALLOWANCE,),
+                longest_call_s=limit_s,
+            )
+        assert rate is not None
+        assert self.deck is not None
+        self.steps += _rate_steps(self.deck, rate)
+        return self._decision(
+            paid_class,
+            rate=rate,
+            later_rates=self._later_rates(rate),
+            allowance=allowance,
+            funded_by=(FUNDED_BY_ACCOUNT,) if allowance is None else (FUNDED_BY_ALLOWANCE, FUNDED_BY_ACCOUNT),
+            longest_call_s=limit_s,
+        )
+
+    def _funding_step(self, paid_class: DestinationClass, allowance: Allowance | None) -> Step:
+        if self.plan is None:
+            return Step("no_plan", {"destination_class": paid_class})
+        values = {"plan": self.plan.name, "destination_class": paid_class}
+        if allowance is None:
+            return Step("not_included", values)
+        return Step(
+            f"allowance_{allowance.scope}", {**values, "allowance": allowance.name, "minutes": allowance.minutes}
+        )
+
+    def _refusal(self, paid_class: DestinationClass, rate: Rate | None, *, prepaid: bool) -> tuple[Denial, Step] | None:
+        """Return why money may not pay for the call, and the step that says so; None where it may."""
+        plan, deck = self.plan, self.deck
+        if plan is not None and paid_class in plan.refused:
+            step = Step("plan_refuses", {"plan": plan.name, "destination_class": paid_class})
+            return Denial(DenyReason.DESTINATION_DENIED, f"plan {plan.name}: {paid_class} is refused"), step
+        if not prepaid:
+            return Denial(DenyReason.PREPAID_OFF, "extension: prepaid is off"), Step("prepaid_off", {})
+        if deck is None:
+            return Denial(DenyReason.NO_RATE, "plan: no deck"), Step("no_deck", {})
+        if rate is None:
+            return Denial(DenyReason.NO_RATE, f"deck {deck.name}: no prefix matches"), Step(
+                "no_rate", {"deck": deck.name}
+            )
+        return None
 
     def _paid_class(self) -> DestinationClass:
         if self.facts.is_premium:
             return DestinationClass.PREMIUM
         at_home = self.facts.region == self.home_region
         return DestinationClass.NATIONAL if at_home else DestinationClass.INTERNATIONAL
-
-    def _no_rate(self, paid_class: DestinationClass) -> Decision:
-        if self.deck is None:
-            step, rule = Step("no_deck", {}), "plan: no deck"
-        else:
-            step, rule = (
-                Step("no_rate", {"deck": self.deck.name}),
-                f"deck {self.deck.name}: no prefix matches",
-            )
-        return self._denied(paid_class, DenyReason.NO_RATE, rule, step, None)
 
     @property
     def _deck_name(self) -> str:
@@ -260,6 +321,9 @@ class _Deciding:
         destination_class: DestinationClass,
         *,
         rate: Rate | None = None,
+        later_rates: tuple[tuple[int, Rate], ...] = (),
+        allowance: Allowance | None = None,
+        after_allowance: Denial | None = None,
         deny_reason: DenyReason | None = None,
         deny_rule: str | None = None,
         funded_by: tuple[str, ...] = (),
@@ -274,10 +338,14 @@ class _Deciding:
             number_type=facts.number_type,
             destination_class=destination_class,
             rate=rate,
+            later_rates=later_rates,
+            allowance=allowance,
+            after_allowance=after_allowance,
             deny_reason=deny_reason,
             deny_rule=deny_rule,
             funded_by=funded_by,
             longest_call_s=longest_call_s,
+            withhold_caller_id=self.dialled.withhold_caller_id,
             steps=tuple(self.steps),
         )
 
@@ -306,6 +374,18 @@ def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
             },
         )
     ]
+    steps += [
+        Step(
+            "rate_hours",
+            {
+                "hours": format_hours(period.hours),
+                "name": period.name,
+                "per_minute_micros": period.per_minute_micros,
+                "currency": deck.currency,
+            },
+        )
+        for period in rate.periods
+    ]
     if rate.connect_fee_micros:
         steps.append(Step("connect_fee", {"connect_fee_micros": rate.connect_fee_micros, "currency": deck.currency}))
     if rate.minimum_charge_micros:
@@ -313,3 +393,11 @@ def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
             Step("minimum_charge", {"minimum_charge_micros": rate.minimum_charge_micros, "currency": deck.currency})
         )
     return steps
+
+
+def _override_step(facts: NumberFacts, override: Override | ShortOverride) -> Step:
+    if facts.e164 is None:
+        key = "read_override_premium" if facts.is_premium else "read_override_ordinary"
+        return Step(key, {"number": facts.number, "source": override.source})
+    values = {"region": facts.region, "number_type": facts.number_type, "source": override.source}
+    return Step("read_override", values)

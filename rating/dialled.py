@@ -4,19 +4,25 @@ Only ``[0-9+*#]`` passes; nothing else is repaired, since a repaired number is n
 In order: a caller-ID code is taken off, emergency numbers and own extensions are recognised, the outside-line
 digit is taken off, then a carrier code, then the rest is a short number, an international or a national one.
 Emergency numbers are recognised at every step, with and without the outside-line digit.
+
+Which codes there are in a home region, and what its short and emergency numbers are beyond the metadata's, is
+data: the override table of the rules (:mod:`rating.overrides`).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from phonenumbers import SUPPORTED_REGIONS
 
 from rating import e164 as world
 from rating.e164 import Line
-from rating.emergency import is_emergency
+from rating.emergency import emergency_numbers
 from rating.errors import RatingError
 from rating.faults import Fault
+from rating.overrides import CarrierCode, HomeTable, NumberingTable, home_table
+from rating.shipped import shipped_numbering
 from rating.short import LONGEST_SHORT_DIGITS, is_short_number
 
 _CLEAN = re.compile(r"[0-9+*#]+")
@@ -24,18 +30,6 @@ _DIGITS = re.compile(r"[0-9]+")
 _INTERNATIONAL = re.compile(r"[1-9][0-9]*")
 _LONGEST_DIALLED = 40
 _SHORTEST_AFTER_CODE = 8
-
-# GSM's codes (3GPP TS 22.030, annex B) and North America's vertical service codes work on phones everywhere.
-CALLER_ID_STAR_CODES = ("*67", "*82", "#31#", "*31#")
-"""What a phone anywhere may dial first to show or withhold its number."""
-_DIGIT_CODES: dict[str, tuple[str, ...]] = {
-    "ES": ("067",),
-    "FR": ("3651",),
-    "GB": ("1470", "141"),
-}
-
-# A carrier is chosen by 101 and its four digits (NANPA, carrier identification codes).
-_NORTH_AMERICAN_CARRIER = re.compile(r"101[0-9]{4}(?=[0-9])")
 
 
 class DialRulesError(RatingError):
@@ -48,7 +42,8 @@ class DialRules:
 
     ``outside_line`` is what its phones dial first to leave the office (``"9"``, ``"0"``; empty for none);
     numbers with a plus need none. ``international_prefixes``, where given, replace the region's own (00,
-    011, …). ``extensions`` are the office's internal numbers.
+    011, …). ``extensions`` are the office's internal numbers. ``numbering`` is the override table, by default
+    the one that ships.
 
     Raises:
         DialRulesError: a value cannot be dialled.
@@ -58,6 +53,11 @@ class DialRules:
     outside_line: str = ""
     international_prefixes: tuple[str, ...] = ()
     extensions: frozenset[str] = frozenset()
+    numbering: NumberingTable = field(default_factory=shipped_numbering)
+    home: HomeTable = field(init=False, repr=False, compare=False)
+    """What the override table says of the home region."""
+    emergencies: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Every emergency number of the home region."""
 
     def __post_init__(self) -> None:
         if self.home_region not in SUPPORTED_REGIONS:
@@ -69,6 +69,8 @@ class DialRules:
         for prefix in self.international_prefixes:
             if not _DIGITS.fullmatch(prefix):
                 raise DialRulesError(f"international prefix {prefix!r} is not digits; write some such as 00")
+        object.__setattr__(self, "home", home_table(self.home_region, self.numbering))
+        object.__setattr__(self, "emergencies", emergency_numbers(self.home_region, self.numbering))
 
 
 class DialledKind(StrEnum):
@@ -83,13 +85,16 @@ class DialledKind(StrEnum):
 class TakenOff(StrEnum):
     """What stood before the number and is not dialled."""
 
-    CALLER_ID_CODE = "caller_id_code"
+    WITHHOLDING_CODE = "withholding_code"
+    SHOWING_CODE = "showing_code"
     OUTSIDE_LINE = "outside_line"
     CARRIER_CODE = "carrier_code"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialled:
+_CALLER_ID_CODES = (TakenOff.WITHHOLDING_CODE, TakenOff.SHOWING_CODE)
+
+
+class Dialled(NamedTuple):
     """A number that can be dialled.
 
     ``number`` is exactly what is dialled and rated: ``"+33612345678"``, the bare digits of a short or
@@ -108,9 +113,14 @@ class Dialled:
         """The E.164 number, or None for numbers that have none."""
         return None if self.line is None else self.line.e164
 
+    @property
+    def withhold_caller_id(self) -> bool | None:
+        """Whether the caller's number is withheld or shown for this call, by the code dialled last; None without."""
+        effects = [what for what, _ in self.taken_off if what in _CALLER_ID_CODES]
+        return effects[-1] is TakenOff.WITHHOLDING_CODE if effects else None
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+
+class Unreadable(NamedTuple):
     """Digits that are no number; ``detail`` says why."""
 
     raw: str
@@ -161,7 +171,7 @@ class _Reading:
     def _read_outside(self) -> Dialled | Unreadable:
         """Read what goes out on the trunk."""
         rest, region = self.rest, self.rules.home_region
-        if len(rest) <= LONGEST_SHORT_DIGITS and is_short_number(rest, region):
+        if len(rest) <= LONGEST_SHORT_DIGITS and (self.rules.home.short(rest) or is_short_number(rest, region)):
             return self._answer(rest, DialledKind.SHORT)
         line = self._line()
         if isinstance(line, Fault):
@@ -193,7 +203,7 @@ class _Reading:
         return None if match is None else rest[match.end() :]
 
     def _is_emergency(self) -> bool:
-        return is_emergency(self.rest, self.rules.home_region)
+        return self.rest in self.rules.emergencies
 
     def _take(self, what: TakenOff, text: str) -> None:
         self.rest = self.rest[len(text) :]
@@ -210,30 +220,37 @@ class _Reading:
         return True
 
     def _take_caller_id_code(self) -> None:
-        code = self._caller_id_code()
+        home = self.rules.home
+        if not self.rest.startswith(home.caller_id_codes):
+            return
+        code = next((code for code in home.caller_id_codes if self._begins_with_code(code)), "")
         if code:
-            self._take(TakenOff.CALLER_ID_CODE, code)
+            withholds = code in home.withholding_codes
+            self._take(TakenOff.WITHHOLDING_CODE if withholds else TakenOff.SHOWING_CODE, code)
 
-    def _caller_id_code(self) -> str:
-        rest = self.rest
-        if rest.startswith(CALLER_ID_STAR_CODES):
-            return next(code for code in CALLER_ID_STAR_CODES if rest.startswith(code))
-        for code in _DIGIT_CODES.get(self.rules.home_region, ()):
-            if rest.startswith(code) and self._leaves_a_number(code):
-                return code
-        return ""
-
-    def _leaves_a_number(self, code: str) -> bool:
+    def _begins_with_code(self, code: str) -> bool:
         """Tell a code before a number from a short number that looks like the code."""
+        if not self.rest.startswith(code):
+            return False
         after = self.rest[len(code) :]
-        return len(after) >= _SHORTEST_AFTER_CODE or is_emergency(after, self.rules.home_region)
+        emergencies, outside_line = self.rules.emergencies, self.rules.outside_line
+        return (
+            not code.isdigit()
+            or len(after) >= _SHORTEST_AFTER_CODE
+            or after in emergencies
+            or after.removeprefix(outside_line) in emergencies
+        )
 
     def _take_carrier_code(self) -> None:
-        if world.home_of(self.rules.home_region).country_code != world.NORTH_AMERICA:
-            return
-        match = _NORTH_AMERICAN_CARRIER.match(self.rest)
-        if match is not None:
-            self._take(TakenOff.CARRIER_CODE, match.group())
+        for pattern, carrier in self.rules.home.carrier_codes:
+            match = pattern.match(self.rest)
+            if match is not None and self._leaves_a_number(carrier, self.rest[match.end() :]):
+                self._take(TakenOff.CARRIER_CODE, match.group())
+                self.rest = carrier.becomes + self.rest
+                return
+
+    def _leaves_a_number(self, carrier: CarrierCode, after: str) -> bool:
+        return len(after) >= carrier.digits_after or after in self.rules.emergencies
 
     def _answer(self, number: str, kind: DialledKind, line: Line | None = None) -> Dialled:
         return Dialled(self.raw, number, kind, line, self.taken_off)

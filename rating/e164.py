@@ -13,14 +13,14 @@ itself is uncertain (an unknown range under +1, +7 or +44) no price can be trust
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import phonenumbers
 from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
 from rating.faults import Fault
 from rating.numbering import NON_GEOGRAPHIC, locate, split_country_code
-from rating.overseas import FRANCE, is_overseas, true_number
+from rating.overseas import FRANCE, is_overseas, territory_region, true_number
 
 NORTH_AMERICA = 1
 
@@ -32,8 +32,7 @@ _MEXICO_ABROAD = re.compile(r"^521(?=[0-9]{10}$)")
 _MEXICO_AT_HOME = re.compile(r"^(?:01|044|045)(?=[0-9]{10}$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of the world. ``region`` is ``"001"`` for codes that belong to no country (satellites)."""
 
     e164: str
@@ -137,7 +136,7 @@ def _parsed_line(parsed: PhoneNumber) -> Line | Fault:
         return known
     if phonenumbers.is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
         return Fault.IMPOSSIBLE
-    region = locate(country_code, national).region
+    region = locate(country_code, national).region or territory_region(country_code, national)
     if region is None:
         return Fault.UNKNOWN_COUNTRY
     if _keeps_trunk_zero(national, region):

@@ -7,7 +7,6 @@ rules and on the same metadata; a test compares the answers with the library's f
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -56,28 +55,34 @@ def locate(country_code: int, national: str) -> Location:
     return Location(None, PhoneNumberType.UNKNOWN)
 
 
-Matcher = Callable[[str], bool]
+Matcher = Callable[[str], "re.Match[str] | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranges:
-    """The compiled ranges of one region. ``leading`` digits, where given, decide the region alone."""
+class _OfLength(NamedTuple):
+    """What numbers of one length can be; ``services`` are the costlier kinds, in the order in which they are asked."""
 
-    leading: re.Pattern[str] | None
-    general: Matcher
     services: tuple[tuple[int, Matcher], ...]
     fixed: Matcher
     mobile: Matcher
 
+
+class _Ranges(NamedTuple):
+    """The compiled ranges of one region. ``leading`` digits, where given, decide the region alone."""
+
+    leading: re.Pattern[str] | None
+    general: Matcher
+    by_length: dict[int, _OfLength]
+
     def type_of(self, national: str) -> int:
         """Return the library's type of a number, the costlier services first."""
-        if not self.general(national):
+        kinds = self.by_length.get(len(national))
+        if kinds is None or not self.general(national):
             return PhoneNumberType.UNKNOWN
-        for library_type, matches in self.services:
+        for library_type, matches in kinds.services:
             if matches(national):
                 return library_type
-        is_mobile = self.mobile(national)
-        if self.fixed(national):
+        is_mobile = kinds.mobile(national)
+        if kinds.fixed(national):
             return PhoneNumberType.FIXED_LINE_OR_MOBILE if is_mobile else PhoneNumberType.FIXED_LINE
         return PhoneNumberType.MOBILE if is_mobile else PhoneNumberType.UNKNOWN
 
@@ -100,28 +105,38 @@ def _ranges(region: str, country_code: int) -> _Ranges:
     return _Ranges(
         leading=None if leading is None else re.compile(leading),
         general=_matcher(metadata.general_desc),
-        services=tuple((kind, _matcher(known)) for kind, known in services if _has_numbers(known)),
-        fixed=_matcher(metadata.fixed_line),
-        mobile=_matcher(metadata.mobile),
+        by_length={
+            length: _OfLength(
+                services=tuple((kind, _matcher(known)) for kind, known in services if _has_length(known, length)),
+                fixed=_matcher_of_length(metadata.fixed_line, length),
+                mobile=_matcher_of_length(metadata.mobile, length),
+            )
+            for length in _LENGTHS
+            if _has_length(metadata.general_desc, length)
+        },
     )
 
 
-def _has_numbers(description: PhoneNumberDesc | None) -> bool:
-    return description is not None and bool(description.national_number_pattern)
+_LENGTHS = range(1, 18)
+"""National numbers have at most 17 digits, as far as the library's parser goes."""
+
+
+def _has_length(description: PhoneNumberDesc | None, length: int) -> bool:
+    """Say whether numbers of a description can have this length; where it names none, any will do."""
+    if description is None or not description.national_number_pattern:
+        return False
+    return not description.possible_length or length in description.possible_length
+
+
+def _matcher_of_length(description: PhoneNumberDesc | None, length: int) -> Matcher:
+    return _matcher(description) if _has_length(description, length) else _no_number
 
 
 def _matcher(description: PhoneNumberDesc | None) -> Matcher:
-    """Return a test for a description's lengths and pattern; where it has no lengths, any length will do."""
-    if description is None or not description.national_number_pattern:
-        return _no_number
-    lengths = frozenset(description.possible_length)
-    fullmatch = re.compile(description.national_number_pattern).fullmatch
-
-    def matches(national: str) -> bool:
-        return (not lengths or len(national) in lengths) and fullmatch(national) is not None
-
-    return matches
+    # Only asked for descriptions that have numbers, and the general one always has.
+    pattern = cast("str", cast("PhoneNumberDesc", description).national_number_pattern)
+    return re.compile(pattern).fullmatch
 
 
-def _no_number(_national: str) -> bool:
-    return False
+def _no_number(_national: str) -> None:
+    return None

@@ -77,6 +77,12 @@ def true_number(national: str) -> tuple[Territory, str] | None:
     return None
 
 
+def territory_region(country_code: int, national: str) -> str | None:
+    """Return the region of a number under an overseas country code by its first three digits; None for others."""
+    own = _OWN.get(national[:3])
+    return None if own is None or own.country_code != country_code else own.region
+
+
 def _own_digits(territory: Territory, national: str) -> str:
     # Saint-Pierre's old numbers have six digits of their own; 508 is their area code in the French plan.
     return national.removeprefix("508") if territory is _MIQUELON else national

@@ -1,6 +1,7 @@
 """Plans: what an extension may dial at no charge, and whose prices the rest has.
 
-A plan is data. Its TOML names every region and every number type it includes; what is not named is paid.
+A plan is data. Its TOML names every region and every number type it includes; what is not named is paid. What
+an allowance covers is free for some minutes of each month and paid after them.
 Types with a share for the called party, satellites and unknown ranges cannot be included at all, and
 toll-free numbers only in the home region: abroad they are charged like any other call.
 """
@@ -9,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -35,14 +37,41 @@ INCLUDABLE_TYPES = frozenset(
         NumberType.TOLL_FREE,
     }
 )
+MOST_MINUTES = 1_000_000
 REFUSABLE_CLASSES = frozenset({DestinationClass.NATIONAL, DestinationClass.PREMIUM, DestinationClass.INTERNATIONAL})
+
+
+class AllowanceScope(StrEnum):
+    """Who shares an allowance's minutes."""
+
+    SEAT = "seat"
+    """One pool for all of the account's extensions under the plan: minutes times their number."""
+    ACCOUNT = "account"
+    """One pool for all of the account's extensions under the plan, however many they are."""
+    EXTENSION = "extension"
+    """Each extension has minutes of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """Minutes a month at no charge, to what ``covers`` names as pairs of region and number type."""
+
+    name: str
+    minutes: int
+    scope: AllowanceScope
+    covers: frozenset[tuple[str, NumberType]]
+
+    def limit_s(self, seats: int) -> int:
+        """Return the seconds of one pool a month, where ``seats`` extensions are under the plan."""
+        return self.minutes * 60 * (seats if self.scope is AllowanceScope.SEAT else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is included, and the deck that prices the rest.
 
-    ``included`` holds pairs of region and number type. ``included_short`` and the ``away`` patterns are
+    ``included`` holds pairs of region and number type. ``allowances`` stand in the order in which they are
+    looked through: the first that covers a number counts. ``included_short`` and the ``away`` patterns are
     dialplan patterns (:mod:`rating.patterns`); ``refused`` are paid classes the plan does not allow.
     ``longest_call_s`` limits every call but emergency and internal ones, None does not.
 
@@ -55,6 +84,7 @@ class Plan:
     home_region: str
     deck: str
     included: frozenset[tuple[str, NumberType]] = frozenset()
+    allowances: tuple[Allowance, ...] = ()
     included_short: tuple[str, ...] = ()
     refused: frozenset[DestinationClass] = frozenset()
     longest_call_s: int | None = None
@@ -68,6 +98,11 @@ class Plan:
                 pattern.fullmatch(facts.number) for pattern in self._short_patterns
             )
         return (facts.region, facts.number_type) in self.included
+
+    def allowance_for(self, facts: NumberFacts) -> Allowance | None:
+        """Return the allowance whose minutes a call to this number uses; asked where it is not included."""
+        key = (facts.region, facts.number_type)
+        return next((allowance for allowance in self.allowances if key in allowance.covers), None)
 
     @cached_property
     def _short_patterns(self) -> tuple[re.Pattern[str], ...]:
@@ -95,7 +130,8 @@ def _read_plan(table: "_Table") -> Plan:
         title=table.text("title"),
         home_region=home_region,
         deck=table.text("deck"),
-        included=frozenset(_included(table, home_region)),
+        included=frozenset(_covered(table, "included", home_region)),
+        allowances=tuple(_allowances(table, home_region)),
         included_short=table.patterns("included_short"),
         refused=frozenset(table.choices("refused", REFUSABLE_CLASSES)),
         longest_call_s=table.seconds("longest_call_s"),
@@ -107,8 +143,9 @@ def _read_plan(table: "_Table") -> Plan:
     return plan
 
 
-def _included(table: "_Table", home_region: str) -> Iterator[tuple[str, NumberType]]:
-    for rule in table.tables("included"):
+def _covered(table: "_Table", key: str, home_region: str) -> Iterator[tuple[str, NumberType]]:
+    """Read rules of regions times number types."""
+    for rule in table.tables(key):
         types = rule.choices("types", INCLUDABLE_TYPES)
         for region in rule.regions("regions"):
             if region != home_region and NumberType.TOLL_FREE in types:
@@ -118,6 +155,26 @@ def _included(table: "_Table", home_region: str) -> Iterator[tuple[str, NumberTy
             for number_type in types:
                 yield region, number_type
         rule.refuse_the_rest()
+
+
+def _allowances(table: "_Table", home_region: str) -> Iterator[Allowance]:
+    names = set()
+    for rule in table.tables("allowance"):
+        allowance = Allowance(
+            name=rule.text("name"),
+            minutes=rule.minutes("minutes"),
+            scope=rule.scope("per"),
+            covers=frozenset(_covered(rule, "covers", home_region)),
+        )
+        rule.refuse_the_rest()
+        if allowance.name in names:
+            raise PlanError(f"allowance.name {allowance.name!r} is there twice; its minutes are counted by this name")
+        if not allowance.covers:
+            raise PlanError(
+                f"allowance {allowance.name} covers nothing: write [[allowance.covers]] with regions and types"
+            )
+        names.add(allowance.name)
+        yield allowance
 
 
 class _Table:
@@ -140,6 +197,18 @@ class _Table:
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise self._error(key, "must be whole seconds, 1 or more; leave it out for no limit")
         return value
+
+    def minutes(self, key: str) -> int:
+        value = self._content.pop(key, None)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_MINUTES:
+            raise self._error(key, f"must be whole minutes a month, 1 to {MOST_MINUTES}")
+        return value
+
+    def scope(self, key: str) -> AllowanceScope:
+        word = self.text(key)
+        if word not in set(AllowanceScope):
+            raise self._error(key, f"cannot be {word!r}; choose from {', '.join(sorted(AllowanceScope))}")
+        return AllowanceScope(word)
 
     def region(self, key: str) -> str:
         return self._known_region(key, self.text(key))

@@ -1,42 +1,62 @@
-"""The words of a decision's explanation, one table per language.
+"""A decision's explanation in words: one sentence a step, in the languages of the tables beside this module.
 
-Keys are those of :class:`rating.decision.Step`. ``{name_micros}`` is written as money, any other name as it
-is.
+Keys are those of :class:`rating.decision.Step`. In a sentence ``{…_micros}`` is written as money, the
+``{number_type}`` and ``{destination_class}`` by their name in that language, anything else as it is. A new key
+needs its sentence in every language, with the same values; a test compares the tables.
 """
 
-SENTENCES: dict[str, dict[str, str]] = {
-    "en": {
-        "dialled": "{raw} was dialled.",
-        "dialled_nothing": "Nothing was dialled.",
-        "caller_id_code": "{digits} is a caller-ID code and was taken off; it is not sent to the trunk.",
-        "outside_line": "{digits} gets an outside line and was taken off.",
-        "carrier_code": "{digits} chooses a carrier and was taken off; calls leave by this office's trunk.",
-        "read_e164": "It reads as {number}: region {region}, type {number_type}.",
-        "read_short": "It is the short number {number} of {region}.",
-        "read_emergency": "It is the emergency number {number} of {region}.",
-        "read_internal": "It is extension {number} of this office.",
-        "emergency": "Emergency calls always go through and cost nothing.",
-        "internal": "Calls inside the office cost nothing.",
-        "included": "The plan {plan} includes it: it costs nothing.",
-        "not_included": "The plan {plan} does not include it: it is a paid call, class {destination_class}.",
-        "no_plan": "No plan applies: it is a paid call, class {destination_class}.",
-        "barred": "The deck {deck} bars prefix {prefix} ({destination}): the call is refused.",
-        "plan_refuses": "The plan {plan} does not allow {destination_class} calls: the call is refused.",
-        "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
-        "no_deck": "There is no deck to price it: the call is refused.",
-        "no_rate": "The deck {deck} has no price for it: the call is refused.",
-        "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): "
-        "{per_minute_micros} {currency} a minute, {initial_increment_s} s at first and then every {increment_s} s.",
-        "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros} {currency}.",
-        "minimum_charge": "An answered call costs at least {minimum_charge_micros} {currency}.",
-        "unreadable_empty": "There is no number in it: the call is refused.",
-        "unreadable_characters": "Only the digits 0-9, +, * and # can be dialled: the call is refused.",
-        "unreadable_too_long": "That is too long for a phone number: the call is refused.",
-        "unreadable_service_code": "Codes with * or # are not sent to the trunk: the call is refused.",
-        "unreadable_no_outside_line": "The digit for an outside line is missing: the call is refused.",
-        "unreadable_no_trunk_prefix": "National numbers begin with a trunk prefix here, and it is missing: "
-        "the call is refused.",
-        "unreadable_unknown_country": "No country is known for this number: the call is refused.",
-        "unreadable_impossible": "No number has these digits: the call is refused.",
-    },
+from collections.abc import Mapping
+
+from rating import sentences_en, sentences_es, sentences_fr
+from rating.money import format_money
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": sentences_en.SENTENCES,
+    "es": sentences_es.SENTENCES,
+    "fr": sentences_fr.SENTENCES,
 }
+_NAMES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "en": {"destination_class": sentences_en.CLASSES, "number_type": sentences_en.TYPES},
+    "es": {"destination_class": sentences_es.CLASSES, "number_type": sentences_es.TYPES},
+    "fr": {"destination_class": sentences_fr.CLASSES, "number_type": sentences_fr.TYPES},
+}
+_ENGLISH = "en"
+
+_COMMA_LANGUAGES = frozenset({"es", "fr"})
+_POINT_LOCALES = frozenset(
+    {"es_DO", "es_GT", "es_HN", "es_MX", "es_NI", "es_PA", "es_PE", "es_PR", "es_SV", "es_US", "fr_CH"}
+)
+"""Places that write 0.19 although their language elsewhere writes 0,19 (Unicode CLDR, number symbols)."""
+
+
+def sentence(key: str, values: Mapping[str, str | int], locale: str = _ENGLISH) -> str:
+    """Write one step as a sentence.
+
+    ``locale`` is a language, with a country where that matters (``es``, ``es_MX``); English where there is no table
+    of its language.
+
+    Raises:
+        KeyError: no sentence has this key, or a value of it is missing.
+    """
+    language = language_of(locale)
+    words = {name: _word(name, value, language, locale) for name, value in values.items()}
+    return SENTENCES[language][key].format(**words)
+
+
+def language_of(locale: str) -> str:
+    """Return the language in whose table the sentences of a locale are."""
+    language = locale.partition("_")[0]
+    return language if language in SENTENCES else _ENGLISH
+
+
+def money_text(micros: int, locale: str = _ENGLISH) -> str:
+    """Write an amount exactly, with the decimal sign of the locale: ``0.19``, ``0,19``."""
+    text = format_money(micros)
+    has_comma = language_of(locale) in _COMMA_LANGUAGES and locale not in _POINT_LOCALES
+    return text.replace(".", ",") if has_comma else text
+
+
+def _word(name: str, value: str | int, language: str, locale: str) -> str:
+    if isinstance(value, int):
+        return money_text(value, locale) if name.endswith("_micros") else str(value)
+    return _NAMES[language].get(name, {}).get(value, value)

@@ -16,19 +16,24 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The first slice of a call is held: ``paid_s`` seconds for ``held_micros``."""
+    """The first slice of a call is held: ``paid_s`` seconds, ``allowance_s`` of them free, the others charged."""
 
     held_micros: int
     paid_s: int
+    allowance_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The call's totals after its slice ``n``: seconds paid from the answer on, and what is held for them."""
+    """The call's totals after its slice ``n``: seconds paid from the answer on, and what is held for them.
+
+    ``allowance_s`` of the seconds, the first ones, are an allowance's and cost nothing.
+    """
 
     n: int
     paid_s: int
     held_micros: int
+    allowance_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ SELECT_SESSIONS = select(
     _SESSION.per_minute_micros,
     _SESSION.held_micros,
     _SESSION.paid_s,
+    _SESSION.allowance_s,
     _SESSION.paid_until_ms,
     _SESSION.slice_n,
     _SESSION.state,

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from store import schema
 from store.balances import read_available
-from store.errors import DuplicateNameError, UnknownExtensionError, UnknownPlanError
+from store.errors import DuplicateNameError, UnknownAccountError, UnknownExtensionError, UnknownPlanError
 from store.operation import Operation, Sql, SqlValue
 
 _ACCOUNT = schema.account.c
@@ -28,10 +28,21 @@ INSERT_ACCOUNT = Sql(
         name=bindparam("name"),
         currency=bindparam("currency"),
         timezone=bindparam("timezone"),
+        month_day=bindparam("month_day"),
         plan=bindparam("plan"),
         available_micros=literal_column("0"),
         reserved_micros=literal_column("0"),
         created_at_ms=bindparam("at_ms"),
+    )
+    .returning(_ACCOUNT.id)
+)
+UPDATE_ACCOUNT = Sql(
+    update(schema.account)
+    .where(_ACCOUNT.name == bindparam("of_name"))
+    .values(
+        timezone=bindparam("new_timezone"),
+        month_day=bindparam("new_month_day"),
+        plan=bindparam("new_plan"),
     )
     .returning(_ACCOUNT.id)
 )
@@ -90,13 +101,16 @@ class ExtensionSettings:
     display_name: str | None = None
 
 
-def create_account(*, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None) -> Operation[int]:
+def create_account(
+    *, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None, month_day: int = 1
+) -> Operation[int]:
     """Write an empty account and answer its id.
 
     Args:
         currency: ISO 4217 code.
         timezone: IANA name; the account's calendar.
         plan: The plan of its extensions that have none of their own.
+        month_day: The day, 1 to 31, on which its months begin; in a shorter month its last one.
 
     Raises:
         DuplicateNameError: there is an account of that name.
@@ -105,9 +119,24 @@ def create_account(*, name: str, currency: str, timezone: str, at_ms: int, plan:
     if (yield SELECT_ACCOUNT_ID(of_name=name)):
         raise DuplicateNameError(f"there is an account {name} already; choose another name")
     yield from _check_plan(plan)
-    rows = yield INSERT_ACCOUNT(name=name, currency=currency, timezone=timezone, plan=plan, at_ms=at_ms)
+    rows = yield INSERT_ACCOUNT(
+        name=name, currency=currency, timezone=timezone, month_day=month_day, plan=plan, at_ms=at_ms
+    )
     yield BUMP_VERSION()
     return int(rows[0][0])
+
+
+def set_account(*, name: str, timezone: str, month_day: int, plan: str | None) -> Operation[None]:
+    """Replace an account's calendar and default plan; its currency never changes.
+
+    Raises:
+        UnknownAccountError: there is no such account.
+        UnknownPlanError: there is no such plan.
+    """
+    yield from _check_plan(plan)
+    if not (yield UPDATE_ACCOUNT(of_name=name, new_timezone=timezone, new_month_day=month_day, new_plan=plan)):
+        raise UnknownAccountError(f"there is no account {name}; `tollgate account list` shows them")
+    yield BUMP_VERSION()
 
 
 def put_plan(*, name: str, toml: str, at_ms: int) -> Operation[None]:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 
 from rating.deck import Rate
 from store import schema
+from store.rate_rows import rate_from_row
 from store.reads import Reads
 from store.records import Account, DeckInfo, Extension
 
@@ -13,13 +14,17 @@ _ACCOUNT = schema.account.c
 _EXTENSION = schema.extension.c
 _DECK = schema.deck.c
 _RATE = schema.rate.c
-_RATES_AT_ONCE = 2000
+_RATES_AT_ONCE = 250
+"""Rates of one page: a few milliseconds of the event loop's time where a deck is built of them."""
 
 SELECT_DECKS = select(_DECK.id, _DECK.name, _DECK.currency, _DECK.generation, _DECK.updated_at_ms)
 # The generation in force is looked up in the same statement, so that a switch meanwhile can not mix two.
+# The columns are those that `rate_from_row` takes; the order is that of the key, and of `rating.deck_rows`.
 SELECT_RATES = (
     select(
         _RATE.prefix,
+        _RATE.effective_from_ms,
+        _RATE.effective_until_ms,
         _RATE.destination,
         _RATE.per_minute_micros,
         _RATE.connect_fee_micros,
@@ -27,9 +32,27 @@ SELECT_RATES = (
         _RATE.increment_s,
         _RATE.minimum_charge_micros,
         _RATE.barred,
+        schema.period_list.c.hours,
+        _RATE.period_micros,
     )
     .join(schema.deck, (_DECK.id == _RATE.deck_id) & (_DECK.generation == _RATE.generation))
-    .order_by(_RATE.prefix)
+    .outerjoin(schema.period_list, schema.period_list.c.id == _RATE.period_list_id)
+    .order_by(_RATE.prefix, _RATE.effective_from_ms)
+)
+_LATER = schema.rate.alias("later")
+# Validities of one prefix follow each other: of two, the earlier ends before the later begins.
+SELECT_OVERLAP = (
+    select(_RATE.prefix)
+    .where(
+        exists().where(
+            _LATER.c.deck_id == _RATE.deck_id,
+            _LATER.c.generation == _RATE.generation,
+            _LATER.c.prefix == _RATE.prefix,
+            _LATER.c.effective_from_ms > _RATE.effective_from_ms,
+            _RATE.effective_until_ms.is_(None) | (_LATER.c.effective_from_ms < _RATE.effective_until_ms),
+        )
+    )
+    .limit(1)
 )
 
 
@@ -98,15 +121,27 @@ class CatalogReads(Reads):
         return None if row is None else DeckInfo(**row)
 
     async def deck_rates(self, name: str) -> AsyncIterator[Rate]:
-        """Yield the rates in force of a deck by prefix, all of one generation; none for an unknown deck.
+        """Yield the deck's rates by prefix and begin, all of the generation in force; none for an unknown deck.
 
-        Iterate to the end, or close the iterator: it holds a connection.
+        They are read in pages, with the event loop free between them. Iterate to the end, or close the
+        iterator: it holds a connection.
+
+        Raises:
+            RatingError: what is stored is no rate.
         """
         async with self._reading() as connection:
-            rows = await connection.stream(SELECT_RATES.where(_DECK.name == name))
-            async for part in rows.mappings().partitions(_RATES_AT_ONCE):
+            query = SELECT_RATES.where(_DECK.name == name)
+            rows = await connection.stream(query, execution_options={"yield_per": _RATES_AT_ONCE})
+            async for part in rows.partitions():
                 for row in part:
-                    yield Rate(**row)
+                    yield rate_from_row(row)
+
+    async def overlapping_prefix(self, deck_id: int, generation: int) -> str | None:
+        """Answer a prefix that is priced twice at the same time in a generation of a deck; None: none is."""
+        query = SELECT_OVERLAP.where(_RATE.deck_id == deck_id, _RATE.generation == generation)
+        async with self._reading() as connection:
+            prefix = await connection.scalar(query)
+        return None if prefix is None else str(prefix)
 
     async def _accounts(self, query: Select[*tuple[object, ...]]) -> list[Account]:
         async with self._reading() as connection:

@@ -4,19 +4,17 @@ Instants are cut to milliseconds. The rate is kept as it was used, as JSON, sinc
 """
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import RowMapping
 
 from charging.cdr import Cdr, Disposition, EndSource, HangupSide
 from rating.decision import DenyReason
-from rating.deck import Rate
 from rating.destination import DestinationClass
 from store.operation import SqlValue
+from store.rate_rows import rate_from_json, rate_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -32,6 +30,7 @@ _AS_THEY_ARE = (
     "e164",
     "deck",
     "billable_s",
+    "allowance_s",
     "charged_micros",
     "unfunded_micros",
     "deny_rule",
@@ -50,11 +49,6 @@ def from_ms(at_ms: int) -> datetime:
     return _EPOCH + at_ms * _MS
 
 
-@lru_cache(maxsize=4096)
-def _rate_json(rate: Rate) -> str:
-    return json.dumps(asdict(rate), separators=(",", ":"))
-
-
 def cdr_params(cdr: Cdr) -> dict[str, SqlValue]:
     """Answer the record's column values by name."""
     return {
@@ -68,11 +62,12 @@ def cdr_params(cdr: Cdr) -> dict[str, SqlValue]:
         "e164": cdr.e164,
         "destination_class": _text(cdr.destination_class),
         "deck": cdr.deck,
-        "rate": None if cdr.rate is None else _rate_json(cdr.rate),
+        "rate": None if cdr.rate is None else rate_json(cdr.rate),
         "started_at_ms": to_ms(cdr.started_at),
         "answered_at_ms": None if cdr.answered_at is None else to_ms(cdr.answered_at),
         "ended_at_ms": to_ms(cdr.ended_at),
         "billable_s": cdr.billable_s,
+        "allowance_s": cdr.allowance_s,
         "charged_micros": cdr.charged_micros,
         "unfunded_micros": cdr.unfunded_micros,
         "funded_by": json.dumps(cdr.funded_by),
@@ -92,7 +87,7 @@ def cdr_from_row(row: RowMapping) -> Cdr:
     return Cdr(
         **values,
         destination_class=_word(DestinationClass, row["destination_class"]),
-        rate=None if row["rate"] is None else Rate(**json.loads(row["rate"])),
+        rate=None if row["rate"] is None else rate_from_json(row["rate"]),
         started_at=from_ms(row["started_at_ms"]),
         answered_at=None if row["answered_at_ms"] is None else from_ms(row["answered_at_ms"]),
         ended_at=from_ms(row["ended_at_ms"]),

@@ -4,13 +4,16 @@ The gate and ``tollgate quote`` decide with it, so that both say the same. It is
 ``catalog_version`` has moved; plans and decks that did not change are kept.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from rating.deck import Deck
+from rating.decision import Decision, Denial, DenyReason, Step, decide, without_money
+from rating.deck import Deck, DeckRows
 from rating.dialled import DialRules
+from rating.errors import RatingError
 from rating.plan import Plan, PlanError, parse_plan
-from store.records import Account, Extension
+from store.records import Account, DeckInfo, Extension
 from store.store import Store
 
 
@@ -25,6 +28,10 @@ class Payer:
     plan: Plan | None
     deck: Deck | None
     fault: str | None
+    language: str | None = None
+    """The extension's."""
+    seats: int = 1
+    """How many of the account's extensions are under the plan: they share its pooled allowances."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,20 @@ class Catalog:
 
     def payer_for_account(self, account: Account) -> Payer:
         """Return a nameless extension of this account, under its default plan."""
-        return _payer(account, None, self.plans, self.decks)
+        payer = _payer(account, None, self.plans, self.decks, {})
+        seats = sum(other.account.id == account.id and other.plan is payer.plan for other in self.payers.values())
+        return replace(payer, seats=seats)
+
+
+def decide_for(payer: Payer | None, raw: str, catalog: Catalog, at_ms: int) -> Decision:
+    """Decide on dialled digits as this payer's plan, deck and settings say; None: nobody was found who pays."""
+    if payer is None:
+        return decide(raw, rules=catalog.rules, plan=None, deck=None, prepaid=False, at_ms=at_ms)
+    decision = decide(raw, rules=catalog.rules, plan=payer.plan, deck=payer.deck, prepaid=payer.prepaid, at_ms=at_ms)
+    if payer.fault is None or decision.rate is None or not decision.admitted:
+        return decision
+    denial = Denial(DenyReason.NO_RATE, payer.fault)
+    return without_money(decision, denial, Step("payer_fault", {"fault": payer.fault}))
 
 
 def empty_catalog(rules: DialRules) -> Catalog:
@@ -72,11 +92,14 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     accounts = {account.id: account for account in await store.accounts()}
     plans = _plans(await store.plans())
     decks, generations = await _decks(store, known)
+    seats = Counter(
+        (extension.account_id, _plan_name(accounts[extension.account_id], extension)) for extension in extensions
+    )
     return Catalog(
         version=version,
         rules=replace(known.rules, extensions=frozenset(extension.number for extension in extensions)),
         payers={
-            extension.endpoint: _payer(accounts[extension.account_id], extension, plans, decks)
+            extension.endpoint: _payer(accounts[extension.account_id], extension, plans, decks, seats)
             for extension in extensions
         },
         plans=plans,
@@ -102,18 +125,37 @@ async def _decks(store: Store, known: Catalog) -> tuple[dict[str, Deck], dict[st
     generations: dict[str, int] = {}
     for info in await store.decks():
         generations[info.name] = info.generation
-        if known.deck_generations.get(info.name) == info.generation:
+        if known.deck_generations.get(info.name) == info.generation and info.name in known.decks:
             decks[info.name] = known.decks[info.name]
         else:
-            rates = [rate async for rate in store.deck_rates(info.name)]
-            decks[info.name] = Deck(info.name, info.currency, rates)
+            deck = await _load_deck(store, info)
+            if deck is not None:
+                decks[info.name] = deck
     return decks, generations
 
 
+async def _load_deck(store: Store, info: DeckInfo) -> Deck | None:
+    """Return a deck with its rates, read page by page while calls go on; None where one cannot be read.
+
+    Half a deck would price numbers by shorter prefixes: it is all of them or none, and calls are refused.
+    """
+    rows = DeckRows()
+    try:
+        async for rate in store.deck_rates(info.name):
+            rows.append(rate)
+    except (RatingError, ValueError):
+        return None
+    return Deck.of_rows(info.name, info.currency, rows)
+
+
 def _payer(
-    account: Account, extension: Extension | None, plans: Mapping[str, Plan], decks: Mapping[str, Deck]
+    account: Account,
+    extension: Extension | None,
+    plans: Mapping[str, Plan],
+    decks: Mapping[str, Deck],
+    seats: Mapping[tuple[int, str | None], int],
 ) -> Payer:
-    plan_name = (None if extension is None else extension.plan) or account.plan
+    plan_name = _plan_name(account, extension)
     plan = None if plan_name is None else plans.get(plan_name)
     deck = None if plan is None else decks.get(plan.deck)
     return Payer(
@@ -124,7 +166,13 @@ def _payer(
         plan=plan,
         deck=deck,
         fault=_fault(account, plan_name, plan, deck),
+        language=None if extension is None else extension.language,
+        seats=seats.get((account.id, plan_name), 1),
     )
+
+
+def _plan_name(account: Account, extension: Extension | None) -> str | None:
+    return (None if extension is None else extension.plan) or account.plan
 
 
 def _fault(account: Account, plan_name: str | None, plan: Plan | None, deck: Deck | None) -> str | None:
@@ -133,7 +181,7 @@ def _fault(account: Account, plan_name: str | None, plan: Plan | None, deck: Dec
     if plan is None:
         return f"plan {plan_name} is missing or cannot be read: tollgate plan import"
     if deck is None:
-        return f"plan {plan.name} names deck {plan.deck}, which has no rates: tollgate rates import"
+        return f"plan {plan.name} names deck {plan.deck}, which has no rates or cannot be read: tollgate rates import"
     if deck.currency != account.currency:
         return f"deck {deck.name} is in {deck.currency}, account {account.name} in {account.currency}"
     return None

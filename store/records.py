@@ -11,6 +11,8 @@ class Account:
     name: str
     currency: str
     timezone: str
+    month_day: int
+    """The day on which its months begin."""
     plan: str | None
     available_micros: int
     reserved_micros: int
@@ -98,11 +100,26 @@ class OpenSession:
     per_minute_micros: int
     held_micros: int
     paid_s: int
+    allowance_s: int
     paid_until_ms: int | None
     slice_n: int
     state: str
     opened_at_ms: int
     updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowanceUse:
+    """What is gone of an allowance's pool in one month: used by calls that ended, held by those that run."""
+
+    plan: str
+    allowance: str
+    extension: str
+    """Whose pool it is; empty where it is shared."""
+    month: str
+    """The local date on which the account's month begins, as ISO text."""
+    used_s: int
+    held_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,13 @@ The journal has a hold row for each slice that cost something, keyed by call and
 number and the inputs of its last slice, so that a repeated request changes nothing.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from sqlalchemy import bindparam, func, literal_column, select, update
 
 from rating.deck import Rate
 from store import schema
+from store.allowances import AllowanceRequest, take_seconds
 from store.answers import Denied, Granted
 from store.balances import RESERVE, read_available
 from store.errors import KeyConflictError, LedgerInconsistentError, SliceOrderError
@@ -24,6 +27,7 @@ SAVE_SLICE = Sql(
     .values(
         held_micros=bindparam("held"),
         paid_s=bindparam("paid"),
+        allowance_s=bindparam("allowance"),
         paid_until_ms=bindparam("until_ms"),
         slice_n=bindparam("n"),
         slice_inputs=bindparam("inputs"),
@@ -55,25 +59,30 @@ def renew_slice(
     *,
     call_id: str,
     n: int,
-    rate: Rate,
+    rate: Rate | None,
     want_s: int,
     paid_until_ms: int,
     state: str,
     at_ms: int,
     min_s: int = 10,
+    allowance: AllowanceRequest | None = None,
+    answered_at: datetime | None = None,
 ) -> Operation[Granted | Denied]:
     """Hold the call's next slice: up to ``want_s`` seconds, fewer where money is scarce.
 
-    ``store.sharing`` says how many. A slice that was granted before is answered with the call's totals, which
-    may include later slices. A denial is not remembered: the same ``n`` is asked for again when funds may
-    have come.
+    Until its first second of money a call takes seconds of its allowance; money pays for what the allowance lacks.
+    ``store.sharing`` says how many seconds of money. A slice that was granted before is answered with the call's
+    totals, which may include later slices. A denial is not remembered: the same ``n`` is asked for again when funds
+    may have come.
 
     Args:
         n: The slice's number; the opening was 1, so the first renewal is 2.
-        rate: The rate of the call, as it was opened with.
+        rate: The rate of the call, as in force at its answer; None where no money may pay for it.
         paid_until_ms: When the seconds paid so far run out. It is what decides whose turn the last money is.
         state: Saved with the grant; a denial or a repetition leaves the saved state as it is.
         min_s: The slice below which sharing does not go.
+        allowance: The seconds to take before money; fewer than ``want_s`` where its month ends sooner.
+        answered_at: The answer in the account's time zone, where the price depends on the hour.
 
     Raises:
         KeyConflictError: slice ``n`` was granted with another rate or other seconds.
@@ -81,18 +90,33 @@ def renew_slice(
         CallSettledError, UnknownCallError: there is no open session.
     """
     session = yield from require_session(call_id)
-    inputs = _slice_inputs(rate, want_s, min_s)
+    inputs = _slice_inputs(rate, want_s, min_s, allowance)
     if n <= session.slice_n:
         return _granted_before(call_id, n, session, inputs)
     if n != session.slice_n + 1:
         raise SliceOrderError(f"call {call_id}: slice {n} does not follow slice {session.slice_n}")
-    available_micros = yield from read_available(session.account_id)
-    request = SliceRequest(rate, session.paid_s, session.held_micros, want_s, min_s, paid_until_ms)
-    share_s = yield from _share_s(call_id, session.account_id, request, available_micros, at_ms)
-    paid_s = grant_s(request, share_s, available_micros)
-    if paid_s is None:
-        return Denied(available_micros)
-    amount_micros = request.cost_micros(paid_s)
+    taken_s = 0
+    if allowance is not None and session.paid_s == session.allowance_s:
+        taken_s = yield from take_seconds(call_id, n, session.account_id, allowance)
+    charged_s, amount_micros = session.paid_s - session.allowance_s, 0
+    allowance_s = session.allowance_s + taken_s
+    if rate is not None and (allowance is None or taken_s < allowance.want_s):
+        starts_at = _later(answered_at, allowance_s) if answered_at is not None and rate.periods else None
+        request = SliceRequest(
+            rate,
+            charged_s,
+            session.held_micros,
+            want_s - taken_s,
+            min_s,
+            paid_until_ms + taken_s * 1000,
+            starts_at,
+        )
+        granted_s = yield from _grant_s(call_id, session.account_id, request, at_ms)
+        if granted_s is not None:
+            charged_s, amount_micros = granted_s, request.cost_micros(granted_s)
+    paid_s = allowance_s + charged_s
+    if paid_s == session.paid_s:
+        return Denied((yield from read_available(session.account_id)))
     if amount_micros:
         yield from _hold_more(call_id, n, session.account_id, amount_micros, at_ms)
     held_micros = session.held_micros + amount_micros
@@ -100,16 +124,19 @@ def renew_slice(
         of_call_id=call_id,
         held=held_micros,
         paid=paid_s,
+        allowance=allowance_s,
         until_ms=paid_until_ms + (paid_s - session.paid_s) * 1000,
         n=n,
         inputs=inputs,
         new_state=state,
         at_ms=at_ms,
     )
-    return Granted(n, paid_s, held_micros)
+    return Granted(n, paid_s, held_micros, allowance_s)
 
 
-def _slice_inputs(rate: Rate, want_s: int, min_s: int) -> str:
+def _slice_inputs(rate: Rate | None, want_s: int, min_s: int, allowance: AllowanceRequest | None) -> str:
+    if rate is None:
+        return f"{want_s} {min_s} {allowance}"
     prices = (
         rate.per_minute_micros,
         rate.connect_fee_micros,
@@ -117,13 +144,25 @@ def _slice_inputs(rate: Rate, want_s: int, min_s: int) -> str:
         rate.increment_s,
         rate.minimum_charge_micros,
     )
-    return " ".join(map(str, (want_s, min_s, rate.prefix, *prices)))
+    return " ".join(map(str, (want_s, min_s, rate.prefix, *prices, *(() if allowance is None else (allowance,)))))
+
+
+def _later(at: datetime, seconds: int) -> datetime:
+    """Add real seconds to a local time; the wall clock may be changed meanwhile."""
+    return (at.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(at.tzinfo)
 
 
 def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> Granted:
     if n == session.slice_n and session.slice_inputs != inputs:
         raise KeyConflictError(f"call {call_id}: slice {n} was asked for with {session.slice_inputs}, now {inputs}")
-    return Granted(session.slice_n, session.paid_s, session.held_micros)
+    return Granted(session.slice_n, session.paid_s, session.held_micros, session.allowance_s)
+
+
+def _grant_s(call_id: str, account_id: int, request: SliceRequest, at_ms: int) -> Operation[int | None]:
+    """Answer the new total of seconds that money pays for; None where not one increment more can be paid."""
+    available_micros = yield from read_available(account_id)
+    share_s = yield from _share_s(call_id, account_id, request, available_micros, at_ms)
+    return grant_s(request, share_s, available_micros)
 
 
 def _share_s(call_id: str, account_id: int, request: SliceRequest, available_micros: int, at_ms: int) -> Operation[int]:

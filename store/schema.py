@@ -79,11 +79,13 @@ account = Table(
     Column("name", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("timezone", Text, nullable=False),
+    Column("month_day", BigInteger, nullable=False),
     Column("plan", Text, ForeignKey("plan.name")),
     Column("available_micros", BigInteger, nullable=False),
     Column("reserved_micros", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     UniqueConstraint("name"),
+    CheckConstraint("month_day BETWEEN 1 AND 31", name="month_day_in_month"),
     CheckConstraint("available_micros >= 0", name="available_not_negative"),
     CheckConstraint("reserved_micros >= 0", name="reserved_not_negative"),
 )
@@ -119,12 +121,24 @@ deck = Table(
     CheckConstraint("generation >= 0 AND generation <= last_generation", name="generation_handed_out"),
 )
 
+period_list = Table(
+    "period_list",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("hours", Text, nullable=False),  # JSON array of [name, hours]
+    UniqueConstraint("hours"),
+)
+"""The periods that rates have prices for: the same few for whole decks, each list written once."""
+
 rate = Table(
     "rate",
     metadata,
     Column("deck_id", BigInteger, ForeignKey("deck.id"), nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("prefix", Text, nullable=False),
+    # In force in [from, until); -1 and null: without a begin and without an end.
+    Column("effective_from_ms", BigInteger, nullable=False, server_default="-1"),
+    Column("effective_until_ms", BigInteger),
     Column("destination", Text, nullable=False),
     Column("per_minute_micros", BigInteger, nullable=False),
     Column("connect_fee_micros", BigInteger, nullable=False),
@@ -132,12 +146,17 @@ rate = Table(
     Column("increment_s", BigInteger, nullable=False),
     Column("minimum_charge_micros", BigInteger, nullable=False),
     Column("barred", Boolean, nullable=False),
-    PrimaryKeyConstraint("deck_id", "generation", "prefix"),
+    Column("period_list_id", BigInteger, ForeignKey("period_list.id")),  # null: one price at all hours
+    Column("period_micros", Text),  # JSON array, the price per minute of each period
+    PrimaryKeyConstraint("deck_id", "generation", "prefix", "effective_from_ms"),
     CheckConstraint(
         "per_minute_micros >= 0 AND connect_fee_micros >= 0 AND minimum_charge_micros >= 0",
         name="prices_not_negative",
     ),
     CheckConstraint("initial_increment_s > 0 AND increment_s > 0", name="increments_positive"),
+    CheckConstraint("effective_from_ms >= -1", name="begin_since_1970"),
+    CheckConstraint("effective_until_ms > effective_from_ms", name="begins_before_end"),
+    CheckConstraint("(period_list_id IS NULL) = (period_micros IS NULL)", name="prices_of_periods"),
     sqlite_with_rowid=False,
 )
 
@@ -209,8 +228,10 @@ session = Table(
     # What the call was opened with: a repeated opening is compared with it.
     Column("first_held_micros", BigInteger, nullable=False),
     Column("first_paid_s", BigInteger, nullable=False),
+    Column("first_allowance_s", BigInteger, nullable=False),
     Column("held_micros", BigInteger, nullable=False),
     Column("paid_s", BigInteger, nullable=False),
+    Column("allowance_s", BigInteger, nullable=False),  # of paid_s, the first ones
     Column("paid_until_ms", BigInteger),  # null until the answer is known
     Column("slice_n", BigInteger, nullable=False),
     Column("slice_inputs", Text),  # of slice_n, null for the first
@@ -219,10 +240,44 @@ session = Table(
     Column("updated_at_ms", BigInteger, nullable=False),
     CheckConstraint("held_micros >= 0", name="held_not_negative"),
     CheckConstraint("paid_s >= 0", name="paid_not_negative"),
+    CheckConstraint("first_allowance_s BETWEEN 0 AND first_paid_s", name="first_allowance_in_paid"),
+    CheckConstraint("allowance_s BETWEEN 0 AND paid_s", name="allowance_in_paid"),
     CheckConstraint("per_minute_micros >= 0", name="price_not_negative"),
     CheckConstraint("slice_n >= 1", name="slice_positive"),
     Index(None, "account_id"),
 )
+
+allowance_pool = Table(
+    "allowance_pool",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("allowance", Text, nullable=False),
+    Column("extension", Text, nullable=False),  # empty: shared by the account's extensions under the plan
+    Column("month", Text, nullable=False),  # the local date on which the account's month begins
+    Column("used_s", BigInteger, nullable=False),
+    Column("held_s", BigInteger, nullable=False),
+    UniqueConstraint("account_id", "plan", "allowance", "extension", "month"),
+    CheckConstraint("used_s >= 0 AND held_s >= 0", name="seconds_not_negative"),
+)
+"""Seconds of one allowance in one month: used by calls that ended, held by those that run."""
+
+allowance_slice = Table(
+    "allowance_slice",
+    metadata,
+    Column("call_id", Text, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("pool_id", BigInteger, ForeignKey("allowance_pool.id"), nullable=False),
+    Column("held_s", BigInteger, nullable=False),
+    Column("used_s", BigInteger, nullable=False),
+    PrimaryKeyConstraint("call_id", "n"),
+    CheckConstraint("held_s >= 0 AND used_s >= 0", name="seconds_not_negative"),
+    CheckConstraint("held_s = 0 OR used_s = 0", name="held_or_used"),
+    Index(None, "pool_id"),
+    sqlite_with_rowid=False,
+)
+"""What a call's slice holds of a pool while it runs, and what it used of it afterwards."""
 
 cdr = Table(
     "cdr",
@@ -243,6 +298,7 @@ cdr = Table(
     Column("answered_at_ms", BigInteger),
     Column("ended_at_ms", BigInteger, nullable=False),
     Column("billable_s", BigInteger, nullable=False),
+    Column("allowance_s", BigInteger, nullable=False),  # of billable_s, the first ones
     Column("charged_micros", BigInteger, nullable=False),
     Column("unfunded_micros", BigInteger, nullable=False),
     Column("funded_by", Text, nullable=False),  # JSON array
@@ -256,6 +312,7 @@ cdr = Table(
     UniqueConstraint("call_id", "leg"),
     CheckConstraint("leg >= 0", name="leg_not_negative"),
     CheckConstraint("billable_s >= 0", name="billable_not_negative"),
+    CheckConstraint("allowance_s BETWEEN 0 AND billable_s", name="allowance_in_billable"),
     CheckConstraint("charged_micros >= 0 AND unfunded_micros >= 0", name="money_not_negative"),
     CheckConstraint("charged_micros = 0 OR account_id IS NOT NULL", name="charge_has_account"),
     Index(None, "extension", "started_at_ms"),

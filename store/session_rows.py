@@ -20,8 +20,10 @@ INSERT_SESSION = Sql(
         per_minute_micros=bindparam("per_minute_micros"),
         first_held_micros=bindparam("held_micros"),
         first_paid_s=bindparam("paid_s"),
+        first_allowance_s=bindparam("allowance_s"),
         held_micros=bindparam("held_micros"),
         paid_s=bindparam("paid_s"),
+        allowance_s=bindparam("allowance_s"),
         slice_n=literal_column("1"),
         state=bindparam("state"),
         opened_at_ms=bindparam("at_ms"),
@@ -36,8 +38,10 @@ SELECT_SESSION = Sql(
         _SESSION.per_minute_micros,
         _SESSION.first_held_micros,
         _SESSION.first_paid_s,
+        _SESSION.first_allowance_s,
         _SESSION.held_micros,
         _SESSION.paid_s,
+        _SESSION.allowance_s,
         _SESSION.slice_n,
         _SESSION.slice_inputs,
     )
@@ -63,6 +67,7 @@ SAVE_LEG = Sql(
     .values(
         held_micros=bindparam("held"),
         paid_s=bindparam("paid"),
+        allowance_s=bindparam("allowance"),
         paid_until_ms=None,
         state=func.coalesce(bindparam("new_state", type_=_SESSION.state.type), _SESSION.state),
         updated_at_ms=bindparam("at_ms"),
@@ -80,8 +85,10 @@ class SessionRow(NamedTuple):
     per_minute_micros: int
     first_held_micros: int
     first_paid_s: int
+    first_allowance_s: int
     held_micros: int
     paid_s: int
+    allowance_s: int
     slice_n: int
     slice_inputs: str | None
 

@@ -5,6 +5,7 @@ has a hold row for each slice that cost something, keyed by call and slice, so a
 nothing.
 """
 
+from store.allowances import AllowanceRequest, take_seconds, use_seconds
 from store.answers import Denied, Held, Settled
 from store.balances import RESERVE, SETTLE, read_available
 from store.errors import KeyConflictError, LedgerInconsistentError, RecordMissingError, UnknownCallError
@@ -15,6 +16,7 @@ from store.session_rows import (
     INSERT_SESSION,
     SAVE_STATE,
     SELECT_CALL_RECORD,
+    SessionRow,
     find_session,
     refuse_settled,
     require_session,
@@ -32,16 +34,21 @@ def open_session(
     per_minute_micros: int,
     state: str,
     at_ms: int,
+    allowance: AllowanceRequest | None = None,
 ) -> Operation[Held | Denied]:
-    """Hold the first slice and write the session, or change nothing and answer ``Denied``.
+    """Hold the first slice and write the session, or hold nothing and answer ``Denied``.
 
-    A free call is opened with ``held_micros`` 0 and ``per_minute_micros`` 0 and is never denied. The same
-    call opened again with the same inputs (``state`` and ``at_ms`` aside) is answered as before.
+    A free call is opened with ``held_micros`` 0 and ``per_minute_micros`` 0 and is never denied. Seconds of an
+    allowance come first; money is held where they are fewer than wanted, and a call that has some of them is not
+    denied for want of money. The same call opened again with the same inputs (``state``, ``at_ms`` and
+    ``allowance`` aside) is answered as before.
 
     Args:
         call_id: Names the call for ever; a settled call's id is never used again.
         node: The name of the Tollgate that controls the call.
-        held_micros: The charge of the first ``paid_s`` seconds, connect fee included.
+        held_micros: The charge of the first ``paid_s`` charged seconds, connect fee included; both are 0 where
+            no money may pay for the call.
+        allowance: The seconds to take before money.
         state: The charging session as a JSON object, returned as it is by ``Store.open_sessions``.
 
     Raises:
@@ -52,28 +59,57 @@ def open_session(
     session = yield from find_session(call_id)
     if session is not None:
         asked = (node, account_id, extension, per_minute_micros, held_micros, paid_s)
-        if session[:6] != asked:
-            raise KeyConflictError(f"call {call_id} is open with other inputs: {session[:6]}, now {asked}")
-        return Held(held_micros, paid_s)
+        return _opened_before(call_id, session, asked, by_allowance=allowance is not None)
     yield from refuse_settled(call_id)
-    if not held_micros:
-        yield from read_available(account_id)
-    elif not (yield RESERVE(account_id=account_id, amount_micros=held_micros)):
-        return Denied((yield from read_available(account_id)))
+    answer = yield from _first_slice(call_id, account_id, held_micros, paid_s, allowance)
+    if isinstance(answer, Denied):
+        return answer
     yield INSERT_SESSION(
         call_id=call_id,
         node=node,
         account_id=account_id,
         extension=extension,
         per_minute_micros=per_minute_micros,
-        held_micros=held_micros,
-        paid_s=paid_s,
+        held_micros=answer.held_micros,
+        paid_s=answer.paid_s,
+        allowance_s=answer.allowance_s,
         state=state,
         at_ms=at_ms,
     )
-    if held_micros:
-        yield from write_hold(call_id=call_id, n=1, account_id=account_id, amount_micros=held_micros, at_ms=at_ms)
-    return Held(held_micros, paid_s)
+    if answer.held_micros:
+        yield from write_hold(
+            call_id=call_id, n=1, account_id=account_id, amount_micros=answer.held_micros, at_ms=at_ms
+        )
+    return answer
+
+
+def _opened_before(call_id: str, session: SessionRow, asked: tuple[object, ...], *, by_allowance: bool) -> Held:
+    """Answer a repetition; what an allowance had left then decided how much money was held."""
+    compared = 4 if by_allowance else len(asked)
+    if session[:compared] != asked[:compared]:
+        raise KeyConflictError(f"call {call_id} is open with other inputs: {session[:compared]}, now {asked}")
+    return Held(session.first_held_micros, session.first_paid_s, session.first_allowance_s)
+
+
+def _first_slice(
+    call_id: str, account_id: int, held_micros: int, paid_s: int, allowance: AllowanceRequest | None
+) -> Operation[Held | Denied]:
+    """Take the first slice from the allowance, from the money, or from both."""
+    allowance_s = 0
+    if allowance is not None:
+        allowance_s = yield from take_seconds(call_id, 1, account_id, allowance)
+        if allowance_s == allowance.want_s:
+            return Held(0, allowance_s, allowance_s)
+    if not held_micros:
+        available_micros = yield from read_available(account_id)
+        if allowance is None or paid_s or allowance_s:
+            return Held(0, allowance_s + paid_s, allowance_s)
+        return Denied(available_micros)
+    if (yield RESERVE(account_id=account_id, amount_micros=held_micros)):
+        return Held(held_micros, allowance_s + paid_s, allowance_s)
+    if allowance_s:
+        return Held(0, allowance_s, allowance_s)
+    return Denied((yield from read_available(account_id)))
 
 
 def save_session(*, call_id: str, state: str, at_ms: int, paid_until_ms: int | None = None) -> Operation[None]:
@@ -107,16 +143,20 @@ def close_session(*, call_id: str, at_ms: int) -> Operation[Settled]:
         return Settled(0, 0, 0, 0)
     if not recorded:
         raise RecordMissingError(f"call {call_id} has no record; close it with settle_leg")
-    yield from end_session(call_id, session.account_id, charged_micros=0, held_micros=session.held_micros, at_ms=at_ms)
+    yield from end_session(call_id, session, charged_micros=0, allowance_s=0, at_ms=at_ms)
     return Settled(0, session.held_micros, 0, 0)
 
 
-def end_session(call_id: str, account_id: int, *, charged_micros: int, held_micros: int, at_ms: int) -> Operation[None]:
-    """Move ``charged_micros`` out of the hold, release the rest of it, delete the session."""
-    released_micros = held_micros - charged_micros
+def end_session(
+    call_id: str, session: SessionRow, *, charged_micros: int, allowance_s: int, at_ms: int
+) -> Operation[None]:
+    """Move ``charged_micros`` and ``allowance_s`` out of what is held, release the rest of it, delete the session."""
+    account_id, released_micros = session.account_id, session.held_micros - charged_micros
     yield from settle_balance(account_id, charged_micros=charged_micros, released_micros=released_micros)
     if released_micros:
         yield from write_release(call_id=call_id, account_id=account_id, amount_micros=released_micros, at_ms=at_ms)
+    if session.allowance_s:
+        yield from use_seconds(call_id, allowance_s)
     yield DELETE_SESSION(of_call_id=call_id)
 
 

@@ -6,6 +6,7 @@ from charging.cdr import Cdr
 from rating.deck import Rate
 from rating.price import affordable_s
 from store import schema
+from store.allowances import use_seconds
 from store.answers import Settled
 from store.cdr_rows import cdr_params
 from store.errors import ChargeExceedsHoldError, KeyConflictError
@@ -42,7 +43,8 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         state: The charging session to save where the call goes on; None leaves it as it was saved.
 
     Raises: KeyConflictError: the leg was settled with another charge, or the record names another account
-        than the session. ChargeExceedsHoldError: the charge is more than what the call holds.
+        than the session. ChargeExceedsHoldError: the charge, or what it used of an allowance, is more than what the
+        call holds.
     """
     session = yield from find_session(cdr.call_id)
     recorded = yield SELECT_RECORD(of_call_id=cdr.call_id, of_leg=cdr.leg)
@@ -57,9 +59,9 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
     if close:
         yield from end_session(
             cdr.call_id,
-            session.account_id,
+            session,
             charged_micros=cdr.charged_micros,
-            held_micros=session.held_micros,
+            allowance_s=cdr.allowance_s,
             at_ms=at_ms,
         )
         return Settled(cdr.charged_micros, session.held_micros - cdr.charged_micros, 0, 0)
@@ -76,6 +78,11 @@ def _check_same(cdr: Cdr, account_id: int | None, charged_micros: int) -> None:
 
 def _check_covered(cdr: Cdr, session: SessionRow | None) -> None:
     held_micros = 0 if session is None else session.held_micros
+    held_s = 0 if session is None else session.allowance_s
+    if cdr.allowance_s > held_s:
+        raise ChargeExceedsHoldError(
+            f"call {cdr.call_id} leg {cdr.leg} used {cdr.allowance_s} s of its allowance, holds {held_s}"
+        )
     if not 0 <= cdr.charged_micros <= held_micros:
         raise ChargeExceedsHoldError(
             f"call {cdr.call_id} leg {cdr.leg} charges {cdr.charged_micros} micro-units, holds {held_micros}"
@@ -91,9 +98,7 @@ def _settle_again(cdr: Cdr, session: SessionRow | None, *, close: bool, at_ms: i
         return Settled(cdr.charged_micros, 0, 0, 0)
     if not close:
         return Settled(cdr.charged_micros, 0, session.held_micros, session.paid_s)
-    yield from end_session(
-        cdr.call_id, session.account_id, charged_micros=0, held_micros=session.held_micros, at_ms=at_ms
-    )
+    yield from end_session(cdr.call_id, session, charged_micros=0, allowance_s=0, at_ms=at_ms)
     return Settled(cdr.charged_micros, session.held_micros, 0, 0)
 
 
@@ -111,8 +116,15 @@ def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Oper
     """Keep what the leg left of the hold for a leg to come."""
     yield from settle_balance(session.account_id, charged_micros=cdr.charged_micros, released_micros=0)
     held_micros = session.held_micros - cdr.charged_micros
-    paid_s = _paid_after(cdr.rate, session.paid_s, held_micros) if cdr.charged_micros else session.paid_s
-    yield SAVE_LEG(of_call_id=cdr.call_id, held=held_micros, paid=paid_s, new_state=state, at_ms=at_ms)
+    paid_s, allowance_s = session.paid_s, session.allowance_s
+    if cdr.allowance_s:
+        yield from use_seconds(cdr.call_id, cdr.allowance_s)
+        paid_s, allowance_s = paid_s - allowance_s, 0
+    if cdr.charged_micros:
+        paid_s = allowance_s + _paid_after(cdr.rate, paid_s - allowance_s, held_micros)
+    yield SAVE_LEG(
+        of_call_id=cdr.call_id, held=held_micros, paid=paid_s, allowance=allowance_s, new_state=state, at_ms=at_ms
+    )
     return Settled(cdr.charged_micros, 0, held_micros, paid_s)
 
 

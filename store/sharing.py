@@ -15,9 +15,11 @@ Instants are UTC milliseconds, money is in micro-units, durations in seconds.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from rating.deck import Rate
+from rating.periods import per_minute_micros_at
 from rating.price import affordable_s, charge_micros, grow_s
 
 _MS_PER_MINUTE = 60_000
@@ -32,7 +34,10 @@ class Talk(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SliceRequest:
-    """What a call asks for: ``want_s`` seconds on top of the ``paid_s`` that ``held_micros`` stand for."""
+    """What a call asks for: ``want_s`` seconds on top of the ``paid_s`` that ``held_micros`` stand for.
+
+    ``starts_at`` is when the first of them began, in the account's time zone; None where the price never changes.
+    """
 
     rate: Rate
     paid_s: int
@@ -40,10 +45,23 @@ class SliceRequest:
     want_s: int
     min_s: int
     paid_until_ms: int
+    starts_at: datetime | None = None
+
+    @property
+    def per_minute_micros(self) -> int:
+        """The price at the end of what is paid so far."""
+        if self.starts_at is None:
+            return self.rate.per_minute_micros
+        end = self.starts_at.astimezone(UTC) + timedelta(seconds=self.paid_s)
+        return per_minute_micros_at(self.rate, end.astimezone(self.starts_at.tzinfo))
 
     def cost_micros(self, paid_s: int) -> int:
         """Answer what to hold on top for a total of ``paid_s``; 0 where a minimum charge covers it."""
-        return max(0, charge_micros(self.rate, paid_s) - self.held_micros)
+        return max(0, charge_micros(self.rate, paid_s, self.starts_at) - self.held_micros)
+
+    def affordable_s(self, available_micros: int) -> int:
+        """Answer the most seconds in all that the hold and ``available_micros`` on top pay for."""
+        return affordable_s(self.rate, self.held_micros + available_micros, self.starts_at)
 
 
 def is_plenty(want_s: int, available_micros: int, sum_per_minute_micros: int) -> bool:
@@ -77,7 +95,7 @@ def common_end_ms(talks: Iterable[Talk], available_micros: int) -> int:
 
 def fair_want_s(request: SliceRequest, others: Iterable[Talk], available_micros: int) -> int:
     """Answer how many of the wanted seconds are this call's share; 0 where others need the money first."""
-    own = Talk(request.paid_until_ms, request.rate.per_minute_micros)
+    own = Talk(request.paid_until_ms, request.per_minute_micros)
     talks = [own, *others]
     first_end_ms = min(talk.paid_until_ms for talk in talks)
     end_ms = max(common_end_ms(talks, available_micros), first_end_ms + request.min_s * 1000)
@@ -97,7 +115,7 @@ def grant_s(request: SliceRequest, want_s: int, available_micros: int) -> int | 
     if target_s <= request.paid_s:
         target_s = grow_s(rate, request.paid_s, 1)
     if request.cost_micros(target_s) > available_micros:
-        target_s = affordable_s(rate, request.held_micros + available_micros)
+        target_s = request.affordable_s(available_micros)
     return target_s if target_s > request.paid_s else None
 
 

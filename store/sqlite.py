@@ -20,6 +20,7 @@ SQLite's busy time-out blocks this thread only, never the event loop.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ LONGEST_QUEUE = 4096
 LONGEST_BATCH = 256
 BUSY_TIMEOUT_MS = 5_000
 """How long another process may hold the database before a batch fails; our transactions are far shorter."""
+
+_TRY_EVERY_S = 0.001
+"""How often a locked database is tried again."""
 
 T = TypeVar("T")
 _DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
@@ -176,10 +180,27 @@ class _Database:
     def commit(self, batch: list[_Request]) -> None:
         """Run a batch in one transaction; raises where the transaction as a whole failed."""
         connection = self._connect()
-        connection.execute("BEGIN IMMEDIATE")
+        self._begin(connection)
         for request in batch:
             self._run_one(connection, request)
         connection.execute("COMMIT")
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Wait for the other processes' turn to end, at most the busy time-out.
+
+        SQLite's own waiting tries less and less often, up to 100 ms apart, and misses the short gaps between the
+        chunks of an import in another process.
+        """
+        deadline_s = time.monotonic() + self._busy_timeout_ms / 1000
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline_s:
+                    raise
+            else:
+                return
+            time.sleep(_TRY_EVERY_S)
 
     def disconnect(self) -> None:
         """Close the connection, which rolls an open transaction back; the next batch opens another."""
@@ -199,6 +220,7 @@ class _Database:
             self._connection = connection
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
+            connection.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return self._connection
 
     def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:

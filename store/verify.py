@@ -36,6 +36,8 @@ _USE = schema.lot_use.c
 _JOURNAL = schema.journal.c
 _SESSION = schema.session.c
 _CDR = schema.cdr.c
+_POOL = schema.allowance_pool.c
+_SLICE = schema.allowance_slice.c
 
 
 class Check(StrEnum):
@@ -51,14 +53,18 @@ class Check(StrEnum):
     CALL_CHARGE = "call_charge"
     CDR = "cdr"
     KEY = "key"
+    ALLOWANCE_USED = "allowance_used"
+    ALLOWANCE_HELD = "allowance_held"
+    CALL_ALLOWANCE = "call_allowance"
+    CALL_ALLOWANCE_HOLD = "call_allowance_hold"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One place where two accounts of the same thing disagree.
 
-    ``expected`` is what the journal says (or what a rule demands), ``found`` is what is stored. ``subject``
-    names the account's id, the lot's id, the call or the journal's key.
+    ``expected`` is what the journal or an allowance's slices say (or what a rule demands), ``found`` is what is
+    stored. ``subject`` names the account's id, the lot's id, the call, the journal's key or the pool's id.
     """
 
     check: Check
@@ -211,6 +217,24 @@ def _key_check() -> Select[Any]:
     return select(_JOURNAL.key, _JOURNAL.kind, type_coerce(null(), String)).where(or_(right.is_(None), not_(right)))
 
 
+def _pool_check(of_slice: Any, of_pool: Any) -> Select[Any]:
+    """Compare the seconds that are gone of a pool with the sum of its slices."""
+    totals = (
+        select(_SLICE.pool_id.label("pool_id"), _whole(func.sum(of_slice)).label("total"))
+        .group_by(_SLICE.pool_id)
+        .subquery()
+    )
+    source = schema.allowance_pool.outerjoin(totals, totals.c.pool_id == _POOL.id)
+    return _differing(_POOL.id, func.coalesce(totals.c.total, 0), of_pool, source)
+
+
+def _call_allowance_check(of_slice: Any, call_id: Any, of_call: Any) -> Select[Any]:
+    """Compare, call by call, the seconds of its slices with those that its session or its records name."""
+    by_slice = select(_SLICE.call_id.label("call_id"), of_slice.label("expected"), literal(0).label("found"))
+    by_call = select(call_id, literal(0), of_call).where(of_call != 0)
+    return _call_totals(union_all(by_slice.where(of_slice != 0), by_call))
+
+
 def _starts(text: Any) -> Any:
     """Compare a key's beginning; LIKE would take a call's own % and _ for wild cards."""
     return func.substr(_JOURNAL.key, 1, func.length(text)) == text
@@ -230,4 +254,8 @@ CHECKS: tuple[tuple[Check, Select[Any]], ...] = (
     (Check.CALL_CHARGE, _call_charge_check()),
     (Check.CDR, _cdr_check()),
     (Check.KEY, _key_check()),
+    (Check.ALLOWANCE_USED, _pool_check(_SLICE.used_s, _POOL.used_s)),
+    (Check.ALLOWANCE_HELD, _pool_check(_SLICE.held_s, _POOL.held_s)),
+    (Check.CALL_ALLOWANCE, _call_allowance_check(_SLICE.used_s, _CDR.call_id, _CDR.allowance_s)),
+    (Check.CALL_ALLOWANCE_HOLD, _call_allowance_check(_SLICE.held_s, _SESSION.call_id, _SESSION.allowance_s)),
 )

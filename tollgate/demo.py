@@ -19,13 +19,12 @@ from rich.table import Table
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import decode_channel
 from charging.cdr import Cdr
-from rating.decision import decide
 from rating.money import format_money
 from rating.price import billable_s, charge_micros
 from store.answers import Denied
 from store.call_reads import CdrFilter
 from store.funds import add_funds, adjust_funds
-from store.payers import empty_catalog, load_catalog
+from store.payers import decide_for, empty_catalog, load_catalog
 from store.records import Account
 from store.store import Store
 from tollgate.cli.ari_http import AriHttp, ari_http
@@ -143,9 +142,7 @@ class _Stage:
         payer = catalog.payer_for_account(account)
         needed_micros = 0
         for scene, talk_s in ((PREMIUM, PREMIUM.talk_s), (INTERNATIONAL, LAST_CALL_S)):
-            decision = decide(
-                scene.number, rules=catalog.rules, plan=payer.plan, deck=payer.deck, prepaid=payer.prepaid
-            )
+            decision = decide_for(payer, scene.number, catalog, epoch_ms(utc_now()))
             if decision.rate is None:
                 raise DemoError(f"{scene.number} has no price: the demonstration needs the example deck")
             # Half a second more than it talks: the phone and the carrier do not hang up in the same instant.

@@ -1,8 +1,6 @@
 """The dialplan that belongs to an installation's settings and its plan."""
 
 from dialplan.render import DialplanOptions, render_dialplan
-from rating.dialled import CALLER_ID_STAR_CODES
-from rating.emergency import emergency_numbers
 from rating.plan import Plan
 from tollgate.settings import Settings
 
@@ -16,15 +14,17 @@ def dialplan_text(settings: Settings, plan: Plan | None) -> str:
 
     Raises:
         DialplanError: no trunk is configured.
+        SettingsError: the settings' numbers cannot be used.
     """
+    rules = settings.dial_rules()
     away = plan if settings.included_while_away else None
     return render_dialplan(
         DialplanOptions(
             home_region=settings.home_region,
             trunks=settings.trunk_list(),
-            emergency_numbers=emergency_numbers(settings.home_region),
+            emergency_numbers=rules.emergencies,
             outside_line=settings.outside_line,
-            caller_id_codes=CALLER_ID_STAR_CODES,
+            caller_id_codes=rules.home.caller_id_codes,
             ring_limit_s=settings.metering.ring_limit_s,
             internal_context=settings.asterisk.internal_context,
             away_patterns=() if away is None else away.away_patterns,

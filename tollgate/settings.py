@@ -21,6 +21,9 @@ from charging.policy import MeteringPolicy
 from dialplan.contract import APPLICATION
 from dialplan.trunks import DialFormat, Trunk
 from rating.dialled import DialRules, DialRulesError
+from rating.numbering_file import NumberingError, parse_numbering
+from rating.overrides import NumberingTable
+from rating.shipped import shipped_numbering
 
 SETTINGS_FILE = "tollgate.toml"
 OFFICE_SETTINGS = Path("run/office/tollgate.toml")
@@ -96,6 +99,8 @@ class Settings(BaseSettings):
     home_region: str = "FR"
     outside_line: str = ""
     international_prefixes: tuple[str, ...] = ()
+    numbering_file: Path | None = None
+    """Corrections and additions to the override table that ships (:mod:`rating.numbering_file`)."""
     included_while_away: bool = True
     """Whether included destinations ring while the service or its store is away. Emergencies always do."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -121,16 +126,36 @@ class Settings(BaseSettings):
         """Return how digits are read here.
 
         Raises:
-            SettingsError: a value cannot be dialled.
+            SettingsError: a value cannot be dialled, or the numbering file cannot be used.
         """
         try:
             return DialRules(
                 home_region=self.home_region,
                 outside_line=self.outside_line,
                 international_prefixes=self.international_prefixes,
+                numbering=self.numbering_table(),
             )
         except DialRulesError as error:
             raise SettingsError(str(error)) from error
+
+    def numbering_table(self) -> NumberingTable:
+        """Return the override table: the numbering file's entries, if there is one, before those that ship.
+
+        Raises:
+            SettingsError: the file cannot be read, or is no numbering file.
+        """
+        if self.numbering_file is None:
+            return shipped_numbering()
+        try:
+            text = self.numbering_file.read_text(encoding="utf-8")
+            return parse_numbering(text).before(shipped_numbering())
+        except OSError as error:
+            raise SettingsError(
+                f"numbering file {self.numbering_file} cannot be read: {error.strerror}; "
+                "correct numbering_file in the settings, or mend its rights"
+            ) from error
+        except (NumberingError, UnicodeDecodeError) as error:
+            raise SettingsError(f"numbering file {self.numbering_file}: {error}") from error
 
     def trunk_list(self) -> tuple[Trunk, ...]:
         """Return the trunks in the order in which they are tried."""
@@ -188,13 +213,15 @@ def load_settings(named: Path | None = None) -> Settings:
 
 
 def settings_from(values: dict[str, Any], path: Path | None) -> Settings:
-    """Return the settings of a file's values; a relative database path is meant from the file's folder.
+    """Return the settings of a file's values; a relative path in them is meant from the file's folder.
 
     Raises:
         SettingsError: a value is wrong; the message names it.
     """
     if path is not None:
         values = {**values, "database_url": _from_folder(str(values.get("database_url", DATABASE_URL)), path.parent)}
+        if isinstance(numbering_file := values.get("numbering_file"), str):
+            values["numbering_file"] = path.parent.absolute() / numbering_file
     return _validated(values, path)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ari_app.clock import epoch_ms, utc_now
 from charging.cdr import Disposition
-from rating.deck import BadRow, Rate, parse_deck_csv
+from rating.deck import Rate
+from rating.deck_import import BadRow, parse_deck_csv
 from rating.plan import parse_plan
 from store.catalog import ExtensionSettings, add_extension, create_account, put_plan
 from store.funds import add_funds

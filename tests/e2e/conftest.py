@@ -21,7 +21,8 @@ import pytest
 
 from ari_app.clock import epoch_ms
 from charging.cdr import Cdr
-from rating.deck import BadRow, Rate, parse_deck_csv
+from rating.deck import Rate
+from rating.deck_import import BadRow, parse_deck_csv
 from rating.money import parse_money
 from rating.plan import Plan, parse_plan
 from store.catalog import ExtensionSettings, add_extension, create_account, put_plan
@@ -403,14 +404,14 @@ class Desk:
 
 @pytest.fixture
 def make_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> Iterator[Callable[..., Desk]]:
-    """Make the test's desk: ``funds`` in EUR, ``metering`` as lines of the settings file."""
+    """Make the test's desk: ``funds`` in EUR, ``metering`` as lines of the settings, ``more`` of the plan's TOML."""
     desks: list[Desk] = []
 
-    def make(*, funds: str = "10.00", metering: str = "") -> Desk:
+    def make(*, funds: str = "10.00", metering: str = "", more: str = "") -> Desk:
         settings_file = tmp_path / "tollgate.toml"
         settings_file.write_text(settings_text(line, tmp_path / "tollgate.db", metering), encoding="utf-8")
         desk = Desk(tmp_path, line, pbx, settings_file)
-        asyncio.run(_fill_store(desk.database_url, plan, funds))
+        asyncio.run(_fill_store(desk.database_url, plan, funds, more))
         desks.append(desk)
         desk.start_service()
         return desk
@@ -426,12 +427,13 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
 
 
-async def _fill_store(url: str, plan: Plan, funds: str) -> None:
+async def _fill_store(url: str, plan: Plan, funds: str, more: str) -> None:
     at_ms = epoch_ms(datetime.now(UTC))
     rates = list(parse_deck_csv(DECK.splitlines(keepends=True)))
     assert not [row for row in rates if isinstance(row, BadRow)]
     async with await Store.create(url) as store:
-        await store.apply(put_plan(name=plan.name, toml=PLAN_FILE.read_text(encoding="utf-8"), at_ms=at_ms))
+        toml = PLAN_FILE.read_text(encoding="utf-8") + more
+        await store.apply(put_plan(name=plan.name, toml=toml, at_ms=at_ms))
         await store.import_deck(
             name=plan.deck, currency="EUR", rates=[rate for rate in rates if isinstance(rate, Rate)], at_ms=at_ms
         )

@@ -68,8 +68,11 @@ _CANCELLED = f"""<recv request="CANCEL"/>
 <recv request="ACK"/>"""
 
 
-def answers(ring_ms: int = 200, hangs_up_after_ms: int | None = None) -> str:
-    """A carrier that rings, answers, and waits for the BYE or says it first."""
+def answers(ring_ms: int = 200, hangs_up_after_ms: int | None = None, caller: str = "") -> str:
+    """A carrier that rings, answers, and waits for the BYE or says it first.
+
+    It fails where the INVITE's From does not match ``caller``, an expression.
+    """
     if hangs_up_after_ms is None:
         end = '<recv request="BYE"/>' + _BYE_OK
     else:
@@ -81,7 +84,8 @@ def answers(ring_ms: int = 200, hangs_up_after_ms: int | None = None) -> str:
         )
         bye = bye.replace("[last_To:]", "From: [$from_us]").replace("[last_From:]", "To: [$to_them]")
         end = _pause(hangs_up_after_ms) + bye + '<recv response="200"/>'
-    invited = """<recv request="INVITE" rrs="true"><action>
+    invited = f"""<recv request="INVITE" rrs="true"><action>
+<ereg regexp="{caller or ".*"}" search_in="hdr" header="From:" check_it="true" assign_to="caller"/>
 <ereg regexp=".*" search_in="hdr" header="From:" assign_to="to_them"/>
 <ereg regexp=".*" search_in="hdr" header="To:" assign_to="to_us"/>
 <assignstr assign_to="from_us" value="[$to_us];tag=[pid]SIPpTag[call_number]"/>
@@ -93,7 +97,7 @@ def answers(ring_ms: int = 200, hangs_up_after_ms: int | None = None) -> str:
         _send("SIP/2.0 200 OK", _ECHOED, sdp=True, retrans=True),
         '<recv request="ACK" rrs="true"/>',
         end,
-        '<Reference variables="to_them,from_us"/>',
+        '<Reference variables="caller,to_them,from_us"/>',
     )
 
 

@@ -5,10 +5,13 @@ from typing import Annotated
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
+from rating.calendar import LAST_MONTH_DAY
 from rating.money import format_money
 from store import catalog
+from store.payers import empty_catalog, load_catalog
 from store.records import Account
 from store.store import Store
+from tollgate.cli.allowances import allowance_documents, print_allowances
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.money import check_currency
@@ -19,6 +22,15 @@ from tollgate.cli.topic import topic
 
 account_app = topic("Accounts: who pays. Money, lots and extensions belong to one account each.")
 
+MonthDay = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        max=LAST_MONTH_DAY,
+        help="The day on which its months begin, for allowances; in a shorter month its last day. 1 by default.",
+    ),
+]
 Name = Annotated[str, typer.Argument(metavar="A", help="The account's name.")]
 
 
@@ -30,6 +42,7 @@ def add(
     timezone: Annotated[
         str | None, typer.Option(metavar="Europe/Paris", help="Its calendar; as of the account main.")
     ] = None,
+    month_day: MonthDay = None,
     plan: Annotated[
         str | None, typer.Option(metavar="P", help="The plan of its extensions; as of the account main.")
     ] = None,
@@ -56,6 +69,7 @@ def add(
                 name=name,
                 currency=wanted_currency or (main.currency if main else home.currency),
                 timezone=timezone or (main.timezone if main else home.timezone),
+                month_day=month_day or 1,
                 plan=plan or (main.plan if main else None),
                 at_ms=epoch_ms(utc_now()),
             )
@@ -70,28 +84,89 @@ def add(
     )
 
 
+@account_app.command("set")
+def set_one(
+    ctx: typer.Context,
+    name: Name,
+    timezone: Annotated[str | None, typer.Option(metavar="Europe/Paris", help="Its calendar.")] = None,
+    month_day: MonthDay = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="P", help="The plan of its extensions that have none of their own.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change an account's calendar or plan; what is not named stays. Its currency never changes.
+
+    What calls used of an allowance is counted by the local date on which a month begins: with another day the month
+    is another one, and its minutes are counted anew.
+
+    \b
+    Examples:
+      tollgate account set main --month-day 15
+      tollgate account set sales --plan fr-minutes-1200
+    """
+    if timezone is None and month_day is None and plan is None:
+        raise BadInputError("there is nothing to change", "name --timezone, --month-day or --plan")
+    if timezone is not None:
+        zone(timezone)
+
+    async def work(store: Store) -> Account:
+        account = await require_account(store, name)
+        await store.apply(
+            catalog.set_account(
+                name=name,
+                timezone=timezone or account.timezone,
+                month_day=month_day or account.month_day,
+                plan=plan or account.plan,
+            )
+        )
+        return await require_account(store, name)
+
+    account = with_store(ctx, work)
+    show(
+        account_document(account),
+        lambda: say(
+            f"account {account.name}: {account.timezone}, months from day {account.month_day}, plan {account.plan}"
+        ),
+        as_json=as_json,
+    )
+
+
 @account_app.command("show")
 def show_one(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="A", help="The account's name.")] = MAIN_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an account.
+    """Show an account, with what is left of its allowances this month.
 
     \b
     Examples:
       tollgate account show main
       tollgate account show sales --json
     """
+    rules = settings_of(ctx).dial_rules()
 
     async def work(store: Store) -> Document:
         account = await require_account(store, name)
+        known = await load_catalog(store, empty_catalog(rules))
         extensions = await store.extensions(account.id)
-        return {**account_document(account), "extensions": [extension.number for extension in extensions]}
+        return {
+            **account_document(account),
+            "extensions": [extension.number for extension in extensions],
+            "allowances": await allowance_documents(store, known, account, utc_now()),
+        }
 
     document = with_store(ctx, work)
-    numbers = ", ".join(document["extensions"]) or "none"
-    show(document, lambda: print_fields({**document, "extensions": numbers}), as_json=as_json)
+    show(document, lambda: _print_account(document), as_json=as_json)
+
+
+def _print_account(document: Document) -> None:
+    fields = {name: value for name, value in document.items() if name != "allowances"}
+    print_fields({**fields, "extensions": ", ".join(document["extensions"]) or "none"})
+    if document["allowances"]:
+        say("")
+        print_allowances(document["allowances"])
 
 
 @account_app.command("list")
@@ -129,6 +204,7 @@ def account_document(account: Account) -> Document:
         "account": account.name,
         "currency": account.currency,
         "timezone": account.timezone,
+        "month_day": account.month_day,
         "plan": account.plan,
         "available": format_money(account.available_micros),
         "reserved": format_money(account.reserved_micros),

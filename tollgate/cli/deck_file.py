@@ -1,56 +1,83 @@
-"""A file of prices, read twice: once to see that all of it is good, once to import it.
+"""A file of prices, read as far as an import needs it before anything is written."""
 
-So that a million rows never have to be in memory, and nothing is written before all of it was read.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rating.deck import BadRow, Rate, parse_deck_csv
+from rich.console import Console
+
+from rating.deck_import import DeckReader, ImportOptions, NewRates, NoHeaderError
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.errors import BadInputError
-from tollgate.cli.files import open_text
+from tollgate.deck_files import CsvTable, DeckFileError, XlsxTable, open_tables
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a first reading found: how many rates, and every bad row."""
+class DeckFile:
+    """What a file brings, and what was found of its form."""
 
-    rates: int
+    table: str
+    """The name of the file or of the sheet."""
+    rows: int
+    rounded: int
+    unused: tuple[str, ...]
     bad_rows: tuple[BadLine, ...]
+    new: NewRates
 
     def is_usable(self, *, skip_bad: bool) -> bool:
         """Whether it may be imported: there are rates, and nothing else or nothing that counts."""
-        return self.rates > 0 and (skip_bad or not self.bad_rows)
+        return len(self.new) > 0 and (skip_bad or not self.bad_rows)
 
 
-def check_deck(file: Path) -> Checked:
-    """Read a whole file without keeping its rates.
-
-    Raises:
-        BadInputError: it cannot be read.
-    """
-    rates = 0
-    bad_rows: list[BadLine] = []
-    with open_text(file) as lines:
-        for row in parse_deck_csv(lines):
-            if isinstance(row, BadRow):
-                bad_rows.append(BadLine(row.line, row.column, row.value, row.reason))
-            else:
-                rates += 1
-    return Checked(rates, tuple(bad_rows))
-
-
-def read_rates(file: Path, *, skip_bad: bool) -> Iterator[Rate]:
-    """Yield the rates of a file that was checked.
+def read_deck_file(file: Path, sheet: str | None, options: ImportOptions) -> DeckFile:
+    """Read a whole file, with a sign of life on a terminal.
 
     Raises:
-        BadInputError: it has changed since, and a row is bad now.
+        BadInputError: it cannot be read, or no header of prices is found in it.
+        DeckImportError: prices cannot be read by its header.
     """
-    with open_text(file) as lines:
-        for row in parse_deck_csv(lines):
-            if isinstance(row, Rate):
-                yield row
-            elif not skip_bad:
-                raise BadInputError(f"{file} changed while it was read", "import it again once it is complete")
+    with _file_errors(file), _busy(f"reading {file.name}"):
+        name, reader = _first_with_header(open_tables(file, sheet), options)
+        new = NewRates(reader)
+    bad_rows = sorted(reader.bad_rows, key=lambda row: row.line)
+    return DeckFile(
+        table=name,
+        rows=reader.rows_seen,
+        rounded=reader.rounded,
+        unused=reader.layout.unused,
+        bad_rows=tuple(BadLine(row.line, row.column, row.value, row.reason) for row in bad_rows),
+        new=new,
+    )
+
+
+def _first_with_header(tables: Sequence[CsvTable | XlsxTable], options: ImportOptions) -> tuple[str, DeckReader]:
+    first_error: NoHeaderError | None = None
+    for table in tables:
+        try:
+            return table.name, DeckReader(table, options)
+        except NoHeaderError as error:
+            first_error = first_error or error
+    assert first_error is not None, "a file has at least one table"
+    raise first_error
+
+
+@contextmanager
+def _file_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except DeckFileError as error:
+        what, _, hint = str(error).rpartition("; ")
+        raise BadInputError(what, hint) from error
+    except OSError as error:
+        raise BadInputError(f"{file} cannot be read: {error.strerror}", "name a file that can be") from error
+
+
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield

@@ -25,6 +25,7 @@ from tollgate.cli.checks import dialplan as of_dialplan
 from tollgate.cli.checks.check import Check, Status, fail, ok, warn
 from tollgate.cli.checks.dialplan_show import LoadedDialplan, parse_shown
 from tollgate.cli.checks.installation import check_host_name, check_settings, check_store
+from tollgate.cli.checks.numbering import check_numbering
 from tollgate.cli.context import JsonOption, settings_file_of, settings_of
 from tollgate.cli.dialplan import away_plan
 from tollgate.cli.errors import REFUSED, CliError
@@ -70,8 +71,13 @@ def _quiet() -> Iterator[None]:
 
 async def examine(path: Path | None, settings: Settings) -> list[Check]:
     """Run every check that can be run; where something cannot be reached, one failed check stands for its own."""
+    numbering = check_numbering(settings)
+    if numbering.status is Status.FAIL:
+        # The other checks are made with the table that ships.
+        settings = settings.model_copy(update={"numbering_file": None})
     return [
         *check_settings(path, settings),
+        numbering,
         *await check_store(settings),
         *await _over_ari(settings),
         *await _over_ami(settings),

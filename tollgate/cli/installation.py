@@ -9,7 +9,8 @@ from pathlib import Path
 from string import Template
 
 from ari_app.clock import epoch_ms, utc_now
-from rating.deck import BadRow, Rate, parse_deck_csv
+from rating.deck import Rate
+from rating.deck_import import BadRow, parse_deck_csv
 from rating.plan import Plan, parse_plan
 from store import catalog
 from store.location import database_path
@@ -149,22 +150,23 @@ def _absolute(url: str) -> str:
 
 
 def _plan_texts(home_region: str) -> dict[str, str]:
-    """Return the shipped plans, and one that includes nothing, for any home region."""
+    """Return the shipped plans of a home region, and one that includes nothing, which every region has."""
     folder = resources.files("tollgate").joinpath("data")
     shipped = sorted((found for found in folder.iterdir() if found.name.endswith(".toml")), key=lambda f: f.name)
     texts = [found.read_text(encoding="utf-8") for found in shipped]
     texts.append(_PAY_AS_YOU_GO.substitute(name=PAY_AS_YOU_GO, home_region=home_region))
-    return {parse_plan(text).name: text for text in texts}
+    plans = [(parse_plan(text), text) for text in texts]
+    return {plan.name: text for plan, text in plans if plan.home_region == home_region}
 
 
 def _choose_plan(plan_texts: dict[str, str], home_region: str, wished: str | None) -> Plan:
-    plans = {name: parse_plan(text) for name, text in plan_texts.items()}
-    at_home = {name: plan for name, plan in plans.items() if plan.home_region == home_region}
-    if wished is None:
-        return next(iter(at_home.values()))
-    if wished not in at_home:
-        raise BadInputError(f"there is no plan {wished} for {home_region}", f"choose from {', '.join(sorted(at_home))}")
-    return at_home[wished]
+    """Return the plan that was wished for; without a wish the office plan, where that region has one."""
+    office = f"{home_region.lower()}-office"
+    name = wished or (office if office in plan_texts else PAY_AS_YOU_GO)
+    if name not in plan_texts:
+        choices = ", ".join(sorted(plan_texts))
+        raise BadInputError(f"there is no plan {name} for {home_region}", f"choose from {choices}")
+    return parse_plan(plan_texts[name])
 
 
 def example_rates() -> list[Rate]:

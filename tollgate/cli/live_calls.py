@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ari_app.decode import Channel
 from charging.call import Leg
+from charging.records import usage
 from charging.saved import SavedSessionError, load_session
 from charging.session import Phase, Session, adopted
 from dialplan.contract import (
@@ -17,11 +18,10 @@ from dialplan.contract import (
     parse_leg_variable,
 )
 from rating.destination import DestinationClass
-from rating.price import affordable_s, billable_s, charge_micros
+from rating.price import affordable_s
 from store.records import Account, OpenSession
 
 _SECOND = timedelta(seconds=1)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,13 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
     ``seconds_left`` is how long it could go on if it had all that is available to itself.
     """
     try:
-        session = adopted(load_session(row.state), row.held_micros, row.paid_s, row.slice_n)
+        session = adopted(
+            load_session(row.state),
+            held_micros=row.held_micros,
+            paid_s=row.paid_s,
+            allowance_s=row.allowance_s,
+            slice_no=row.slice_n,
+        )
     except SavedSessionError:
         return _damaged_call(row, account)
     talked = _talked(session.talking_leg, now)
@@ -68,8 +74,8 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
         state=session.phase.value,
         started_at=session.call.started_at,
         seconds=talked // _SECOND,
-        cost_micros=_cost_micros(session, talked, row.held_micros),
-        seconds_left=_seconds_left(session, talked, row.held_micros + account.available_micros),
+        cost_micros=_cost_micros(session, now, row.held_micros),
+        seconds_left=_seconds_left(session, now, row.held_micros + account.available_micros),
         held_micros=row.held_micros,
         node=row.node,
         account=account,
@@ -97,20 +103,24 @@ def _talked(leg: Leg | None, now: datetime) -> timedelta:
     return max(timedelta(), now - leg.answered_at)
 
 
-def _cost_micros(session: Session, talked: timedelta, held_micros: int) -> int | None:
-    rate = session.call.rate
-    if rate is None:
+def _cost_micros(session: Session, now: datetime, held_micros: int) -> int | None:
+    leg = session.talking_leg
+    if not session.call.metered:
         return None
-    if session.talking_leg is None:
+    if leg is None or leg.answered_at is None:
         return 0
-    return min(charge_micros(rate, billable_s(rate, talked // _MILLISECOND)), held_micros)
+    return min(usage(session.call, leg.answered_at, now, session.allowance_s).price_micros, held_micros)
 
 
-def _seconds_left(session: Session, talked: timedelta, funds_micros: int) -> int | None:
-    rate = session.call.rate
-    if rate is None:
+def _seconds_left(session: Session, now: datetime, funds_micros: int) -> int | None:
+    call, leg = session.call, session.talking_leg
+    if not call.metered:
         return None
-    return max(0, affordable_s(rate, funds_micros) - talked // _SECOND)
+    answered_at = now if leg is None or leg.answered_at is None else leg.answered_at
+    left_s = session.allowance_s - (now - answered_at) // _SECOND
+    if call.rate is not None:
+        left_s += affordable_s(call.rate, funds_micros, call.local(answered_at + session.allowance_s * _SECOND))
+    return max(0, left_s)
 
 
 def calls_without_session(channels: Sequence[Channel], known: Collection[str]) -> list[LiveCall]:

@@ -120,6 +120,15 @@ def _details(plan: Plan) -> Document:
     return {
         "included": [{"region": region, "type": kind} for region, kind in sorted(plan.included)],
         "included_short": list(plan.included_short),
+        "allowances": [
+            {
+                "name": allowance.name,
+                "minutes": allowance.minutes,
+                "per": allowance.scope,
+                "covers": [{"region": region, "type": kind} for region, kind in sorted(allowance.covers)],
+            }
+            for allowance in plan.allowances
+        ],
         "refused": sorted(plan.refused),
         "longest_call_s": plan.longest_call_s,
         "away_patterns": list(plan.away_patterns),

@@ -1,7 +1,6 @@
 """``rates``: decks of prices, in and out."""
 
 import csv
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -10,134 +9,27 @@ import typer
 
 from ari_app.clock import epoch_ms, utc_now
 from rating.deck import Deck, Rate
+from rating.deck_import import COLUMNS, csv_cells
 from rating.dialled import Unreadable, read_dialled
 from rating.plan import PlanError, parse_plan
 from store.records import Account, DeckInfo
 from store.store import Store
-from tollgate.cli.context import (
-    MAIN_ACCOUNT,
-    AccountOption,
-    JsonOption,
-    require_account,
-    settings_of,
-    with_store,
-)
-from tollgate.cli.deck_file import Checked, check_deck, read_rates
-from tollgate.cli.deck_use import DeckUse, deck_use
-from tollgate.cli.errors import REFUSED, BadInputError, CheckFailedError, RefusedError
+from tollgate.cli.context import MAIN_ACCOUNT, AccountOption, JsonOption, require_account, settings_of, with_store
+from tollgate.cli.errors import REFUSED, BadInputError, RefusedError
 from tollgate.cli.files import output_to
-from tollgate.cli.money import check_currency
-from tollgate.cli.output import Document, print_fields, print_table, say, show, with_progress, write_json_stream
+from tollgate.cli.output import Document, print_table, show, write_json_stream
 from tollgate.cli.rate_document import rate_document
+from tollgate.cli.rate_found import LookedUp
+from tollgate.cli.rate_names import DeckOption
+from tollgate.cli.rates_import import import_file
 from tollgate.cli.streams import closing
-from tollgate.cli.times import iso_ms, zone
+from tollgate.cli.times import iso_ms, parse_instant, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 
 rates_app = topic("Decks of prices, and what a number costs by them.")
 
-DeckOption = Annotated[str, typer.Option("--deck", metavar="D", help="The deck.")]
-_COLUMNS = (
-    "prefix",
-    "destination",
-    "per_minute",
-    "connect_fee",
-    "initial_increment_s",
-    "increment_s",
-    "minimum_charge",
-    "barred",
-)
-_LONGEST_NAME = 60
-_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{_LONGEST_NAME}}}")
-
-
-@rates_app.command("import")
-def import_file(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, as `rates export` writes.")],
-    deck: DeckOption,
-    currency: Annotated[str | None, typer.Option(metavar="EUR", help="Of the prices; the account's.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the deck there is.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and report, change nothing.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows without the bad.")] = False,
-    account: AccountOption = MAIN_ACCOUNT,
-    as_json: JsonOption = False,
-) -> None:
-    """Load a deck of prices: all of it or, where a row is bad, nothing. Calls go on meanwhile.
-
-    Columns: prefix, destination, per_minute and, where wanted, connect_fee, initial_increment_s and increment_s,
-    minimum_charge, barred. Prefixes are E.164 digits, or a short number as FR:3631. The new prices are in force
-    from one moment to the next; calls keep the price they began with.
-
-    \b
-    Examples:
-      tollgate rates import carrier.csv --deck carrier --dry-run
-      tollgate rates import carrier.csv --deck carrier --replace
-    """
-    _check_name(deck)
-    wanted_currency = None if currency is None else check_currency(currency)
-    checked = check_deck(file)
-    writes = not dry_run and checked.is_usable(skip_bad=skip_bad)
-
-    async def work(store: Store) -> tuple[str, DeckUse]:
-        payer = await require_account(store, account)
-        in_currency = wanted_currency or payer.currency
-        await _check_deck_there(store, deck, in_currency, replace=replace)
-        if writes:
-            rates = with_progress(read_rates(file, skip_bad=skip_bad), checked.rates, f"importing {deck}")
-            await store.import_deck(name=deck, currency=in_currency, rates=rates, at_ms=epoch_ms(utc_now()))
-        return in_currency, await deck_use(store, deck)
-
-    in_currency, use = with_store(ctx, work)
-    document = {
-        "deck": deck,
-        "currency": in_currency,
-        "rates": checked.rates,
-        "bad_rows": [row.document() for row in checked.bad_rows],
-        "dry_run": dry_run,
-        "imported": writes,
-        "used_by": list(use.used_by),
-    }
-    show(document, lambda: _say_imported(use, in_currency, checked, imported=writes), as_json=as_json)
-    if not checked.is_usable(skip_bad=skip_bad):
-        raise _bad_deck(checked)
-
-
-def _check_name(deck: str) -> None:
-    if not _NAME.fullmatch(deck):
-        raise BadInputError(
-            f"{deck!r} is no name of a deck",
-            f"write at most {_LONGEST_NAME} characters: letters A-Z and a-z, digits, - _ .",
-        )
-
-
-async def _check_deck_there(store: Store, deck: str, currency: str, *, replace: bool) -> None:
-    there = await store.deck(deck)
-    if there is None or there.generation == 0:
-        return
-    if not replace:
-        raise RefusedError(f"there is a deck {deck} already", "--replace puts this one in its place")
-    if there.currency != currency:
-        raise RefusedError(
-            f"deck {deck} is in {there.currency}, not {currency}", "import under another name, or name --currency"
-        )
-
-
-def _bad_deck(checked: Checked) -> CheckFailedError:
-    if not checked.bad_rows:
-        return CheckFailedError("the file has no rates, nothing was imported", "check the file")
-    way_out = "correct them, or leave them out by --skip-bad" if checked.rates else "correct them"
-    return CheckFailedError(f"rows that are no rates: {len(checked.bad_rows)}; nothing was imported", way_out)
-
-
-def _say_imported(use: DeckUse, currency: str, checked: Checked, *, imported: bool) -> None:
-    if checked.bad_rows:
-        rows = [row.cells() for row in checked.bad_rows]
-        print_table((">line", "column", "value", "why"), rows, title="bad rows")
-    done = "imported and in force" if imported else "read, nothing was changed"
-    say(f"deck {use.deck} in {currency}: {checked.rates} rates, {len(checked.bad_rows)} bad rows; {done}")
-    if imported:
-        say(use.sentence)
+rates_app.command("import")(import_file)
 
 
 @rates_app.command("list")
@@ -167,35 +59,48 @@ def lookup(
     ctx: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="As a phone would dial it, or FR:3631.")],
     deck: Annotated[str | None, typer.Option(metavar="D", help="The deck; that of the account's plan.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="T", help="When; now. A date, or 2026-12-01T14:30.")] = None,
     account: AccountOption = MAIN_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
     """Find the price of a number: the rate of the longest prefix. Exit status 1 where there is none.
 
+    Prices of the same prefix that are loaded ahead are shown too. Times are in the account's time zone.
+
     \b
     Examples:
       tollgate rates lookup 00447797123456
+      tollgate rates lookup 00447797123456 --at 2027-01-01
       tollgate rates lookup FR:3631 --deck carrier
     """
     key = _lookup_key(number, settings_of(ctx))
 
-    async def work(store: Store) -> tuple[DeckInfo, Rate | None]:
+    async def work(store: Store) -> tuple[Account, DeckInfo, list[Rate]]:
+        payer = await require_account(store, account)
         info = await _require_deck(store, deck or await _deck_of_plan(store, account))
-        rates = [rate async for rate in store.deck_rates(info.name)]
-        return info, Deck(info.name, info.currency, rates).lookup(key)
+        bare = key.removeprefix("+")
+        async with closing(store.deck_rates(info.name)) as rates:
+            return payer, info, [rate async for rate in rates if bare.startswith(rate.prefix)]
 
-    info, rate = with_store(ctx, work)
-    document: Document = {
-        "number": key,
-        "deck": info.name,
-        "currency": info.currency,
-        "rate": None if rate is None else rate_document(rate),
-    }
-    shown = {"number": key, "deck": f"{info.name} ({info.currency})"}
-    shown |= {"rate": "none: such a call is refused"} if rate is None else _words(rate)
-    show(document, lambda: print_fields(shown), as_json=as_json)
+    payer, info, candidates = with_store(ctx, work)
+    account_zone = zone(payer.timezone)
+    at_ms = epoch_ms(utc_now() if at is None else parse_instant(at, account_zone))
+    rate = Deck(info.name, info.currency, candidates).lookup(key, at_ms)
+    found = LookedUp(key, info, rate, _later(candidates, rate, at_ms))
+    show(found.document(account_zone), lambda: found.say(account_zone), as_json=as_json)
     if rate is None:
         raise typer.Exit(REFUSED)
+
+
+def _later(candidates: list[Rate], rate: Rate | None, at_ms: int) -> list[Rate]:
+    """Return the prices loaded ahead of the prefix that was found, or of all where none is in force."""
+    return [
+        later
+        for later in candidates
+        if (rate is None or later.prefix == rate.prefix)
+        and later.effective_from_ms is not None
+        and later.effective_from_ms > at_ms
+    ]
 
 
 def _lookup_key(number: str, settings: Settings) -> str:
@@ -255,12 +160,7 @@ async def _write(info: DeckInfo, rates: AsyncIterator[Rate], file: TextIO, *, as
         async with closing(rate_document(rate) async for rate in rates) as documents:
             await write_json_stream(head, "rates", documents, file)
         return
-    writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
     async for rate in rates:
-        writer.writerow(_words(rate))
-
-
-def _words(rate: Rate) -> Document:
-    """Return a rate for people and for CSV, as an import reads it."""
-    return rate_document(rate) | {"barred": "yes" if rate.barred else "no"}
+        writer.writerow(csv_cells(rate))

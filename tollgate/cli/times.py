@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from charging.expiry import local_midnight
+from rating.calendar import local_midnight
 from tollgate.cli.errors import BadInputError
 
 

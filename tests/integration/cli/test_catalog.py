@@ -136,7 +136,15 @@ def test_plan_shown_can_be_imported_again(office: Terminal) -> None:
     shown = office.json("plan", "show", "mine")
     assert {"region": "FR", "type": "mobile"} in shown["included"]
     names = [plan["plan"] for plan in office.json("plan", "list")["plans"]]
-    assert names == ["fr-office", "mine", "pay-as-you-go"]
+    assert names == [
+        "fr-domestic-120",
+        "fr-domestic-1200",
+        "fr-domestic-3000",
+        "fr-international-600",
+        "fr-office",
+        "mine",
+        "pay-as-you-go",
+    ]
 
 
 def test_plan_that_is_none_is_refused(office: Terminal) -> None:
@@ -146,7 +154,7 @@ def test_plan_that_is_none_is_refused(office: Terminal) -> None:
 
 
 GOOD_DECK = "prefix,destination,per_minute\n44,United Kingdom,0.02\n447,UK mobile,0.05\n"
-BAD_DECK = "prefix;destination;per_minute\n44;United Kingdom;0.02\n4.42E+03;Crewe;0.01\n447;UK mobile;0,05\n"
+BAD_DECK = "prefix;destination;per_minute\n44;United Kingdom;0.02\n4.42E+03;Crewe;0.01\n447;UK mobile;none\n"
 
 
 def test_rates_imported_are_in_force(office: Terminal) -> None:
@@ -155,7 +163,15 @@ def test_rates_imported_are_in_force(office: Terminal) -> None:
     assert imported == {
         "deck": "carrier",
         "currency": "EUR",
+        "table": "deck.csv",
+        "rows": 2,
         "rates": 2,
+        "destinations": 2,
+        "changes": {"new": 2, "raised": 0, "lowered": 0, "unchanged": 0, "removed": 0, "barred": 0, "expired": 0},
+        "largest_raises": [],
+        "without_a_price_now": 0,
+        "rounded_up": 0,
+        "unused_columns": [],
         "bad_rows": [],
         "dry_run": False,
         "imported": True,
@@ -186,12 +202,17 @@ def test_rates_imported_say_which_plans_use_them(office: Terminal) -> None:
     assert "calls go on" not in office.done(*again).out
 
 
-def test_rates_of_a_deck_that_is_there_need_replace(office: Terminal) -> None:
+def test_rates_of_a_deck_that_is_there_are_added_to_or_replaced(office: Terminal) -> None:
     Path("deck.csv").write_text(GOOD_DECK)
-    assert "--replace" in office.fails(1, "rates", "import", "deck.csv", "--deck", "example")
-    office.fails(1, "rates", "import", "deck.csv", "--deck", "example", "--dry-run")
+    before = {rate["prefix"]: rate for rate in office.json("rates", "export", "--deck", "example")["rates"]}
+    added = office.json("rates", "import", "deck.csv", "--deck", "example")
+    assert (added["changes"]["lowered"], added["changes"]["unchanged"], added["changes"]["removed"]) == (1, 1, 0)
+    after = {rate["prefix"]: rate for rate in office.json("rates", "export", "--deck", "example")["rates"]}
+    assert after.keys() == before.keys()
+    assert {prefix for prefix in after if after[prefix]["per_minute"] != before[prefix]["per_minute"]} == {"44"}
     office.fails(1, "rates", "import", "deck.csv", "--deck", "example", "--replace", "--currency", "USD")
-    assert office.json("rates", "import", "deck.csv", "--deck", "example", "--replace")["rates"] == 2
+    replaced = office.json("rates", "import", "deck.csv", "--deck", "example", "--replace")
+    assert replaced["changes"]["removed"] == len(before) - 2
     exported = office.json("rates", "export", "--deck", "example")
     assert [rate["prefix"] for rate in exported["rates"]] == ["44", "447"]
 
@@ -208,7 +229,7 @@ def test_rates_with_bad_rows_are_all_or_nothing(office: Terminal) -> None:
     assert answer.status == 1
     assert [(row["line"], row["column"], row["value"]) for row in answer.document["bad_rows"]] == [
         (3, "prefix", "4.42E+03"),
-        (4, "per_minute", "0,05"),
+        (4, "per_minute", "none"),
     ]
     assert all(row["reason"] for row in answer.document["bad_rows"])
     assert answer.document["imported"] is False
@@ -227,7 +248,8 @@ def test_rates_skip_bad_imports_the_good_rows(office: Terminal) -> None:
 @pytest.mark.parametrize("content", ["", "prefix,destination,per_minute\n", "nothing\nof use\n"])
 def test_rates_without_any_rate_are_refused(office: Terminal, content: str) -> None:
     Path("deck.csv").write_text(content)
-    assert office("rates", "import", "deck.csv", "--deck", "new", "--skip-bad").status == 1
+    status = 1 if "prefix" in content else 2
+    assert office("rates", "import", "deck.csv", "--deck", "new", "--skip-bad").status == status
     office.fails(1, "rates", "export", "--deck", "new")
 
 

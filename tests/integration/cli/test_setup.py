@@ -42,8 +42,9 @@ def test_init_says_that_prices_are_an_example_and_what_comes_next(terminal: Term
     ("region", "currency", "timezone", "plan"),
     [
         ("FR", "EUR", "Europe/Paris", "fr-office"),
-        ("mx", "MXN", "America/Mexico_City", "pay-as-you-go"),
-        ("US", "USD", "America/New_York", "pay-as-you-go"),
+        ("mx", "MXN", "America/Mexico_City", "mx-office"),
+        ("US", "USD", "America/New_York", "us-office"),
+        ("PT", "EUR", "Europe/Lisbon", "pay-as-you-go"),
     ],
 )
 def test_init_of_a_home_region_chooses_its_currency_zone_and_plan(

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect
 
+from rating.deck import Rate
 from store.errors import StoreSchemaError, StoreUnavailableError
 from store.migrate import alembic_config, ensure_current, head_revision, upgrade
 from store.schema import metadata
@@ -141,6 +142,72 @@ def test_database_itself_refuses_what_must_not_be(url: str, tmp_path: Path, stat
     connection.close()
 
 
+async def test_upgrade_of_the_first_schema_keeps_its_rates_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "tollgate.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+    engine.dispose()
+    old = connect(tmp_path)
+    old.execute("INSERT INTO deck VALUES (1, 'carrier', 'EUR', 2, 2, 0)")
+    old.execute("INSERT INTO rate VALUES (1, 2, '44', 'United Kingdom', 20000, 5, 30, 6, 7, 0)")
+    old.execute("INSERT INTO rate VALUES (1, 2, '447', 'UK mobile', 90000, 0, 1, 1, 0, 1)")
+    old.close()
+    upgrade(url_of(tmp_path))
+    async with await Store.open(url_of(tmp_path)) as store:
+        assert [rate async for rate in store.deck_rates("carrier")] == [
+            Rate(
+                prefix="44",
+                destination="United Kingdom",
+                per_minute_micros=20_000,
+                connect_fee_micros=5,
+                initial_increment_s=30,
+                increment_s=6,
+                minimum_charge_micros=7,
+            ),
+            Rate(
+                prefix="447",
+                destination="UK mobile",
+                per_minute_micros=90_000,
+                initial_increment_s=1,
+                increment_s=1,
+                barred=True,
+            ),
+        ]
+        later = Rate(
+            prefix="33",
+            destination="France",
+            per_minute_micros=1,
+            initial_increment_s=1,
+            increment_s=1,
+            effective_from_ms=5,
+        )
+        await store.import_deck(name="carrier", currency="EUR", rates=[later], at_ms=0)
+        assert [rate async for rate in store.deck_rates("carrier")] == [later]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "effective_from_ms = -2",
+        "effective_from_ms = 5, effective_until_ms = 5",
+        "period_micros = '[1]'",
+        "increment_s = 0",
+        "per_minute_micros = -1",
+    ],
+)
+def test_database_itself_refuses_rates_that_are_none(url: str, tmp_path: Path, columns: str) -> None:
+    connection = connect(tmp_path)
+    connection.execute("INSERT INTO deck VALUES (1, 'carrier', 'EUR', 1, 1, 0)")
+    connection.execute(
+        "INSERT INTO rate (deck_id, generation, prefix, destination, per_minute_micros, connect_fee_micros,"
+        " initial_increment_s, increment_s, minimum_charge_micros, barred) VALUES (1, 1, '44', 'UK', 1, 0, 1, 1, 0, 0)"
+    )
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute(f"UPDATE rate SET {columns}")
+    connection.close()
+
+
 def test_migrations_can_be_written_out_for_postgresql() -> None:
     config = alembic_config()
     config.set_main_option("sqlalchemy.url", "postgresql+asyncpg://")
@@ -149,4 +216,5 @@ def test_migrations_can_be_written_out_for_postgresql() -> None:
     sql = config.output_buffer.getvalue()
     assert re.search(r"CREATE TABLE account \(\s+id BIGSERIAL NOT NULL", sql)
     assert "CREATE TRIGGER journal_refuse_truncate BEFORE truncate ON journal" in sql
-    assert f"VALUES ('{head_revision()}')" in sql
+    assert f"SET version_num='{head_revision()}'" in sql
+    assert "PRIMARY KEY (deck_id, generation, prefix, effective_from_ms)" in sql

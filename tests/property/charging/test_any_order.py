@@ -169,7 +169,7 @@ def test_any_session_can_be_saved_loaded_and_adopted(
         watched.step(event)
     assert load_session(dump_session(watched.session)) == watched.session
 
-    watched.session = adopted(watched.session, paid_s * 10_000, paid_s, 2)
+    watched.session = adopted(watched.session, held_micros=paid_s * 10_000, paid_s=paid_s, allowance_s=0, slice_no=2)
     for event in after:
         watched.step(event)
         watched.wakes_settle(event.at)

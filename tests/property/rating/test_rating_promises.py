@@ -1,6 +1,7 @@
 """The promises of rating, over anything that can be dialled and any price that can be written."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import phonenumbers
@@ -8,16 +9,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rating.decision import DenyReason, decide, explain, quote_funds
-from rating.deck import Deck, Rate, parse_deck_csv
+from rating.decision import DenyReason, decide, explain
+from rating.deck import Deck, Rate
+from rating.deck_import import parse_deck_csv
 from rating.destination import DestinationClass
 from rating.dialled import Dialled, DialRules, read_dialled
 from rating.emergency import emergency_numbers
+from rating.funding import quote_funds
 from rating.money import format_money, parse_money
 from rating.numbering import locate, split_country_code
 from rating.patterns import compile_pattern
 from rating.plan import parse_plan
-from rating.prefixes import PrefixIndex
 from rating.price import (
     LONGEST_PAID_S,
     affordable_s,
@@ -28,6 +30,7 @@ from rating.price import (
     grow_s,
 )
 
+MOMENT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "tollgate" / "data"
 FRENCH_OFFICE = parse_plan((DATA / "plan-fr-office.toml").read_text(encoding="utf-8"))
 EXAMPLE_DECK = Deck(
@@ -118,24 +121,15 @@ def test_money_written_and_read_back_is_the_same(micros: int) -> None:
     assert re.fullmatch(r"-?[0-9]+\.[0-9]{2,6}", text)
 
 
-@given(
-    prefixes=st.sets(st.text(alphabet="12", min_size=1, max_size=15), max_size=12),
-    number=st.text(alphabet="12", max_size=15),
-)
-def test_longest_prefix_as_by_trying_all(prefixes: set[str], number: str) -> None:
-    expected = max((prefix for prefix in prefixes if number.startswith(prefix)), key=len, default=None)
-    assert PrefixIndex({prefix: prefix for prefix in prefixes}).find(number) == expected
-
-
 @given(raw=anything, rules=rules, prepaid=st.booleans(), available_micros=amounts_micros)
 def test_decide_anything_has_one_explained_answer(
     raw: str, rules: DialRules, prepaid: bool, available_micros: int
 ) -> None:
-    decision = decide(raw, rules=rules, plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=prepaid)
+    decision = decide(raw, rules=rules, plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=prepaid, at_ms=0)
     assert decision.dialled == raw
     assert len(explain(decision.steps)) >= 2
     assert (decision.deny_reason is None) != (decision.deny_rule is not None)
-    verdict = quote_funds(decision, available_micros)
+    verdict = quote_funds(decision, available_micros, 0, MOMENT)
     assert verdict.admitted == (verdict.deny_reason is None)
     if "account" in decision.funded_by:
         assert prepaid
@@ -184,9 +178,9 @@ def test_emergency_always_admitted_in_every_region(region: str, outside_line: st
     rules = DialRules(home_region=region, outside_line=outside_line, extensions=emergency_numbers(region))
     for number in emergency_numbers(region):
         for raw in (number, outside_line + number, f"*67{number}", f"{outside_line}#31#{number}"):
-            decision = decide(raw, rules=rules, plan=None, deck=None, prepaid=False)
+            decision = decide(raw, rules=rules, plan=None, deck=None, prepaid=False, at_ms=0)
             assert decision.destination_class is DestinationClass.EMERGENCY
-            assert quote_funds(decision, 0).admitted
+            assert quote_funds(decision, 0, 0, MOMENT).admitted
 
 
 AWAY_EXCLUDED = [compile_pattern(pattern) for pattern in FRENCH_OFFICE.away_excluded]
@@ -199,7 +193,7 @@ def test_what_may_ring_while_the_service_is_away_is_included(pattern: str, digit
     raw = digits.draw(st.from_regex(compile_pattern(pattern), fullmatch=True))
     assume(not any(excluded.fullmatch(raw) for excluded in AWAY_EXCLUDED))
     rules = DialRules(home_region="FR")
-    decision = decide(raw, rules=rules, plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=False)
+    decision = decide(raw, rules=rules, plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=False, at_ms=0)
     assert decision.destination_class is DestinationClass.INCLUDED, decision
 
 
@@ -213,7 +207,7 @@ def test_what_is_excluded_while_the_service_is_away_is_covered_by_a_pattern(patt
 def test_overseas_france_is_never_included(raw: str) -> None:
     for written in (raw, f"+33{raw[1:]}", f"0033{raw[1:]}"):
         decision = decide(
-            written, rules=DialRules(home_region="FR"), plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=True
+            written, rules=DialRules(home_region="FR"), plan=FRENCH_OFFICE, deck=EXAMPLE_DECK, prepaid=True, at_ms=0
         )
         assert decision.destination_class in {DestinationClass.INTERNATIONAL, None}
         assert decision.destination_class or decision.deny_reason is DenyReason.INVALID_NUMBER

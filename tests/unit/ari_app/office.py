@@ -44,6 +44,7 @@ ACCOUNT = Account(
     name="main",
     currency="EUR",
     timezone="Europe/Paris",
+    month_day=1,
     plan="fr-office",
     available_micros=0,
     reserved_micros=0,

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+
+import pytest
 
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient, AriReply
@@ -16,6 +18,7 @@ from charging import commands as cmd
 from charging import events as ev
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
+from rating.destination import DestinationClass
 from store.store import Store
 from tests.unit.charging.story import LEG, POLICY, TRUNK, paid_call
 
@@ -27,9 +30,11 @@ class SomeAri:
     context: str = "tg-metered"
     lost: bool = False
     sent: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
-    async def set_channel_vars(self, _channel_id: str, _variables: dict[str, str]) -> AriReply:
+    async def set_channel_vars(self, _channel_id: str, variables: dict[str, str]) -> AriReply:
         """Take the verdict."""
+        self.variables = variables
         return AriReply(204)
 
     async def continue_in_dialplan(self, channel_id: str) -> AriReply:
@@ -117,6 +122,28 @@ async def test_verdict_whose_answer_got_lost_keeps_the_hold() -> None:
 
     assert lines.some_ari.sent == [live.session.call.caller_channel], "it may have arrived: the caller may dial"
     assert live.session.phase is Phase.ADMITTING
+
+
+@pytest.mark.parametrize(
+    ("withhold_caller_id", "destination_class", "presentation"),
+    [
+        (None, DestinationClass.INTERNATIONAL, ""),
+        (True, DestinationClass.INTERNATIONAL, "prohib_not_screened"),
+        (False, DestinationClass.INTERNATIONAL, "allowed_not_screened"),
+        (True, DestinationClass.EMERGENCY, ""),
+    ],
+)
+async def test_verdict_says_how_the_caller_s_number_is_shown_and_says_so_each_time(
+    withhold_caller_id: bool | None, destination_class: DestinationClass, presentation: str
+) -> None:
+    lines = Lines()
+    live, executor = call_after(lines, ev.SessionOpened(ago(1.9)))
+    call = replace(live.session.call, withhold_caller_id=withhold_caller_id, destination_class=destination_class)
+    live.session = replace(live.session, call=call)
+    executor.execute(live, cmd.AdmitCaller(9_700))
+    await executor.drain(1)
+
+    assert lines.some_ari.variables["TG_PRES"] == presentation
 
 
 async def test_missing_deadline_of_a_leg_that_calls_an_emergency_is_not_armed() -> None:

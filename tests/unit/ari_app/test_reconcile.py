@@ -67,6 +67,7 @@ class SomeStore:
                 per_minute_micros=600_000,
                 held_micros=100_000,
                 paid_s=10,
+                allowance_s=0,
                 paid_until_ms=None,
                 slice_n=1,
                 state=text,

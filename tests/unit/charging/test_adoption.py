@@ -23,7 +23,8 @@ from tests.unit.charging.story import (
 
 def successor(session: Session, held_micros: int = 100_000, paid_s: int = 10, slice_no: int = 1) -> Story:
     """Save, load, adopt."""
-    return Story.of(adopted(load_session(dump_session(session)), held_micros, paid_s, slice_no))
+    saved = load_session(dump_session(session))
+    return Story.of(adopted(saved, held_micros=held_micros, paid_s=paid_s, allowance_s=0, slice_no=slice_no))
 
 
 @pytest.mark.parametrize(

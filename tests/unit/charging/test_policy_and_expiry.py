@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from charging.expiry import add_months, default_expiry
+from charging.expiry import default_expiry
 from charging.policy import MeteringPolicy
+from rating.calendar import add_months
 
 
 @pytest.mark.parametrize(("slice_s", "lead_s"), [(60, 15), (30, 15), (20, 10), (10, 5), (4, 2)])

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from charging.expiry import add_months, default_expiry, local_midnight
+from charging.expiry import default_expiry
+from rating.calendar import add_months, local_midnight
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.times import from_ms, iso, iso_ms_or_none, local_day, parse_instant, zone
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from dialplan.contract import LegMark, MarkKind, parse_leg_variable
+from dialplan.contract import LegMark, MarkKind, Presentation, parse_leg_variable
 from dialplan.trunks import Trunk
-from rating.dialled import CALLER_ID_STAR_CODES, Dialled, DialledKind, DialRules, read_dialled
+from rating.dialled import Dialled, DialledKind, DialRules, read_dialled
 from rating.emergency import emergency_numbers
 from tests.unit.dialplan.conf import dials, rendered
 
@@ -14,10 +14,16 @@ REGIONS = ("FR", "ES", "MX", "US", "GB", "DE")
 _ROUTE = re.compile(r"exten => ([0-9*#]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
 
 
+def caller_id_codes(home_region: str) -> tuple[str, ...]:
+    """Return what may be dialled first to withhold or show one's number."""
+    return DialRules(home_region=home_region).home.caller_id_codes
+
+
 def emergency_routes(home_region: str, outside_line: str) -> dict[str, str]:
     """Return what may be dialled, and what number it rings."""
     routes: dict[str, str] = {}
-    text = rendered(home_region=home_region, outside_line=outside_line, caller_id_codes=CALLER_ID_STAR_CODES)
+    codes = caller_id_codes(home_region)
+    text = rendered(home_region=home_region, outside_line=outside_line, caller_id_codes=codes)
     for line in text["tollgate-emergency"]:
         found = _ROUTE.fullmatch(line)
         assert found is not None, line
@@ -33,7 +39,7 @@ def test_emergency_patterns_are_the_gates_own(home_region: str, outside_line: st
 
     routes = emergency_routes(home_region, outside_line)
 
-    beginnings = {code + line for code in ("", *CALLER_ID_STAR_CODES) for line in ("", outside_line)}
+    beginnings = {code + line for code in ("", *caller_id_codes(home_region)) for line in ("", outside_line)}
     assert routes.keys() == {beginning + number for beginning in beginnings for number in numbers}
     assert set(routes.values()) == numbers
 
@@ -68,11 +74,12 @@ def test_emergency_rings_every_trunk_without_limit_and_with_its_mark() -> None:
         ["PJSIP/${EXTEN}@carrier2", ""],
     ]
     for dial in dials(lines):
-        hook = re.fullmatch(r"ib\(tg-leg\^s\^1\((.*)\)\)", dial.split(",")[2])
+        hook = re.fullmatch(r"ib\(tg-leg\^s\^1\((.*)\^(.*)\)\)", dial.split(",")[2])
         assert hook is not None, "nothing at the answer, no other option"
         mark = parse_leg_variable(hook[1])
         assert isinstance(mark, LegMark)
         assert (mark.kind, mark.call_id, mark.dialled) == (MarkKind.EMERGENCY, "${TG_CALL}", "${EXTEN}")
+        assert hook[2] == Presentation.SHOWN, "an emergency service sees who calls, whatever the phone asked for"
 
 
 def test_emergency_takes_the_callers_deadline_away_before_it_dials() -> None:

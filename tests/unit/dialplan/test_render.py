@@ -69,8 +69,9 @@ def test_leg_inherits_its_call_unless_the_caller_is_on_a_trunk(context: str) -> 
     hook, inherit, *_ = rendered(trunks=TRUNKS[:2])[context]
 
     on_trunk = '"${CHANNEL:0:15}" = "PJSIP/carrier1-" | "${CHANNEL:0:15}" = "PJSIP/carrier2-"'
+    marked = "b(tg-leg^s^1(${TG_CALL}^${TG_PRES}))"
     assert hook.endswith(
-        f'Set(TG_HOOK=${{IF($["${{TOLLGATE_CALL}}" != "" | {on_trunk}]?b(tg-leg^s^1(${{TG_CALL}})):)}})'
+        f'Set(TG_HOOK=${{IF($["${{TOLLGATE_CALL}}" != "" | "${{TG_PRES}}" != "" | {on_trunk}]?{marked}:)}})'
     )
     assert inherit.endswith('ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))')
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rating.deck import Deck, Rate, parse_deck_csv
+from rating.deck import Deck, Rate
+from rating.deck_import import parse_deck_csv
 from rating.plan import Plan, parse_plan
 
 DATA = Path(__file__).parents[3] / "tollgate" / "data"

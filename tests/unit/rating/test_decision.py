@@ -1,17 +1,20 @@
 """Decisions: the order of the questions, funds, and the explanation in words."""
 
+from datetime import UTC, datetime
 from string import Formatter
 
 import pytest
 
-from rating.decision import Decision, DenyReason, FundsVerdict, Step, decide, explain, quote_funds, reading_steps
+from rating.decision import Decision, DenyReason, Step, decide, explain, reading_steps
 from rating.deck import Deck, Rate
 from rating.destination import DestinationClass, NumberType
 from rating.dialled import DialRules, TakenOff
 from rating.faults import Fault
+from rating.funding import FundsVerdict, quote_funds
 from rating.plan import Plan
 from rating.sentences import SENTENCES
 
+MOMENT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 RULES = DialRules(home_region="FR", extensions=frozenset({"101"}))
 
 
@@ -40,7 +43,7 @@ PLAN = Plan(
 
 
 def decided(raw: str, *, plan: Plan | None = PLAN, deck: Deck | None = DECK, prepaid: bool = True) -> Decision:
-    return decide(raw, rules=RULES, plan=plan, deck=deck, prepaid=prepaid)
+    return decide(raw, rules=RULES, plan=plan, deck=deck, prepaid=prepaid, at_ms=0)
 
 
 @pytest.mark.parametrize("prepaid", [True, False])
@@ -51,14 +54,14 @@ def test_decide_emergency_whatever_is_missing_admitted(plan: Plan | None, deck: 
     assert decision.admitted
     assert decision.destination_class is DestinationClass.EMERGENCY
     assert (decision.rate, decision.funded_by, decision.longest_call_s) == (None, (), None)
-    assert quote_funds(decision, 0) == FundsVerdict(True, None, 0, None)
+    assert quote_funds(decision, 0, 0, MOMENT) == FundsVerdict(True, None, 0, None)
 
 
 def test_decide_internal_needs_neither_plan_nor_deck() -> None:
     decision = decided("101", plan=None, deck=None, prepaid=False)
     assert decision.admitted
     assert decision.destination_class is DestinationClass.INTERNAL
-    assert quote_funds(decision, 0).admitted
+    assert quote_funds(decision, 0, 0, MOMENT).admitted
 
 
 def test_decide_included_admitted_with_nothing_and_limited_by_the_plan() -> None:
@@ -66,7 +69,7 @@ def test_decide_included_admitted_with_nothing_and_limited_by_the_plan() -> None
     assert decision.admitted
     assert decision.destination_class is DestinationClass.INCLUDED
     assert (decision.rate, decision.funded_by) == (None, ("plan",))
-    assert quote_funds(decision, 0) == FundsVerdict(True, 7_200, 0, None)
+    assert quote_funds(decision, 0, 0, MOMENT) == FundsVerdict(True, 7_200, 0, None)
 
 
 def test_decide_paid_names_rate_and_payer() -> None:
@@ -104,7 +107,7 @@ def test_decide_refused_names_reason_and_rule(
     assert decision.deny_reason is reason
     assert rule in (decision.deny_rule or "")
     assert decision.funded_by == ()
-    assert quote_funds(decision, 10**12) == FundsVerdict(False, 0, 0, reason)
+    assert quote_funds(decision, 10**12, 0, MOMENT) == FundsVerdict(False, 0, 0, reason)
 
 
 def test_decide_barred_prefix_bars_even_what_the_plan_includes() -> None:
@@ -134,19 +137,19 @@ def test_decide_short_number_is_priced_in_its_own_namespace() -> None:
     ],
 )
 def test_quote_funds_holds_ten_seconds_and_the_connect_fee(available_micros: int, verdict: FundsVerdict) -> None:
-    assert quote_funds(decided("00447400123456"), available_micros) == verdict
+    assert quote_funds(decided("00447400123456"), available_micros, 0, MOMENT) == verdict
 
 
 def test_quote_funds_without_plan_limit_counts_the_funds_only() -> None:
     plan = Plan(name="bare", title="Bare", home_region="FR", deck="test")
-    assert quote_funds(decided("00442079460018", plan=plan), 6_000_000).max_duration_s == 600
-    assert quote_funds(decided("00442079460018", plan=None), 6_000_000).max_duration_s == 600
+    assert quote_funds(decided("00442079460018", plan=plan), 6_000_000, 0, MOMENT).max_duration_s == 600
+    assert quote_funds(decided("00442079460018", plan=None), 6_000_000, 0, MOMENT).max_duration_s == 600
 
 
 def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> None:
     decision = decided("00447797123456", plan=french_office, deck=example_deck)
     assert (decision.e164, decision.region, decision.number_type) == ("+447797123456", "JE", NumberType.MOBILE)
-    assert quote_funds(decision, 10_000_000) == FundsVerdict(True, 3_157, 31_667, None)
+    assert quote_funds(decision, 10_000_000, 0, MOMENT) == FundsVerdict(True, 3_157, 31_667, None)
     assert explain(decision.steps) == [
         "00447797123456 was dialled.",
         "It reads as +447797123456: region JE, type mobile.",
@@ -165,7 +168,7 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         ("112", {}, "Emergency calls always go through and cost nothing."),
         ("101", {}, "It is extension 101 of this office."),
         ("101", {}, "Calls inside the office cost nothing."),
-        ("*670612345678", {}, "*67 is a caller-ID code and was taken off; it is not sent to the trunk."),
+        ("*670612345678", {}, "*67 withholds the caller's number for this call"),
         ("0612345678", {}, "The plan office includes it: it costs nothing."),
         ("0612345678", {"plan": None}, "No plan applies: it is a paid call, class national."),
         ("0612345678", {"plan": None}, "The deck test has no price for it: the call is refused."),
@@ -202,7 +205,7 @@ def test_explain_minimum_charge_of_a_paid_call(example_deck: Deck) -> None:
 @pytest.mark.parametrize(
     ("raw", "keys"),
     [
-        ("*670899123456", ["dialled", "caller_id_code", "read_e164"]),
+        ("*670899123456", ["dialled", "withholding_code", "read_e164"]),
         ("112", ["dialled", "read_emergency"]),
         ("abc", ["dialled", "unreadable_characters"]),
         ("", ["dialled_nothing", "unreadable_empty"]),

@@ -65,32 +65,94 @@ def test_read_dialled_unreadable_digits_say_why(raw: str, fault: Fault) -> None:
     assert read_dialled(raw, FRANCE) == Unreadable(raw, fault)
 
 
+WITHHOLDING, SHOWING = TakenOff.WITHHOLDING_CODE, TakenOff.SHOWING_CODE
+
+
 @pytest.mark.parametrize(
-    ("raw", "number", "taken_off"),
+    ("region", "raw", "number", "taken_off"),
     [
-        ("#31#+33612345678", "+33612345678", ((TakenOff.CALLER_ID_CODE, "#31#"),)),
-        ("*31#0612345678", "+33612345678", ((TakenOff.CALLER_ID_CODE, "*31#"),)),
-        ("*67101", "101", ((TakenOff.CALLER_ID_CODE, "*67"),)),
-        ("36510612345678", "+33612345678", ((TakenOff.CALLER_ID_CODE, "3651"),)),
-        ("365115", "15", ((TakenOff.CALLER_ID_CODE, "3651"),)),
-        ("3651", "3651", ()),
-        ("0612345678", "+33612345678", ()),
+        ("FR", "#31#+33612345678", "+33612345678", (WITHHOLDING, "#31#")),
+        ("FR", "*31#0612345678", "+33612345678", (SHOWING, "*31#")),
+        ("FR", "*67101", "101", (WITHHOLDING, "*67")),
+        ("FR", "*820612345678", "+33612345678", (SHOWING, "*82")),
+        ("FR", "36510612345678", "+33612345678", (WITHHOLDING, "3651")),
+        ("FR", "365115", "15", (WITHHOLDING, "3651")),
+        ("FR", "3651", "3651", None),
+        ("FR", "0612345678", "+33612345678", None),
+        ("ES", "067912345678", "+34912345678", (WITHHOLDING, "067")),
+        ("ES", "067112", "112", (WITHHOLDING, "067")),
+        ("GB", "14102079460018", "+442079460018", (WITHHOLDING, "141")),
+        ("GB", "147002079460018", "+442079460018", (SHOWING, "1470")),
+        ("GB", "141999", "999", (WITHHOLDING, "141")),
+        ("IE", "142012345678", "+35312345678", (SHOWING, "142")),
+        ("US", "11672125550100", "+12125550100", (WITHHOLDING, "1167")),
+        ("US", "11822125550100", "+12125550100", (SHOWING, "1182")),
+        ("US", "1167911", "911", (WITHHOLDING, "1167")),
+        ("DE", "*31#030901820", "+4930901820", (WITHHOLDING, "*31#")),
+        ("CH", "*31#0446681800", "+41446681800", (WITHHOLDING, "*31#")),
+        ("IT", "*67#0612345678", "+390612345678", (WITHHOLDING, "*67#")),
+        ("IT", "*670612345678", "+390612345678", (WITHHOLDING, "*67")),
+        ("AU", "18310212345678", "+61212345678", (WITHHOLDING, "1831")),
+        ("NZ", "0197092345678", "+6492345678", (WITHHOLDING, "0197")),
+        ("JP", "1840312345678", "+81312345678", (WITHHOLDING, "184")),
+        ("JP", "1860312345678", "+81312345678", (SHOWING, "186")),
+        ("HK", "13321234567", "+85221234567", (WITHHOLDING, "133")),
+        ("HK", "135721234567", "+85221234567", (SHOWING, "1357")),
     ],
 )
-def test_read_dialled_caller_id_code_is_taken_off(
-    raw: str, number: str, taken_off: tuple[tuple[TakenOff, str], ...]
+def test_read_dialled_caller_id_code_is_taken_off_and_says_what_it_does(
+    region: str, raw: str, number: str, taken_off: tuple[TakenOff, str] | None
 ) -> None:
-    dialled = read_dialled(raw, FRANCE)
-    assert isinstance(dialled, Dialled)
-    assert (dialled.number, dialled.taken_off) == (number, taken_off)
+    rules = FRANCE if region == "FR" else DialRules(home_region=region)
+    dialled = read_dialled(raw, rules)
+    assert isinstance(dialled, Dialled), dialled
+    assert (dialled.number, dialled.taken_off) == (number, () if taken_off is None else (taken_off,))
+    assert dialled.withhold_caller_id == (None if taken_off is None else taken_off[0] is WITHHOLDING)
+
+
+def test_read_dialled_two_caller_id_codes_the_last_one_counts() -> None:
+    rules = DialRules(home_region="US", outside_line="9")
+    for raw, withheld in (("*679*822125550100", False), ("*829*672125550100", True)):
+        dialled = read_dialled(raw, rules)
+        assert isinstance(dialled, Dialled)
+        assert dialled.withhold_caller_id is withheld
+
+
+@pytest.mark.parametrize(
+    ("region", "raw", "number", "code"),
+    [
+        ("US", "101028812125550100", "+12125550100", "1010288"),
+        ("US", "1010288911", "911", "1010288"),
+        ("US", "1010288411", "411", "1010288"),
+        ("CA", "101588014165550123", "+14165550123", "1015880"),
+        ("BR", "0151130001234", "+551130001234", "015"),
+        ("BR", "02111987654321", "+5511987654321", "021"),
+        ("BR", "01130001234", "+551130001234", None),
+        ("BR", "011987654321", "+5511987654321", None),
+        ("BR", "08001234567", "+558001234567", None),
+        ("FR", "16110145678901", "+33145678901", "1611"),
+        ("DE", "01013030901820", "+4930901820", "01013"),
+        ("DE", "010033030901820", "+4930901820", "010033"),
+        ("DE", "01013110", "110", "01013"),
+        ("ES", "1050912345678", "+34912345678", "1050"),
+        ("NL", "16580201234567", "+31201234567", "1658"),
+        ("PL", "1044221234567", "+48221234567", "1044"),
+        ("PT", "1070211234567", "+351211234567", "1070"),
+        ("CH", "107120446681800", "+41446681800", "10712"),
+    ],
+)
+def test_read_dialled_carrier_code_is_taken_off(region: str, raw: str, number: str, code: str | None) -> None:
+    dialled = read_dialled(raw, DialRules(home_region=region))
+    assert isinstance(dialled, Dialled), dialled
+    assert (dialled.number, dialled.taken_off) == (number, () if code is None else ((TakenOff.CARRIER_CODE, code),))
 
 
 @pytest.mark.parametrize(
     ("raw", "number", "kinds"),
     [
         ("92125550100", "+12125550100", [TakenOff.OUTSIDE_LINE]),
-        ("*6792125550100", "+12125550100", [TakenOff.CALLER_ID_CODE, TakenOff.OUTSIDE_LINE]),
-        ("9*672125550100", "+12125550100", [TakenOff.OUTSIDE_LINE, TakenOff.CALLER_ID_CODE]),
+        ("*6792125550100", "+12125550100", [TakenOff.WITHHOLDING_CODE, TakenOff.OUTSIDE_LINE]),
+        ("9*672125550100", "+12125550100", [TakenOff.OUTSIDE_LINE, TakenOff.WITHHOLDING_CODE]),
         ("9101028812125550100", "+12125550100", [TakenOff.OUTSIDE_LINE, TakenOff.CARRIER_CODE]),
         ("91010288011447797123456", "+447797123456", [TakenOff.OUTSIDE_LINE, TakenOff.CARRIER_CODE]),
         ("912125551212", "+12125551212", [TakenOff.OUTSIDE_LINE]),
@@ -99,8 +161,8 @@ def test_read_dialled_caller_id_code_is_taken_off(
         ("9411", "411", [TakenOff.OUTSIDE_LINE]),
         ("911", "911", []),
         ("9911", "911", [TakenOff.OUTSIDE_LINE]),
-        ("*67911", "911", [TakenOff.CALLER_ID_CODE]),
-        ("9*67911", "911", [TakenOff.OUTSIDE_LINE, TakenOff.CALLER_ID_CODE]),
+        ("*67911", "911", [TakenOff.WITHHOLDING_CODE]),
+        ("9*67911", "911", [TakenOff.OUTSIDE_LINE, TakenOff.WITHHOLDING_CODE]),
         ("91010288911", "911", [TakenOff.OUTSIDE_LINE, TakenOff.CARRIER_CODE]),
         ("2001", "2001", []),
     ],

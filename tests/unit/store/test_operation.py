@@ -112,7 +112,7 @@ def test_open_without_funds_writes_nothing_after_the_refused_reservation() -> No
 
 
 def test_open_again_only_reads() -> None:
-    row = ("pbx1", 1, "101", 600_000, 100_000, 10, 700_000, 70, 2, "60 10 44")
+    row = ("pbx1", 1, "101", 600_000, 100_000, 10, 0, 700_000, 70, 0, 2, "60 10 44")
     assert play(opening(), [(SELECT_SESSION, [row])]) == Held(100_000, 10)
     with pytest.raises(KeyConflictError):
         play(opening(), [(SELECT_SESSION, [("pbx2", *row[1:])])])

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 from ari_app.errors import AmiRefusedError
-from rating.emergency import emergency_numbers
 from tollgate.cli.checks.check import Check, fail, ok, warn
 from tollgate.cli.checks.dialplan_show import LoadedDialplan, first_context, parse_written
 from tollgate.settings import Settings
@@ -72,7 +71,7 @@ async def check_emergency(loaded: LoadedDialplan, settings: Settings, command: C
     """
     numbers = [
         dialled
-        for number in sorted(emergency_numbers(settings.home_region))
+        for number in sorted(settings.dial_rules().emergencies)
         for dialled in sorted({number, settings.outside_line + number})
     ]
     taken = []

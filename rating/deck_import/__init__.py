@@ -1,0 +1,53 @@
+"""Price lists of carriers as rates: pure, rows of cells in, rates or bad rows out.
+
+How a table becomes a deck, and which module does it::
+
+    rows of cells ─▶ layout     the header, what each column means (fields, units)
+                  ─▶ terms      prices, increments, dates, once for each combination (numbers, dates, words)
+                  ─▶ reader     each row: its codes (codes), its name, its terms
+                  ─▶ collect    all of them; no prefix twice at once
+                  ─▶ changes    what becomes of the prices in force
+                  ─▶ merge      the rates of a prefix afterwards
+
+Whatever could be read in two ways is refused, with the option that tells.
+"""
+
+from rating.deck_import.changes import Change, PriceChanges, Raise
+from rating.deck_import.collect import NewRates
+from rating.deck_import.errors import DeckImportError
+from rating.deck_import.fields import Field
+from rating.deck_import.layout import Layout, NoHeaderError
+from rating.deck_import.merge import merge
+from rating.deck_import.model import BadRow, BrokenLine, Cell, NumberedRow, Table, Withdrawal
+from rating.deck_import.options import DateOrder, DecimalMark, FeeUnit, ImportOptions
+from rating.deck_import.own_csv import COLUMNS, csv_cells, parse_deck_csv
+from rating.deck_import.reader import DeckReader
+from rating.deck_import.units import PriceUnit, parse_price_unit
+
+__all__ = [
+    "COLUMNS",
+    "BadRow",
+    "BrokenLine",
+    "Cell",
+    "Change",
+    "DateOrder",
+    "DecimalMark",
+    "DeckImportError",
+    "DeckReader",
+    "FeeUnit",
+    "Field",
+    "ImportOptions",
+    "Layout",
+    "NewRates",
+    "NoHeaderError",
+    "NumberedRow",
+    "PriceChanges",
+    "PriceUnit",
+    "Raise",
+    "Table",
+    "Withdrawal",
+    "csv_cells",
+    "merge",
+    "parse_deck_csv",
+    "parse_price_unit",
+]

@@ -1,0 +1,97 @@
+"""The words of a decision's explanation in English."""
+
+SENTENCES = {
+    "dialled": "{raw} was dialled.",
+    "dialled_nothing": "Nothing was dialled.",
+    "withholding_code": "{digits} withholds the caller's number for this call; it was taken off and is not dialled.",
+    "showing_code": "{digits} shows the caller's number for this call; it was taken off and is not dialled.",
+    "outside_line": "{digits} gets an outside line and was taken off.",
+    "carrier_code": "{digits} chooses a carrier and was taken off; calls leave by this office's trunk.",
+    "read_e164": "It reads as {number}: region {region}, type {number_type}.",
+    "read_short": "It is the short number {number} of {region}.",
+    "read_emergency": "It is the emergency number {number} of {region}.",
+    "read_internal": "It is extension {number} of this office.",
+    "read_override": "The override table says so: region {region}, type {number_type} ({source}).",
+    "read_override_premium": "The override table says that {number} costs more than an ordinary call ({source}).",
+    "read_override_ordinary": "The override table says that {number} costs no more than an ordinary call ({source}).",
+    "emergency": "Emergency calls always go through and cost nothing.",
+    "internal": "Calls inside the office cost nothing.",
+    "included": "The plan {plan} includes it: it costs nothing.",
+    "not_included": "The plan {plan} does not include it: it is a paid call, class {destination_class}.",
+    "no_plan": "No plan applies: it is a paid call, class {destination_class}.",
+    "barred": "The deck {deck} bars prefix {prefix} ({destination}): the call is refused.",
+    "barred_by_override": "The override table bars {digits} ({source}): the call is refused.",
+    "plan_refuses": "The plan {plan} does not allow {destination_class} calls: the call is refused.",
+    "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
+    "no_deck": "There is no deck to price it: the call is refused.",
+    "no_rate": "The deck {deck} has no price for it: the call is refused.",
+    "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): "
+    "{per_minute_micros} {currency} a minute, {initial_increment_s} s at first and then every {increment_s} s.",
+    "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros} {currency}.",
+    "minimum_charge": "An answered call costs at least {minimum_charge_micros} {currency}.",
+    "allowance_seat": "The plan {plan} covers it by its allowance {allowance}, {minutes} minutes a month for each "
+    "extension in one pool; after them it is a paid call, class {destination_class}.",
+    "allowance_account": "The plan {plan} covers it by its allowance {allowance}, {minutes} minutes a month for the "
+    "whole account; after them it is a paid call, class {destination_class}.",
+    "allowance_extension": "The plan {plan} covers it by its allowance {allowance}, {minutes} minutes a month for this "
+    "extension alone; after them it is a paid call, class {destination_class}.",
+    "only_allowance_plan_refuses": "The plan {plan} does not allow paid {destination_class} calls: it ends with the "
+    "allowance.",
+    "only_allowance_prepaid_off": "Prepaid calls are switched off for this extension: it ends with the allowance.",
+    "only_allowance_no_deck": "There is no deck to price what follows: it ends with the allowance.",
+    "only_allowance_no_rate": "The deck {deck} has no price for what follows: it ends with the allowance.",
+    "only_allowance_payer_fault": "What follows cannot be priced ({fault}): it ends with the allowance.",
+    "allowance_left": "{left_s} s of the allowance are left this month.",
+    "allowance_gone": "Nothing of the allowance is left this month: money pays from the first second.",
+    "allowance_gone_refused": "Nothing of the allowance is left this month: the call is refused.",
+    "rate_hours": "In the hours {hours} ({name}) a minute costs {per_minute_micros} {currency}.",
+    "held_later": "The allowance pays for the beginning, so no money is held yet; with the {available_micros} "
+    "{currency} that are available it lasts for {max_duration_s} s.",
+    "charged_after_allowance": "{allowance_s} of {duration_s} s are the allowance's; {charged_s} s are charged and "
+    "cost {charge_micros} {currency}.",
+    "payer_fault": "Paid calls of this extension cannot be priced ({fault}): the call is refused.",
+    "unknown_extension": "There is no extension {extension}: the call is refused.",
+    "held": "{hold_micros} {currency} are held before it rings; {available_micros} {currency} last for "
+    "{max_duration_s} s.",
+    "not_held": "{hold_micros} {currency} must be held before it rings and only {available_micros} {currency} are "
+    "available: it is refused.",
+    "charged": "{duration_s} s are charged as {billable_s} s and cost {charge_micros} {currency}.",
+    "unreadable_empty": "There is no number in it: the call is refused.",
+    "unreadable_characters": "Only the digits 0-9, +, * and # can be dialled: the call is refused.",
+    "unreadable_too_long": "That is too long for a phone number: the call is refused.",
+    "unreadable_service_code": "Codes with * or # are not sent to the trunk: the call is refused.",
+    "unreadable_no_outside_line": "The digit for an outside line is missing: the call is refused.",
+    "unreadable_no_trunk_prefix": "National numbers begin with a trunk prefix here, and it is missing: "
+    "the call is refused.",
+    "unreadable_unknown_country": "No country is known for this number: the call is refused.",
+    "unreadable_impossible": "No number has these digits: the call is refused.",
+}
+
+CLASSES = {
+    "emergency": "emergency",
+    "internal": "internal",
+    "included": "included",
+    "national": "national",
+    "premium": "premium",
+    "international": "international",
+    "barred": "barred",
+}
+
+TYPES = {
+    "fixed": "fixed",
+    "mobile": "mobile",
+    "fixed_or_mobile": "fixed or mobile",
+    "toll_free": "toll-free",
+    "premium": "premium",
+    "shared_cost": "shared cost",
+    "personal": "personal",
+    "voip": "VoIP",
+    "uan": "universal access",
+    "pager": "pager",
+    "voicemail": "voicemail",
+    "satellite": "satellite",
+    "short": "short",
+    "emergency": "emergency",
+    "internal": "internal",
+    "unknown": "unknown",
+}

@@ -1,0 +1,106 @@
+"""The words of a decision's explanation in French."""
+
+SENTENCES = {
+    "dialled": "{raw} a été composé.",
+    "dialled_nothing": "Rien n'a été composé.",
+    "withholding_code": "{digits} masque le numéro de l'appelant pour cet appel ; "
+    "ce code a été retiré et n'est pas composé.",
+    "showing_code": "{digits} affiche le numéro de l'appelant pour cet appel ; "
+    "ce code a été retiré et n'est pas composé.",
+    "outside_line": "{digits} donne une ligne extérieure et a été retiré.",
+    "carrier_code": "{digits} choisit un opérateur et a été retiré ; "
+    "les appels partent par l'opérateur de cette installation.",
+    "read_e164": "Le numéro se lit {number} : région {region}, type {number_type}.",
+    "read_short": "C'est le numéro court {number} ({region}).",
+    "read_emergency": "C'est le numéro d'urgence {number} ({region}).",
+    "read_internal": "C'est le poste {number} de cette installation.",
+    "read_override": "D'après la table de corrections : région {region}, type {number_type} ({source}).",
+    "read_override_premium": "D'après la table de corrections, {number} coûte plus qu'un appel ordinaire ({source}).",
+    "read_override_ordinary": "D'après la table de corrections, "
+    "{number} ne coûte pas plus qu'un appel ordinaire ({source}).",
+    "emergency": "Les appels d'urgence aboutissent toujours et sont gratuits.",
+    "internal": "Les appels internes sont gratuits.",
+    "included": "Le forfait {plan} comprend cette destination : l'appel est gratuit.",
+    "not_included": "Le forfait {plan} ne comprend pas cette destination : "
+    "l'appel est payant, classe {destination_class}.",
+    "no_plan": "Aucun forfait ne s'applique : l'appel est payant, classe {destination_class}.",
+    "barred": "La grille tarifaire {deck} interdit le préfixe {prefix} ({destination}) : l'appel est refusé.",
+    "barred_by_override": "La table de corrections interdit {digits} ({source}) : l'appel est refusé.",
+    "plan_refuses": "Le forfait {plan} n'autorise pas les appels de classe {destination_class} : l'appel est refusé.",
+    "prepaid_off": "Les appels prépayés sont désactivés pour ce poste : l'appel est refusé.",
+    "no_deck": "Aucune grille tarifaire n'en donne le prix : l'appel est refusé.",
+    "no_rate": "La grille tarifaire {deck} n'a pas de prix pour cette destination : l'appel est refusé.",
+    "rate": "La grille tarifaire {deck} en donne le prix par le préfixe {prefix} ({destination}) : "
+    "{per_minute_micros} {currency} la minute, par {initial_increment_s} s d'abord, puis par {increment_s} s.",
+    "connect_fee": "Chaque appel abouti coûte {connect_fee_micros} {currency} de mise en relation.",
+    "minimum_charge": "Un appel abouti coûte au moins {minimum_charge_micros} {currency}.",
+    "allowance_seat": "Le forfait {plan} couvre cette destination par son quota {allowance}, {minutes} minutes par "
+    "mois et par poste, mises en commun ; ensuite l'appel est payant, classe {destination_class}.",
+    "allowance_account": "Le forfait {plan} couvre cette destination par son quota {allowance}, {minutes} minutes "
+    "par mois pour tout le compte ; ensuite l'appel est payant, classe {destination_class}.",
+    "allowance_extension": "Le forfait {plan} couvre cette destination par son quota {allowance}, {minutes} minutes "
+    "par mois pour ce poste seul ; ensuite l'appel est payant, classe {destination_class}.",
+    "only_allowance_plan_refuses": "Le forfait {plan} n'autorise pas les appels payants de classe "
+    "{destination_class} : l'appel se termine avec le quota.",
+    "only_allowance_prepaid_off": "Les appels prépayés sont désactivés pour ce poste : "
+    "l'appel se termine avec le quota.",
+    "only_allowance_no_deck": "Aucune grille tarifaire ne donne le prix de la suite : "
+    "l'appel se termine avec le quota.",
+    "only_allowance_no_rate": "La grille tarifaire {deck} n'a pas de prix pour la suite : "
+    "l'appel se termine avec le quota.",
+    "only_allowance_payer_fault": "Le prix de la suite ne peut être établi ({fault}) : "
+    "l'appel se termine avec le quota.",
+    "allowance_left": "Il reste {left_s} s du quota ce mois-ci.",
+    "allowance_gone": "Il ne reste rien du quota ce mois-ci : l'appel est payant dès la première seconde.",
+    "allowance_gone_refused": "Il ne reste rien du quota ce mois-ci : l'appel est refusé.",
+    "rate_hours": "Aux heures {hours} ({name}), la minute coûte {per_minute_micros} {currency}.",
+    "held_later": "Le quota paie le début de l'appel, rien n'est donc encore réservé ; avec les {available_micros} "
+    "{currency} disponibles, il dure {max_duration_s} s.",
+    "charged_after_allowance": "{allowance_s} s sur {duration_s} sont prises sur le quota ; {charged_s} s sont "
+    "facturées et coûtent {charge_micros} {currency}.",
+    "payer_fault": "Le prix des appels payants de ce poste ne peut être établi ({fault}) : l'appel est refusé.",
+    "unknown_extension": "Le poste {extension} n'existe pas : l'appel est refusé.",
+    "held": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} durent "
+    "{max_duration_s} s.",
+    "not_held": "{hold_micros} {currency} doivent être réservés avant la sonnerie et seuls {available_micros} "
+    "{currency} sont disponibles : l'appel est refusé.",
+    "charged": "{duration_s} s sont facturées comme {billable_s} s et coûtent {charge_micros} {currency}.",
+    "unreadable_empty": "Il n'y a pas de numéro : l'appel est refusé.",
+    "unreadable_characters": "Seuls les chiffres 0-9, +, * et # peuvent être composés : l'appel est refusé.",
+    "unreadable_too_long": "C'est trop long pour un numéro de téléphone : l'appel est refusé.",
+    "unreadable_service_code": "Les codes avec * ou # ne sont pas envoyés à l'opérateur : l'appel est refusé.",
+    "unreadable_no_outside_line": "Il manque le chiffre qui donne une ligne extérieure : l'appel est refusé.",
+    "unreadable_no_trunk_prefix": "Les numéros nationaux commencent ici par un préfixe, et il manque : "
+    "l'appel est refusé.",
+    "unreadable_unknown_country": "Aucun pays n'est connu pour ce numéro : l'appel est refusé.",
+    "unreadable_impossible": "Aucun numéro ne s'écrit avec ces chiffres : l'appel est refusé.",
+}
+
+CLASSES = {
+    "emergency": "urgence",
+    "internal": "interne",
+    "included": "incluse",
+    "national": "nationale",
+    "premium": "surtaxée",
+    "international": "internationale",
+    "barred": "interdite",
+}
+
+TYPES = {
+    "fixed": "fixe",
+    "mobile": "mobile",
+    "fixed_or_mobile": "fixe ou mobile",
+    "toll_free": "gratuit",
+    "premium": "surtaxé",
+    "shared_cost": "à coût partagé",
+    "personal": "personnel",
+    "voip": "VoIP",
+    "uan": "accès universel",
+    "pager": "radiomessagerie",
+    "voicemail": "messagerie vocale",
+    "satellite": "satellite",
+    "short": "numéro court",
+    "emergency": "urgence",
+    "internal": "interne",
+    "unknown": "inconnu",
+}

@@ -1,0 +1,135 @@
+"""What an import of a large price list costs: ``python -m tests.bench.deck_import [ROWS]``.
+
+It writes a carrier's file of that many rows (a million unless told), reads it with ``csv.reader`` alone, then
+imports it by the same code as ``tollgate rates import`` while another process keeps writing to the store, as
+calls do. It fails where the import takes over 15 times what ``csv.reader`` took, over 500 MB, or where a write
+of the other process waited over 50 ms.
+"""
+
+import asyncio
+import csv
+import multiprocessing
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from rating.deck_import import ImportOptions
+from store.store import Store
+from tollgate.cli.deck_file import read_deck_file
+from tollgate.cli.deck_merge import DeckMerge
+
+_ROWS = 1_000_000
+_MOST_TIMES = 15
+_MOST_MB = 500
+_MOST_WAIT_MS = 50
+_HEADER = "Country,Destination,Dial Code,Rate EUR/min,Connection Fee,Increment,Effective Date"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Seconds of ``csv.reader`` and of the import, its memory, and the longest wait of another writer."""
+
+    csv_s: float
+    import_s: float
+    memory_mb: int
+    waits_ms: tuple[float, ...]
+
+    @property
+    def times(self) -> float:
+        """How many times ``csv.reader`` the import took."""
+        return self.import_s / self.csv_s
+
+
+def write_file(path: Path, rows: int) -> None:
+    """Write a price list: every prefix once, 5000 destinations, a few thousand prices."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(_HEADER + "\n")
+        for row in range(rows):
+            price = f"{(row * 37 % 9000) / 10000:.4f}"
+            billing = "60/60" if row % 3 else "1/1"
+            country = f"Country {row % 200}"
+            file.write(
+                f"{country},{country} network {row % 5000},{10_000_000 + row * 7},{price},0.00,{billing},2026-01-01\n"
+            )
+
+
+def csv_alone_s(path: Path) -> float:
+    """Return the seconds that ``csv.reader`` takes for the file."""
+    began = time.perf_counter()
+    with path.open(encoding="utf-8", newline="") as file:
+        for _ in csv.reader(file):
+            pass
+    return time.perf_counter() - began
+
+
+async def import_s(path: Path, url: str) -> float:
+    """Import the file into a new deck; return the seconds from opening it to its switch."""
+    async with await Store.create(url) as store:
+        began = time.perf_counter()
+        read = read_deck_file(path, None, ImportOptions(currency="EUR", zone=UTC))
+        assert not read.bad_rows, read.bad_rows[:3]
+        merged = DeckMerge("bench", 0, read.new, replace=False)
+        await merged.changes(store, 0)
+        await store.import_deck(name="bench", currency="EUR", rates=merged.rates(store), at_ms=0)
+        return time.perf_counter() - began
+
+
+def write_meanwhile(database: Path, stop: Connection) -> None:
+    """Take the store's write lock every 5 ms, as calls do, and answer how long each took in milliseconds."""
+    waits_ms = []
+    connection = sqlite3.connect(database, isolation_level=None, timeout=10)
+    while not stop.poll(0.005):
+        began = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        waits_ms.append((time.perf_counter() - began) * 1000)
+        connection.execute("ROLLBACK")
+    connection.close()
+    stop.send(waits_ms)
+
+
+def measure(rows: int) -> Cost:
+    """Measure an import of so many rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, database = Path(folder) / "carrier.csv", Path(folder) / "bench.db"
+        write_file(path, rows)
+        alone_s = csv_alone_s(path)
+        asyncio.run(_create(f"sqlite:///{database}"))
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        writer = multiprocessing.get_context("spawn").Process(target=write_meanwhile, args=(database, theirs))
+        writer.start()
+        took_s = asyncio.run(import_s(path, f"sqlite:///{database}"))
+        ours.send("stop")
+        waits_ms = tuple(ours.recv())
+        writer.join()
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return Cost(alone_s, took_s, memory_mb, waits_ms)
+
+
+async def _create(url: str) -> None:
+    async with await Store.create(url):
+        pass
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, report, and answer 1 where a limit was passed."""
+    rows = int(arguments[0]) if arguments else _ROWS
+    cost = measure(rows)
+    waits_ms = sorted(cost.waits_ms)
+    sys.stdout.write(
+        f"{rows} rows: csv.reader {cost.csv_s:.2f} s, import {cost.import_s:.2f} s = {cost.times:.1f} times "
+        f"(limit {_MOST_TIMES}); {cost.memory_mb} MB (limit {_MOST_MB})\n"
+        f"writes of another process meanwhile: {len(waits_ms)}, p99 {waits_ms[len(waits_ms) * 99 // 100]:.1f} ms, "
+        f"longest {waits_ms[-1]:.1f} ms (limit {_MOST_WAIT_MS})\n"
+    )
+    passed = cost.times <= _MOST_TIMES and cost.memory_mb <= _MOST_MB and waits_ms[-1] <= _MOST_WAIT_MS
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""Rates with validity and periods in the store, and decks that go live while calls run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select, update
+
+from rating.decision import DenyReason
+from rating.deck import PricedHours, Rate
+from rating.dialled import DialRules
+from rating.hours import parse_hours
+from store import schema
+from store.catalog import ExtensionSettings, add_extension, put_plan
+from store.decks import RATES_PER_CHUNK, add_rates, begin_deck_import, delete_imported_rates
+from store.errors import StoreConstraintError
+from store.operation import Operation, Sql
+from store.payers import Catalog, decide_for, empty_catalog, load_catalog
+from tests.integration.store.office import T0_MS, Office
+
+UK = Rate(prefix="44", destination="United Kingdom", per_minute_micros=100, initial_increment_s=1, increment_s=1)
+PEAK = PricedHours("peak", parse_hours("mon-fri 08:00-20:00"), 200_000)
+NIGHT = PricedHours("night", parse_hours("mon-sun 22:00-06:00"), 50_000)
+PLAN = 'name = "office"\ntitle = "Office"\nhome_region = "FR"\ndeck = "example"\n'
+RULES = DialRules(home_region="FR")
+IN_ORDER = [
+    replace(UK, prefix="33", periods=(PEAK, NIGHT)),
+    replace(UK, effective_until_ms=1000),
+    replace(UK, effective_from_ms=1000, effective_until_ms=2000, periods=(PEAK,)),
+    replace(UK, effective_from_ms=3000, periods=(replace(PEAK, per_minute_micros=7),)),
+    replace(UK, prefix="447", destination="Île de Man", barred=True, effective_from_ms=0),
+    replace(UK, prefix="FR:3", periods=(PEAK, NIGHT)),
+]
+
+
+async def load(office: Office, rates: Sequence[Rate], *, currency: str = "EUR") -> int:
+    return await office.store.import_deck(name="example", currency=currency, rates=rates, at_ms=T0_MS)
+
+
+async def in_force(office: Office) -> list[Rate]:
+    return [rate async for rate in office.store.deck_rates("example")]
+
+
+async def extension_under_the_plan(office: Office) -> None:
+    await office.store.apply(put_plan(name="office", toml=PLAN, at_ms=T0_MS))
+    phone = ExtensionSettings(number="101", account_id=office.account_id, endpoint="PJSIP/101", plan="office")
+    await office.store.apply(add_extension(phone, at_ms=T0_MS))
+
+
+async def catalog_of(office: Office) -> Catalog:
+    return await load_catalog(office.store, empty_catalog(RULES))
+
+
+async def test_rates_come_back_as_they_went_in_by_prefix_and_begin(office: Office) -> None:
+    assert await load(office, list(reversed(IN_ORDER))) == len(IN_ORDER)
+    assert await in_force(office) == IN_ORDER
+
+
+async def test_the_same_hours_are_written_once(office: Office) -> None:
+    await load(office, IN_ORDER)
+    await load(office, IN_ORDER)
+    async with office.store._reading() as connection:
+        assert await connection.scalar(select(func.count()).select_from(schema.period_list)) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(UK, effective_from_ms=1500),
+        replace(UK, effective_from_ms=500, effective_until_ms=1001),
+        UK,
+    ],
+)
+async def test_two_prices_of_a_prefix_at_the_same_time_leave_the_deck_as_it_was(office: Office, other: Rate) -> None:
+    await load(office, [UK])
+    with pytest.raises(StoreConstraintError, match="prefix 44 has two prices"):
+        await load(office, [replace(UK, effective_from_ms=1000), other])
+    assert await in_force(office) == [UK]
+    async with office.store._reading() as connection:
+        assert await connection.scalar(select(func.count()).select_from(schema.rate)) == 1
+
+
+async def test_rates_are_deleted_chunk_by_chunk_without_touching_others(office: Office) -> None:
+    chunk = [replace(UK, prefix=str(10_000 + n)) for n in range(RATES_PER_CHUNK)]
+    await load(office, [UK])
+    given_up = await office.store.apply(begin_deck_import(name="example", currency="EUR", at_ms=T0_MS))
+    await office.store.apply(add_rates(given_up, chunk))
+    await office.store.apply(add_rates(given_up, [replace(UK, prefix="9")]))
+    deleted = [await office.store.apply(delete_imported_rates(given_up)) for _ in range(3)]
+    assert deleted == [RATES_PER_CHUNK, 1, 0]
+    assert await in_force(office) == [UK]
+
+
+async def test_deck_that_went_live_is_in_the_next_catalog_and_the_running_one_stays(office: Office) -> None:
+    await extension_under_the_plan(office)
+    await load(office, [UK])
+    before = await catalog_of(office)
+    await load(office, [replace(UK, per_minute_micros=999, effective_from_ms=T0_MS)])
+    after = await load_catalog(office.store, before)
+    assert await load_catalog(office.store, after) is after
+    prices = [
+        rate and rate.per_minute_micros
+        for catalog in (before, after)
+        for at_ms in (T0_MS - 1, T0_MS)
+        for rate in [catalog.decks["example"].lookup("+441234567890", at_ms)]
+    ]
+    assert prices == [100, 100, None, 999]
+
+
+async def test_deck_that_did_not_change_is_kept_when_the_catalog_does(office: Office) -> None:
+    await load(office, IN_ORDER)
+    before = await catalog_of(office)
+    await extension_under_the_plan(office)
+    after = await load_catalog(office.store, before)
+    assert after.version > before.version
+    assert after.decks["example"] is before.decks["example"]
+
+
+async def test_deck_in_another_currency_than_the_account_refuses_paid_calls(office: Office) -> None:
+    await extension_under_the_plan(office)
+    await load(office, [UK], currency="USD")
+    catalog = await catalog_of(office)
+    payer = catalog.payer_at("PJSIP/101")
+    assert payer is not None
+    assert payer.fault == "deck example is in USD, account main in EUR"
+    decision = decide_for(payer, "00441234567890", catalog, T0_MS)
+    assert not decision.admitted
+    assert (decision.deny_reason, decision.deny_rule) == (DenyReason.NO_RATE, payer.fault)
+    assert decide_for(payer, "112", catalog, T0_MS).admitted
+
+
+DAMAGE = Sql(update(schema.rate).where(schema.rate.c.prefix == "447").values(period_micros="["))
+
+
+def damage() -> Operation[None]:
+    """Write what no import writes."""
+    yield DAMAGE()
+
+
+async def test_deck_with_a_row_that_is_no_rate_is_left_out_and_refuses_paid_calls(office: Office) -> None:
+    await extension_under_the_plan(office)
+    await load(office, [UK, replace(UK, prefix="447", periods=(PEAK,))])
+    await office.store.apply(damage())
+    catalog = await catalog_of(office)
+    assert catalog.decks == {}
+    payer = catalog.payer_at("PJSIP/101")
+    assert payer is not None
+    assert "cannot be read" in (payer.fault or "")
+    assert not decide_for(payer, "00441234567890", catalog, T0_MS).admitted
+    await load(office, [UK])
+    mended = await load_catalog(office.store, catalog)
+    assert decide_for(mended.payer_at("PJSIP/101"), "00441234567890", mended, T0_MS).admitted

@@ -1,0 +1,151 @@
+"""What an import makes of the prices in force, and how it is counted."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rating.deck import Rate
+from rating.deck_import import Change, DeckReader, ImportOptions, NewRates, PriceChanges, Withdrawal, merge
+from rating.deck_import.changes import SHOWN_RAISES
+from rating.hours import parse_hours
+from rating.rate import PricedHours
+from tests.unit.rating.deck_import.tables import HEADER, Rows, rate
+
+NOW_MS = 1000
+
+
+def counted(in_force: list[Rate], items: list[Rate | Withdrawal], *, replaced: bool = False) -> dict[str, int]:
+    changes = PriceChanges(NOW_MS)
+    changes.count(in_force, items, merge(() if replaced else in_force, items))
+    return {change.value: times for change, times in changes.counts.items() if times} | (
+        {"unpriced": changes.unpriced} if changes.unpriced else {}
+    )
+
+
+OLD = rate("44")
+
+
+@pytest.mark.parametrize(
+    ("in_force", "items", "counts"),
+    [
+        ([], [OLD], {"new": 1}),
+        ([OLD], [OLD], {"unchanged": 1}),
+        ([OLD], [replace(OLD, destination="renamed")], {"unchanged": 1}),
+        ([OLD], [rate("44", micros=200_000)], {"raised": 1}),
+        ([OLD], [rate("44", micros=50_000)], {"lowered": 1}),
+        ([OLD], [replace(OLD, connect_fee_micros=1)], {"raised": 1}),
+        ([OLD], [replace(OLD, increment_s=60, initial_increment_s=60)], {"raised": 1}),
+        ([OLD], [replace(OLD, barred=True)], {"barred": 1}),
+        ([replace(OLD, barred=True)], [replace(OLD, barred=True)], {"unchanged": 1}),
+        ([replace(OLD, barred=True)], [OLD], {"new": 1}),
+        ([OLD], [Withdrawal("44", None)], {"removed": 1}),
+        ([], [Withdrawal("44", None)], {}),
+        ([rate("44", begin=2000)], [], {}),
+        ([OLD], [rate("44", end=NOW_MS)], {"expired": 1}),
+        ([OLD], [rate("44", begin=2000, micros=200_000)], {"raised": 1}),
+        ([], [rate("44", begin=2000)], {"new": 1, "unpriced": 1}),
+        ([OLD], [replace(OLD, periods=(PricedHours("peak", parse_hours("sat"), 100_000),))], {"unchanged": 1}),
+        ([OLD], [replace(OLD, periods=(PricedHours("peak", parse_hours("sat"), 100_001),))], {"raised": 1}),
+    ],
+)
+def test_changes_of_a_prefix(in_force: list[Rate], items: list[Rate | Withdrawal], counts: dict[str, int]) -> None:
+    assert counted(in_force, items) == counts
+
+
+def test_changes_replaced_without_a_row_is_removed() -> None:
+    assert counted([OLD], [], replaced=True) == {"removed": 1}
+    assert counted([rate("44", end=NOW_MS)], [], replaced=True) == {}
+
+
+def test_changes_of_a_new_deck_are_counted_without_its_rates() -> None:
+    header = (*HEADER, "barred", "valid from", "valid until")
+    rows = [
+        header,
+        ("44", "UK", "0.1", "no", "2026-12-01", ""),
+        ("33", "France", "", "yes", "", ""),
+        ("34", "Spain", "0.1", "no", "", "1970-01-02"),
+    ]
+    new = NewRates(DeckReader(Rows(rows), ImportOptions()))
+    assert new.has_one_each
+    one, all_at_once = PriceChanges(10**9), PriceChanges(10**9)
+    all_at_once.count_all_new(new)
+    for prefix in new.prefixes():
+        one.count((), new.of(prefix), merge((), new.of(prefix)))
+    assert one.counts == all_at_once.counts == {Change.NEW: 1, Change.BARRED: 1, Change.EXPIRED: 1}
+    assert one.unpriced == all_at_once.unpriced == 1
+
+
+def test_changes_keep_the_largest_raises() -> None:
+    changes = PriceChanges(NOW_MS)
+    for micros in range(1, 2 * SHOWN_RAISES + 1):
+        prefix = str(440 + micros)
+        after = rate(prefix, micros=100_000 + micros)
+        changes.count([rate(prefix)], [after], [after])
+    raises = changes.largest_raises()
+    assert [found.by_micros for found in raises] == list(range(2 * SHOWN_RAISES, SHOWN_RAISES, -1))
+
+
+def test_merge_price_with_a_later_date_ends_the_one_in_force() -> None:
+    assert merge([rate("44")], [rate("44", begin=500, micros=2)]) == [
+        rate("44", end=500),
+        rate("44", begin=500, micros=2),
+    ]
+
+
+def test_merge_price_without_a_date_takes_the_place_of_all() -> None:
+    assert merge([rate("44", end=500), rate("44", begin=500)], [rate("44", micros=2)]) == [rate("44", micros=2)]
+
+
+def test_merge_price_for_some_time_lets_the_other_go_on_after_it() -> None:
+    assert merge([rate("44")], [rate("44", begin=100, end=200, micros=2)]) == [
+        rate("44", end=100),
+        rate("44", begin=100, end=200, micros=2),
+        rate("44", begin=200),
+    ]
+
+
+def test_merge_withdrawal_ends_what_is_in_force_and_ahead() -> None:
+    in_force = [rate("44", end=500), rate("44", begin=500)]
+    assert merge(in_force, [Withdrawal("44", 300)]) == [rate("44", end=300)]
+    assert merge(in_force, [Withdrawal("44", None)]) == []
+
+
+moments = st.none() | st.integers(1, 30)
+
+
+@st.composite
+def items(draw: st.DrawFn) -> Rate | Withdrawal:
+    begin, end = draw(moments), draw(moments)
+    if draw(st.integers(0, 4)) == 0:
+        return Withdrawal("44", begin)
+    return rate(
+        "44", micros=draw(st.integers(1, 9)), begin=begin, end=end if end is not None and end > (begin or 0) else None
+    )
+
+
+@given(st.lists(items(), max_size=4), st.lists(items(), max_size=4, unique_by=lambda item: item.effective_from_ms))
+def test_merge_at_every_moment_has_at_most_one_price_and_the_latest_item_decides(
+    before: list[Rate | Withdrawal], after: list[Rate | Withdrawal]
+) -> None:
+    in_force = merge((), sorted(before, key=lambda item: item.effective_from_ms or 0))
+    merged = merge(in_force, after)
+    for at_ms in range(31):
+        now = [item for item in merged if _holds(item, at_ms)]
+        assert len(now) <= 1
+        deciding = [item for item in after if _holds(item, at_ms)]
+        if not deciding:
+            assert now == [] or now[0].per_minute_micros in {
+                old.per_minute_micros for old in in_force if _holds(old, at_ms)
+            }
+            continue
+        latest = max(deciding, key=lambda item: -1 if item.effective_from_ms is None else item.effective_from_ms)
+        assert [item.per_minute_micros for item in now] == (
+            [latest.per_minute_micros] if isinstance(latest, Rate) else []
+        )
+
+
+def _holds(item: Rate | Withdrawal, at_ms: int) -> bool:
+    end = item.effective_until_ms if isinstance(item, Rate) else None
+    return (item.effective_from_ms is None or item.effective_from_ms <= at_ms) and (end is None or at_ms < end)

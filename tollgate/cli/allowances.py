@@ -1,0 +1,72 @@
+"""What is left of an account's allowances this month, as every command shows it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rating.calendar import period_at
+from rating.plan import Allowance, AllowanceScope
+from store.payers import Catalog, Payer
+from store.records import Account
+from store.store import Store
+from tollgate.cli.output import Document, print_table
+from tollgate.cli.times import iso, zone
+
+
+async def allowance_documents(store: Store, catalog: Catalog, account: Account, at: datetime) -> list[Document]:
+    """Return each pool of the account's extensions in the month that ``at`` lies in, for JSON."""
+    account_zone = zone(account.timezone)
+    month = period_at(at, account_zone, account.month_day)
+    gone = {
+        (use.plan, use.allowance, use.extension): use
+        for use in await store.allowance_uses(account.id, month.first_day.isoformat())
+    }
+    documents = []
+    for plan, owner, allowance, seats in dict.fromkeys(_pools(catalog, account)):
+        use = gone.get((plan, allowance.name, owner))
+        used_s, held_s = (0, 0) if use is None else (use.used_s, use.held_s)
+        limit_s = allowance.limit_s(seats)
+        documents.append(
+            {
+                "plan": plan,
+                "allowance": allowance.name,
+                "per": allowance.scope,
+                "extension": owner or None,
+                "from": iso(month.starts_at, account_zone),
+                "to": iso(month.ends_at, account_zone),
+                "limit_s": limit_s,
+                "used_s": used_s,
+                "held_s": held_s,
+                "left_s": max(0, limit_s - used_s - held_s),
+            }
+        )
+    return documents
+
+
+def _pools(catalog: Catalog, account: Account) -> Iterator[tuple[str, str, Allowance, int]]:
+    """Yield plan, owner (empty: shared), allowance and seats of every pool, once for each extension that has it."""
+    payers = [payer for payer in catalog.payers.values() if payer.account.id == account.id]
+    for payer in sorted(payers, key=_number):
+        for allowance in () if payer.plan is None else payer.plan.allowances:
+            owner = payer.extension if allowance.scope is AllowanceScope.EXTENSION else ""
+            assert payer.plan is not None
+            yield payer.plan.name, owner, allowance, payer.seats
+
+
+def _number(payer: Payer) -> str:
+    return payer.extension
+
+
+def print_allowances(documents: list[Document]) -> None:
+    """Print them as a table, in minutes."""
+    columns = ("plan", "allowance", "of", ">minutes", ">used", ">held", ">left", "until")
+    rows = [
+        (
+            each["plan"],
+            each["allowance"],
+            each["extension"] or "all",
+            *(f"{each[name] / 60:.1f}" for name in ("limit_s", "used_s", "held_s", "left_s")),
+            each["to"][:10],
+        )
+        for each in documents
+    ]
+    print_table(columns, rows)

@@ -1,0 +1,235 @@
+"""What the gate would say of a call, and what it would cost: decided by the gate's own catalog and code."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from ari_app.clock import epoch_ms, utc_now
+from rating.calendar import period_at
+from rating.decision import (
+    FUNDED_BY_ALLOWANCE,
+    Decision,
+    DenyReason,
+    Step,
+    reading_steps,
+)
+from rating.destination import DestinationClass
+from rating.funding import FundsVerdict, quote_funds
+from rating.plan import AllowanceScope
+from rating.price import billable_s, charge_micros
+from store.payers import Payer, decide_for, empty_catalog, load_catalog
+from store.records import Account
+from store.store import Store
+from tollgate.cli.context import MAIN_ACCOUNT, require_account
+from tollgate.cli.errors import BadInputError
+from tollgate.cli.times import parse_instant, zone
+from tollgate.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote:
+    """What the gate would say, and the price of the seconds asked for."""
+
+    account: Account
+    payer: Payer | None
+    """None where there is no such extension."""
+    extension: str
+    """The one asked about; empty for somebody under the account's own plan."""
+    decision: Decision
+    verdict: FundsVerdict
+    deny_rule: str | None
+    allowance_left_s: int
+    """What nobody used or holds of the decision's allowance this month; 0 where it has none."""
+    duration_s: int | None
+    at: datetime
+    """The moment of the call, in the account's time zone."""
+
+    @property
+    def price_currency(self) -> str:
+        """The currency of the rate: the deck's, though only one in the account's own can be charged."""
+        deck = None if self.payer is None else self.payer.deck
+        return self.account.currency if deck is None else deck.currency
+
+    @property
+    def funded_by(self) -> tuple[str, ...]:
+        """Who pays, in the order used; an allowance that is used up does not."""
+        if not self.verdict.admitted:
+            return ()
+        names = self.decision.funded_by
+        return names if self.allowance_left_s else tuple(name for name in names if name != FUNDED_BY_ALLOWANCE)
+
+    @property
+    def has_price(self) -> bool:
+        """Whether the seconds have a price: those of a call that is refused for want of money alone have, too."""
+        return self.verdict.admitted or self.verdict.deny_reason is DenyReason.NO_FUNDS
+
+    @cached_property
+    def allowance_s(self) -> int | None:
+        """How many of the seconds asked for the allowance would pay."""
+        return None if self.duration_s is None else min(self.duration_s, self.allowance_left_s)
+
+    @cached_property
+    def charged_s(self) -> int | None:
+        """The seconds that would be charged after the allowance, in whole increments."""
+        if self.duration_s is None or self.allowance_s is None or not self.has_price:
+            return None
+        beyond_s = self.duration_s - self.allowance_s
+        if self.decision.rate is None or (self.allowance_s and not beyond_s):
+            return 0
+        return billable_s(self.decision.rate, beyond_s * 1000)
+
+    @property
+    def billable_s(self) -> int | None:
+        """The seconds of the call as its record would have them; None where it would be refused."""
+        if self.charged_s is None or self.allowance_s is None:
+            return None
+        free_s = self.duration_s if self.decision.rate is None and self.decision.allowance is None else None
+        return self.allowance_s + self.charged_s if free_s is None else free_s
+
+    @cached_property
+    def charge_micros(self) -> int | None:
+        """What they would cost, were there funds enough."""
+        if self.charged_s is None or self.allowance_s is None:
+            return None
+        rate = self.decision.rate
+        if rate is None:
+            return 0
+        starts_at = self.at.astimezone(UTC) + timedelta(seconds=self.allowance_s)
+        return charge_micros(rate, self.charged_s, starts_at.astimezone(self.at.tzinfo))
+
+
+async def find_quote(
+    store: Store,
+    settings: Settings,
+    *,
+    number: str,
+    extension: str | None,
+    account: str | None,
+    at: str | None,
+    duration_s: int | None,
+) -> Quote:
+    """Ask what would become of a call.
+
+    Args:
+        extension: who calls; None: somebody under the account's own plan.
+        account: whose money; None: the extension's account, or main.
+        at: the moment, as an administrator writes it; None: now.
+        duration_s: seconds to price.
+
+    Raises:
+        BadInputError: there is no such account, it is not the extension's, or the moment cannot be read.
+    """
+    catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
+    payer = None if extension is None else catalog.payer(extension)
+    charged = await _account(store, payer, account)
+    if extension is None:
+        payer = catalog.payer_for_account(charged)
+    account_zone = zone(charged.timezone)
+    moment = utc_now() if at is None else parse_instant(at, account_zone)
+    local = moment.astimezone(account_zone)
+    decision = decide_for(payer, number, catalog, epoch_ms(moment))
+    left_s = 0 if payer is None else await _allowance_left_s(store, charged, payer, decision, local)
+    verdict, deny_rule = _verdict(decision, payer, charged, extension or "", left_s, local)
+    return Quote(
+        account=charged,
+        payer=payer,
+        extension=extension or "",
+        decision=decision,
+        verdict=verdict,
+        deny_rule=deny_rule,
+        allowance_left_s=left_s,
+        duration_s=duration_s,
+        at=local,
+    )
+
+
+async def _account(store: Store, payer: Payer | None, named: str | None) -> Account:
+    """Return who would pay: the extension's account, or the one named."""
+    if payer is None:
+        return await require_account(store, named or MAIN_ACCOUNT)
+    if named is not None and named != payer.account.name:
+        raise BadInputError(
+            f"extension {payer.extension} belongs to account {payer.account.name}, not {named}",
+            "leave --account out",
+        )
+    return await require_account(store, payer.account.name)
+
+
+async def _allowance_left_s(store: Store, account: Account, payer: Payer, decision: Decision, at: datetime) -> int:
+    allowance = decision.allowance
+    if allowance is None or payer.plan is None:
+        return 0
+    month = period_at(at, zone(account.timezone), account.month_day).first_day.isoformat()
+    owner = payer.extension if allowance.scope is AllowanceScope.EXTENSION else ""
+    gone_s = sum(
+        use.used_s + use.held_s
+        for use in await store.allowance_uses(account.id, month)
+        if (use.plan, use.allowance, use.extension) == (payer.plan.name, allowance.name, owner)
+    )
+    return max(0, allowance.limit_s(payer.seats) - gone_s)
+
+
+def _verdict(
+    decision: Decision, payer: Payer | None, account: Account, extension: str, left_s: int, at: datetime
+) -> tuple[FundsVerdict, str | None]:
+    """Return the gate's verdict in the gate's order (``ari_app.gate.judge``), then the funds'; and the rule."""
+    if decision.destination_class is DestinationClass.EMERGENCY:
+        return quote_funds(decision, 0, 0, at), None
+    if payer is None:
+        return FundsVerdict(False, 0, 0, DenyReason.UNKNOWN_EXTENSION), f"there is no extension {extension}"
+    verdict = quote_funds(decision, account.available_micros, left_s, at)
+    if verdict.deny_reason is DenyReason.NO_FUNDS:
+        return verdict, f"account {account.name}: the first hold is more than what is available"
+    if verdict.admitted or decision.after_allowance is None:
+        return verdict, decision.deny_rule
+    return verdict, decision.after_allowance.rule
+
+
+def quote_steps(quote: Quote) -> tuple[Step, ...]:
+    """Return the decision's own steps, then what the payer, the allowance, the funds and the duration add."""
+    if quote.payer is None and quote.verdict.deny_reason is DenyReason.UNKNOWN_EXTENSION:
+        return (*reading_steps(quote.decision.steps), Step("unknown_extension", {"extension": quote.extension}))
+    return (
+        *quote.decision.steps,
+        *_allowance_steps(quote),
+        *_funds_steps(quote),
+        *_charge_steps(quote),
+    )
+
+
+def _allowance_steps(quote: Quote) -> list[Step]:
+    if quote.decision.allowance is None:
+        return []
+    if quote.allowance_left_s:
+        return [Step("allowance_left", {"left_s": quote.allowance_left_s})]
+    return [Step("allowance_gone" if quote.decision.after_allowance is None else "allowance_gone_refused", {})]
+
+
+def _funds_steps(quote: Quote) -> list[Step]:
+    verdict = quote.verdict
+    if quote.decision.rate is None or not quote.has_price:
+        return []
+    values: dict[str, str | int] = {
+        "hold_micros": verdict.first_hold_micros,
+        "available_micros": quote.account.available_micros,
+        "currency": quote.account.currency,
+        "max_duration_s": verdict.max_duration_s or 0,
+    }
+    if not verdict.admitted:
+        return [Step("not_held", values)]
+    return [Step("held_later" if quote.allowance_left_s and not verdict.first_hold_micros else "held", values)]
+
+
+def _charge_steps(quote: Quote) -> list[Step]:
+    if quote.charge_micros is None or quote.decision.rate is None:
+        return []
+    values: dict[str, str | int] = {
+        "duration_s": quote.duration_s or 0,
+        "billable_s": quote.billable_s or 0,
+        "charge_micros": quote.charge_micros,
+        "currency": quote.account.currency,
+    }
+    if not quote.allowance_s:
+        return [Step("charged", values)]
+    split: dict[str, str | int] = {"allowance_s": quote.allowance_s, "charged_s": quote.charged_s or 0}
+    return [Step("charged_after_allowance", {**values, **split})]
