@@ -3,6 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 
 from charging.session import Session
+from rating.errors import RatingError
 
 _SESSION: TypeAdapter[Session] = TypeAdapter(Session)
 
@@ -24,5 +25,5 @@ def load_session(text: str) -> Session:
     """
     try:
         return _SESSION.validate_json(text)
-    except ValidationError as error:
+    except (ValidationError, RatingError) as error:
         raise SavedSessionError(f"a saved session cannot be read: {error}") from error

@@ -52,7 +52,7 @@ def read_international(digits: str) -> Line | Fault:
     if line is not None:
         return line
     parsed = _parse("+" + digits, None)
-    return Fault.IMPOSSIBLE if parsed is None else _parsed_line(parsed)
+    return Fault.IMPOSSIBLE if parsed is None else _parsed_line(parsed, digits)
 
 
 @lru_cache(maxsize=_CACHED_NUMBERS)
@@ -70,7 +70,7 @@ def read_national(digits: str, region: str) -> Line | Fault:
         return Fault.IMPOSSIBLE
     if national is None and not _is_written_in_full(digits, parsed):
         return Fault.NO_TRUNK_PREFIX
-    return _parsed_line(parsed)
+    return _parsed_line(parsed, digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,8 @@ def _overseas_line(national: str) -> Line | Fault:
     return _line(territory.country_code, digits, location.region or territory.region, location.library_type)
 
 
-def _parsed_line(parsed: PhoneNumber) -> Line | Fault:
-    """Return the line of a number that had to be parsed, most often one in no known range."""
+def _parsed_line(parsed: PhoneNumber, digits: str) -> Line | Fault:
+    """Return the line of a number that had to be parsed from these digits, most often one in no known range."""
     country_code, national = (
         cast("int", parsed.country_code),
         phonenumbers.national_significant_number(parsed),
@@ -139,7 +139,7 @@ def _parsed_line(parsed: PhoneNumber) -> Line | Fault:
     region = locate(country_code, national).region or territory_region(country_code, national)
     if region is None:
         return Fault.UNKNOWN_COUNTRY
-    if _keeps_trunk_zero(national, region):
+    if _keeps_trunk_zero(national, region) or _loses_digits(digits, country_code, national):
         return Fault.IMPOSSIBLE
     return _line(country_code, national, region, PhoneNumberType.UNKNOWN)
 
@@ -150,6 +150,21 @@ def _keeps_trunk_zero(national: str, region: str) -> bool:
         return False
     trunk_prefix = home_of(region).trunk_prefix
     return trunk_prefix.startswith("0") and national.startswith(trunk_prefix)
+
+
+def _loses_digits(digits: str, country_code: int, national: str) -> bool:
+    """Say whether more than country code and trunk prefix was taken off, or would be from the E.164 number.
+
+    In ranges that it does not know the library takes off whatever looks like a carrier code: of +55 90 4492 1360
+    it leaves +55 4492 1360, another number.
+    """
+    main_region = phonenumbers.region_code_for_country_code(country_code)
+    trunk_prefix = "" if main_region == NON_GEOGRAPHIC else home_of(main_region).trunk_prefix
+    openings = {"", trunk_prefix, str(country_code), f"{country_code}{trunk_prefix}"}
+    if not digits.endswith(national) or digits.removesuffix(national) not in openings:
+        return True
+    again = _parse(f"+{country_code}{national}", None)
+    return again is None or phonenumbers.national_significant_number(again) != national
 
 
 def _line(country_code: int, national: str, region: str, library_type: int) -> Line | Fault:

@@ -1,6 +1,6 @@
 """Reading the catalog: accounts, extensions, plans, decks and their rates."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sqlalchemy import Select, exists, select
 
@@ -120,7 +120,7 @@ class CatalogReads(Reads):
             row = (await connection.execute(SELECT_DECKS.where(_DECK.name == name))).mappings().first()
         return None if row is None else DeckInfo(**row)
 
-    async def deck_rates(self, name: str) -> AsyncIterator[Rate]:
+    async def deck_rates(self, name: str) -> AsyncGenerator[Rate, None]:
         """Yield the deck's rates by prefix and begin, all of the generation in force; none for an unknown deck.
 
         They are read in pages, with the event loop free between them. Iterate to the end, or close the

@@ -6,6 +6,7 @@ The gate and ``tollgate quote`` decide with it, so that both say the same. It is
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from rating.decision import Decision, Denial, DenyReason, Step, decide, without_money
@@ -141,8 +142,9 @@ async def _load_deck(store: Store, info: DeckInfo) -> Deck | None:
     """
     rows = DeckRows()
     try:
-        async for rate in store.deck_rates(info.name):
-            rows.append(rate)
+        async with aclosing(store.deck_rates(info.name)) as rates:
+            async for rate in rates:
+                rows.append(rate)
     except (RatingError, ValueError):
         return None
     return Deck.of_rows(info.name, info.currency, rows)

@@ -2,6 +2,7 @@
 
 from array import array
 from collections import Counter
+from collections.abc import Iterator
 
 from rating.deck import Rate
 from rating.deck_import.model import BadRow, Withdrawal
@@ -67,6 +68,13 @@ class NewRates:
     def prefixes(self) -> list[str]:
         """Return every prefix once, in their order."""
         return sorted(self._first)
+
+    def each_rate(self) -> Iterator[Rate]:
+        """Yield the rates by prefix, where :attr:`has_one_each`; much quicker than asking for each prefix."""
+        first, names, terms = self._first, self._names, self._terms
+        for prefix in self.prefixes():
+            place = first[prefix]
+            yield terms[place].rate.priced_as(prefix, names[place])
 
     def of(self, prefix: str) -> list[Rate | Withdrawal]:
         """Return what the file says of a prefix, in its order; empty for nothing."""

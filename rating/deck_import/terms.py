@@ -6,7 +6,7 @@ A price list has far fewer of them than rows, so that a row costs one look-up.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from rating.deck import PricedHours, Rate, RateError
 from rating.deck_import.dates import DateFormatError, date_order, read_date_ms
@@ -24,6 +24,7 @@ from rating.money import MICROS_PER_UNIT
 T = TypeVar("T")
 DATES = (Field.FROM, Field.UNTIL)
 _NOT_TERMS = frozenset({Field.PREFIX, Field.COUNTRY_CODE, Field.AREA_CODE, Field.DESTINATION, Field.COUNTRY})
+_MOST_READ = 200_000
 _NO_PREFIX = "1"
 _HIGHEST_MICROS = 10**9 * MICROS_PER_UNIT
 """Beyond it something else was read as a price, whatever the currency."""
@@ -65,6 +66,8 @@ class TermsReader:
     def __init__(self, layout: Layout, options: ImportOptions, seen: Mapping[int, set[Cell]]) -> None:
         self._columns = layout.columns
         self._options = options
+        self._read: dict[tuple[Field, Cell], object] = {}
+        """What cells were read as, so that a price or a date is worked out once."""
         told_mark = options.decimal_mark and options.decimal_mark.character
         told_order = options.date_order
         amounts = [layout.columns[meant] for meant in PRICES + FEES if meant in layout.columns]
@@ -117,7 +120,12 @@ class TermsReader:
         column = self._columns.get(meant)
         if column is None or (not needed and _is_empty(cells[column])):
             return None
-        cell = cells[column]
+        known = self._read.get((meant, cells[column]))
+        if known is None:
+            known = self._remember(meant, cells[column], self._amount(column, cells[column]))
+        return cast("tuple[int, bool]", known)
+
+    def _amount(self, column: int, cell: Cell) -> tuple[int, bool]:
         try:
             amount = read_number(cell, self._marks[column])
         except NumberFormatError as error:
@@ -187,10 +195,19 @@ class TermsReader:
 
     def _required(self, cells: Sequence[Cell], meant: Field, read: Callable[[Cell], T]) -> T:
         column = self._columns[meant]
+        known = self._read.get((meant, cells[column]))
+        if known is not None:
+            return cast("T", known)
         try:
-            return read(cells[column])
+            return self._remember(meant, cells[column], read(cells[column]))
         except (WordError, DateFormatError, PeriodTextError) as error:
             raise CellError(column, shown(cells[column]), str(error)) from error
+
+    def _remember(self, meant: Field, cell: Cell, value: T) -> T:
+        if len(self._read) >= _MOST_READ:
+            self._read.clear()
+        self._read[meant, cell] = value
+        return value
 
 
 class _Prices:

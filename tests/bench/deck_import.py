@@ -81,16 +81,30 @@ async def import_s(path: Path, url: str) -> float:
 
 
 def write_meanwhile(database: Path, stop: Connection) -> None:
-    """Take the store's write lock every 5 ms, as calls do, and answer how long each took in milliseconds."""
+    """Take the store's write lock every 5 ms, as calls do, and answer how long each took in milliseconds.
+
+    It waits as the store's writer does, by trying again every millisecond.
+    """
     waits_ms = []
-    connection = sqlite3.connect(database, isolation_level=None, timeout=10)
+    connection = sqlite3.connect(database, isolation_level=None, timeout=0)
     while not stop.poll(0.005):
         began = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
+        while not _begins(connection):
+            time.sleep(0.001)
         waits_ms.append((time.perf_counter() - began) * 1000)
         connection.execute("ROLLBACK")
     connection.close()
     stop.send(waits_ms)
+
+
+def _begins(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def measure(rows: int) -> Cost:

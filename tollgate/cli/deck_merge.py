@@ -44,6 +44,9 @@ class DeckMerge:
         return merge(() if self.replace else in_force, items)
 
     def _from_file(self) -> Iterator[Rate]:
+        if self.new.has_one_each:
+            yield from self.new.each_rate()
+            return
         for prefix in self.new.prefixes():
             yield from merge((), self.new.of(prefix))
 

@@ -1,6 +1,7 @@
 """The numbering file: an administrator corrects and extends the override table without code."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def numbering(office: Terminal) -> Path:
     return path
 
 
-def doctor_line(office: Terminal, name: str) -> dict[str, str]:
+def doctor_line(office: Terminal, name: str) -> dict[str, Any]:
     document = office("doctor", "--json").document
     return next(check for check in document["checks"] if check["name"] == name)
 

@@ -141,8 +141,9 @@ async def test_deck_with_a_row_that_is_no_rate_is_left_out_and_refuses_paid_call
     await extension_under_the_plan(office)
     await load(office, [UK, replace(UK, prefix="447", periods=(PEAK,))])
     await office.store.apply(damage())
-    catalog = await catalog_of(office)
-    assert catalog.decks == {}
+    for _ in range(5):  # more often than there are connections to read with: none is kept
+        catalog = await catalog_of(office)
+        assert catalog.decks == {}
     payer = catalog.payer_at("PJSIP/101")
     assert payer is not None
     assert "cannot be read" in (payer.fault or "")

@@ -10,7 +10,6 @@ from typing import TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.property.store.test_ledger_machine import template
 
 from rating.price import charge_micros
 from store.allowances import AllowanceRequest
@@ -21,6 +20,7 @@ from store.sessions import open_session
 from store.settlement import settle_leg
 from store.store import Store
 from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr, url_of
+from tests.property.store.test_ledger_machine import template
 
 T = TypeVar("T")
 MONTHS = ("2026-11-01", "2026-12-01")

@@ -36,7 +36,10 @@ def test_saved_session_comes_back_as_it_was(call: Call) -> None:
     assert load_session(dump_session(session)) == session
 
 
-@pytest.mark.parametrize("text", ["", "{}", "null", "[1]", '{"call": 5}', '{"phase": "talking"'])
+DAMAGED_RATE = dump_session(Story(paid_call()).session).replace('"increment_s":1', '"increment_s":0')
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "[1]", '{"call": 5}', '{"phase": "talking"', DAMAGED_RATE])
 def test_damaged_text_is_an_error_that_says_so(text: str) -> None:
     with pytest.raises(SavedSessionError, match="cannot be read"):
         load_session(text)

@@ -153,3 +153,17 @@ def test_internal_calls_go_to_the_context_that_was_named() -> None:
     assert any(
         "?from-internal,${TG_INTERNAL},1)" in line for line in rendered(internal_context="from-internal")["tg-gate"]
     )
+
+
+def test_leg_shows_or_withholds_the_caller_s_number_only_where_it_was_told_to() -> None:
+    marked, presented, done = rendered()["tg-leg"]
+
+    assert marked == "exten => s,1,Set(TOLLGATE_CALL=${ARG1})"
+    assert presented == 'same => n,ExecIf($["${ARG2}" != ""]?Set(CONNECTEDLINE(pres,i)=${ARG2}))'
+    assert done == "same => n,Return()"
+
+
+def test_leg_of_an_away_call_is_told_nothing_of_an_earlier_code() -> None:
+    lines = rendered(away_patterns=("0[13]XXXXXXXX",))["tg-away-dial"]
+
+    assert not any("TG_PRES" in line for line in lines)

@@ -233,6 +233,14 @@ def test_read_dialled_other_dialling_habits(region: str, raw: str, number: str) 
 
 
 @pytest.mark.parametrize(
+    ("region", "raw"),
+    [("BR", "+559044921360"), ("BR", "09044921360"), ("BR", "0639044921360"), ("CN", "0111277244005")],
+)
+def test_read_dialled_digits_that_the_library_would_lose_refused(region: str, raw: str) -> None:
+    assert read_dialled(raw, DialRules(home_region=region)) == Unreadable(raw, Fault.IMPOSSIBLE)
+
+
+@pytest.mark.parametrize(
     ("values", "mend"),
     [
         ({"home_region": "XX"}, "such as FR"),

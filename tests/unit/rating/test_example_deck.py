@@ -59,7 +59,7 @@ UNTOLD = {"AR", "BR", "CA", "CL", "DO", "GP", "GU", "MP", "MX", "PR", "US", "VI"
 
 def example_of(region: str, number_type: int) -> str | None:
     number = phonenumbers.example_number_for_type(region, number_type)
-    return number and phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None if number is None else phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def found(deck: Deck, number: str) -> Rate:
