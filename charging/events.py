@@ -12,7 +12,7 @@ from rating.decision import DenyReason
 
 
 class Slice(NamedTuple):
-    """What a call may talk: ``paid_s`` seconds, the first ``allowance_s`` of them free, ``held_micros`` for the rest."""
+    """What a call may talk: ``paid_s`` seconds, the first ``allowance_s`` of them free; the hold is for the others."""
 
     paid_s: int
     held_micros: int
