@@ -13,7 +13,7 @@ from ari_app.clock import epoch_ms
 from ari_app.decode import CallerEntered
 from charging.call import AllowanceShare, Call
 from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of, entry_of
-from rating.decision import Decision, DenyReason
+from rating.decision import RING_LIMIT_MS, Decision, DenyReason
 from rating.destination import DestinationClass
 from rating.plan import AllowanceScope
 from store.payers import Catalog, Payer, decide_for
@@ -49,6 +49,8 @@ class GateSettings:
     node: str
     trunk_endpoints: tuple[str, ...]
     """PJSIP endpoint names, in the order in which the dialplan tries them."""
+    ring_limit_ms: int = RING_LIMIT_MS
+    """How long a call may ring, on all trunks together."""
 
 
 class MalformedEntryError(Exception):
@@ -69,7 +71,7 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
     deciding_name = next((name for name in names if name), entered.channel.name)
     endpoint = endpoint_of(deciding_name)
     payer = catalog.payer_at(endpoint)
-    decision = decide_for(payer, dialled, catalog, epoch_ms(entered.at))
+    decision = decide_for(payer, dialled, catalog, epoch_ms(entered.at), settings.ring_limit_ms)
     call = _call(entered, call_id, endpoint, payer, decision, settings)
     if decision.destination_class is DestinationClass.EMERGENCY:
         return Admissible(call, decision)
@@ -129,6 +131,7 @@ def _call(
         later_rates=decision.later_rates if paid else (),
         allowance=None if payer is None else _share(payer, decision),
         after_allowance=decision.after_allowance,
+        unfunded_rate=decision.unfunded_rate,
         funded_by=decision.funded_by,
         started_at=entered.at,
         timezone="UTC" if payer is None else payer.account.timezone,

@@ -49,6 +49,8 @@ class Call:
     allowance: AllowanceShare | None = None
     after_allowance: Denial | None = None
     """Why no money follows the allowance."""
+    unfunded_rate: Rate | None = None
+    """What money would have paid had it been allowed to: the price of what is talked beyond the allowance."""
     funded_by: tuple[str, ...]
     started_at: datetime
     timezone: str = "UTC"

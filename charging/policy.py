@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+RING_GRACE = timedelta(seconds=5)
+"""The dialplan's own ring limit comes first; ours is for the case that it did not."""
+
 LEAST_LEAD = timedelta(milliseconds=500)
 """A renewal is asked for at least this long before the cut."""
 
@@ -42,6 +45,10 @@ class MeteringPolicy:
     def retry(self) -> timedelta:
         """The retry pause as a time span."""
         return timedelta(milliseconds=self.retry_ms)
+
+    def ring_limit(self, trunks: int) -> timedelta:
+        """Return how long a call may ring that tries so many trunks one after the other."""
+        return timedelta(seconds=self.ring_limit_s) * trunks + RING_GRACE
 
     def renew_lead(self, slice_s: int) -> timedelta:
         """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""

@@ -94,7 +94,7 @@ def answered_record(
         end,
         billable_s=min(used.allowance_s + used.charged_s, paid_s) if call.metered else used.talked_s,
         allowance_s=used.allowance_s,
-        funded_by=used.funded_by if call.metered else call.funded_by,
+        funded_by=used.funded_by(paid_s - allowance_s) if call.metered else call.funded_by,
         charged_micros=charged_micros,
         unfunded_micros=used.price_micros - charged_micros,
         hangup_side=_side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut),
@@ -124,11 +124,10 @@ class Usage(NamedTuple):
     charged_s: int
     price_micros: int
 
-    @property
-    def funded_by(self) -> tuple[str, ...]:
-        """Who paid, in the order used."""
+    def funded_by(self, held_s: int) -> tuple[str, ...]:
+        """Return who paid, in the order used; the account where ``held_s`` seconds of money were held."""
         allowance = (FUNDED_BY_ALLOWANCE,) if self.allowance_s else ()
-        account = (FUNDED_BY_ACCOUNT,) if self.charged_s else ()
+        account = (FUNDED_BY_ACCOUNT,) if self.charged_s and held_s > 0 else ()
         return allowance + account
 
 
@@ -144,11 +143,12 @@ def usage(call: Call, answered_at: datetime, until: datetime, allowance_s: int) 
     talked_s = -(-duration_ms // 1000)
     used_s = min(max(1, talked_s), allowance_s)
     beyond_ms = duration_ms - allowance_s * 1000
-    if call.rate is None or (allowance_s and beyond_ms <= 0):
+    rate = call.rate or call.unfunded_rate
+    if rate is None or (allowance_s and beyond_ms <= 0):
         return Usage(talked_s, used_s, 0, 0)
-    charged_s = billable_s(call.rate, beyond_ms)
-    starts_at = call.local(answered_at + timedelta(seconds=allowance_s)) if call.rate.periods else None
-    return Usage(talked_s, used_s, charged_s, charge_micros(call.rate, charged_s, starts_at))
+    charged_s = billable_s(rate, beyond_ms)
+    starts_at = call.local(answered_at + timedelta(seconds=allowance_s)) if rate.periods else None
+    return Usage(talked_s, used_s, charged_s, charge_micros(rate, charged_s, starts_at))
 
 
 def _side(

@@ -86,7 +86,10 @@ Transition = tuple[Session, tuple[Command, ...]]
 
 def begin(call: Call, policy: MeteringPolicy) -> Transition:
     """Open a session for a call that may be made: with a first slice where it is metered."""
-    hold = first_hold(call.rates, call.local(call.started_at), policy.first_slice_s) if call.rates else NOTHING_HELD
+    hold = NOTHING_HELD
+    if call.rates:
+        ring_limit = policy.ring_limit(call.trunks)
+        hold = first_hold(call.rates, call.local(call.started_at), policy.first_slice_s, ring_limit)
     want_s = 0 if call.allowance is None else policy.first_slice_s
     session = Session(call=call, phase=Phase.OPENING, held_micros=hold.micros, paid_s=hold.paid_s, slice_s=hold.paid_s)
     return session, (OpenSession(hold.micros, hold.paid_s, want_s),)
@@ -148,11 +151,14 @@ def _opened(session: Session, event: ev.SessionOpened, policy: MeteringPolicy) -
         session = replace(session, paid_s=paid_s, held_micros=held_micros, allowance_s=allowance_s, slice_s=paid_s)
     if session.caller_gone:
         return _not_admitted(session, event.at, policy)
-    return _admit(session, policy)
+    return _admit(session, event.at, policy)
 
 
-def _admit(session: Session, policy: MeteringPolicy) -> Transition:
+def _admit(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
     limit = talk_limit(session, policy)
+    if limit is not None and limit <= timedelta():
+        rule = f"{session.paid_s} s are left of the allowance, which is no more than the cut-off margin"
+        return _refuse(session, at, DenyReason.NO_FUNDS, rule)
     slice_ms = None if limit is None else limit // timedelta(milliseconds=1)
     return replace(session, phase=Phase.ADMITTING), (AdmitCaller(slice_ms),)
 
@@ -161,7 +167,7 @@ def _denied(session: Session, event: ev.SessionDenied, policy: MeteringPolicy) -
     if session.phase is not Phase.OPENING:
         return session, ()
     if session.call.rings_without_store(policy):
-        return _admit(session, policy)
+        return _admit(session, event.at, policy)
     return _refuse(session, event.at, event.reason, event.rule)
 
 

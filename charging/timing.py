@@ -11,9 +11,6 @@ OUTCOME_LIMIT = timedelta(seconds=3)
 """What was asked of the store or of Asterisk and is not answered by then is asked again; both are asked with limits
 of 2 s, so this is for an answer that got lost."""
 
-RING_GRACE = timedelta(seconds=5)
-"""The dialplan's own ring limit comes first; ours is for the case that it did not."""
-
 UNVERIFIED_LIMIT = timedelta(seconds=1)
 """A paid leg whose deadline could not be verified this long after its answer is hung up …"""
 CHECKING_LIMIT = timedelta(milliseconds=500)
@@ -50,7 +47,7 @@ def ring_limit_at(session: Session, policy: MeteringPolicy) -> datetime | None:
     if session.call.destination_class in _RING_WITHOUT_LIMIT:
         return None
     since = session.dialling_since or session.call.started_at
-    return since + timedelta(seconds=policy.ring_limit_s) * session.call.trunks + RING_GRACE
+    return since + policy.ring_limit(session.call.trunks)
 
 
 def dial_end_at(session: Session, policy: MeteringPolicy) -> datetime | None:

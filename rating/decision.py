@@ -12,12 +12,14 @@ no price) then only says that no money follows: the call ends with the allowance
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from rating.deck import Deck, Rate
 from rating.destination import DestinationClass, NumberFacts, NumberType, describe
 from rating.dialled import Dialled, DialledKind, DialRules, Unreadable, read_dialled
+from rating.general_rates import is_general_rate
 from rating.hours import format_hours
+from rating.numbering import main_region
 from rating.overrides import Override, ShortOverride
 from rating.plan import Allowance, Plan
 from rating.sentences import sentence
@@ -47,8 +49,8 @@ FUNDED_BY_PLAN = "plan"
 FUNDED_BY_ALLOWANCE = "allowance"
 FUNDED_BY_ACCOUNT = "account"
 
-RING_HORIZON_MS = 600_000
-"""A call rings no longer than this: a price that comes into force within it may be the one at the answer."""
+RING_LIMIT_MS = 600_000
+"""How long a call may ring where nobody says otherwise: a price that begins meanwhile may be the one at the answer."""
 
 
 class Step(NamedTuple):
@@ -69,7 +71,8 @@ class Decision:
     ``longest_call_s`` is the plan's limit.
 
     ``allowance`` is used before money. Where no money may follow it, ``rate`` is None and ``after_allowance`` says
-    why: the reason to refuse the call with once the allowance is used up.
+    why: the reason to refuse the call with once the allowance is used up. ``unfunded_rate`` is the price that money
+    would have, for what a leg talks on although nothing pays for it.
     """
 
     dialled: str
@@ -82,6 +85,7 @@ class Decision:
     later_rates: tuple[tuple[int, Rate], ...] = ()
     allowance: Allowance | None = None
     after_allowance: "Denial | None" = None
+    unfunded_rate: Rate | None = None
     deny_reason: DenyReason | None = None
     deny_rule: str | None = None
     funded_by: tuple[str, ...] = ()
@@ -103,16 +107,26 @@ class Denial(NamedTuple):
     rule: str
 
 
-def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, prepaid: bool, at_ms: int) -> Decision:
+def decide(
+    raw: str,
+    *,
+    rules: DialRules,
+    plan: Plan | None,
+    deck: Deck | None,
+    prepaid: bool,
+    at_ms: int,
+    ring_limit_ms: int = RING_LIMIT_MS,
+) -> Decision:
     """Decide on dialled digits. Total: any text has a decision, and none raises.
 
     ``at_ms`` is the moment, in UTC milliseconds since 1970: prices come and go. ``plan`` is None where no
     extension was found or it has none, ``deck`` where the plan's deck is missing; emergency and internal calls need
-    neither. ``prepaid`` says whether the extension may make paid calls.
+    neither. ``prepaid`` says whether the extension may make paid calls. ``ring_limit_ms`` is how long the call may
+    ring, on all trunks together.
     """
     dialled = read_dialled(raw, rules)
     if isinstance(dialled, Unreadable):
-        steps = (_dialled_step(raw), Step(f"unreadable_{dialled.detail}", {}))
+        steps = (_dialled_step(raw), _unreadable_step(dialled))
         return Decision(
             dialled=raw,
             deny_reason=DenyReason.INVALID_NUMBER,
@@ -120,7 +134,8 @@ def decide(raw: str, *, rules: DialRules, plan: Plan | None, deck: Deck | None, 
             steps=steps,
         )
     facts = describe(dialled, rules)
-    return _Deciding(dialled, facts, plan, deck, rules.home_region, at_ms).decide(prepaid=prepaid)
+    moments_ms = (at_ms, at_ms + ring_limit_ms)
+    return _Deciding(dialled, facts, plan, deck, rules.home_region, moments_ms).decide(prepaid=prepaid)
 
 
 def without_money(decision: Decision, denial: Denial, step: Step) -> Decision:
@@ -142,6 +157,7 @@ def without_money(decision: Decision, denial: Denial, step: Step) -> Decision:
         rate=None,
         later_rates=(),
         after_allowance=denial,
+        unfunded_rate=decision.rate,
         funded_by=(FUNDED_BY_ALLOWANCE,),
         steps=(*decision.steps, only),
     )
@@ -161,12 +177,18 @@ def reading_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 class _Deciding:
     """One decision on a number that could be read."""
 
-    __slots__ = ("at_ms", "deck", "dialled", "facts", "home_region", "plan", "steps")
+    __slots__ = ("at_ms", "deck", "dialled", "facts", "home_region", "plan", "rings_until_ms", "steps")
 
     def __init__(
-        self, dialled: Dialled, facts: NumberFacts, plan: Plan | None, deck: Deck | None, home_region: str, at_ms: int
+        self,
+        dialled: Dialled,
+        facts: NumberFacts,
+        plan: Plan | None,
+        deck: Deck | None,
+        home_region: str,
+        moments_ms: tuple[int, int],
     ) -> None:
-        self.at_ms = at_ms
+        self.at_ms, self.rings_until_ms = moments_ms
         self.dialled = dialled
         self.facts = facts
         self.plan = plan
@@ -175,6 +197,8 @@ class _Deciding:
         self.steps = [_dialled_step(dialled.raw)]
         self.steps += [Step(what, {"digits": digits}) for what, digits in dialled.taken_off]
         self.steps.append(_reading_step(dialled.kind, facts))
+        if facts.is_by_beginning:
+            self.steps.append(Step("read_by_beginning", {"region": facts.region, "number_type": facts.number_type}))
         if facts.override is not None:
             self.steps.append(_override_step(facts, facts.override))
 
@@ -206,12 +230,19 @@ class _Deciding:
         """
         later: list[tuple[int, Rate]] = []
         change_ms = self.deck.next_change_ms(self.at_ms) if self.deck is not None else None
-        while self.deck is not None and change_ms is not None and change_ms <= self.at_ms + RING_HORIZON_MS:
+        while self.deck is not None and change_ms is not None and change_ms <= self.rings_until_ms:
             follower = self._rate(change_ms)
-            if follower is not None and not follower.barred and follower != (later[-1][1] if later else rate):
+            if self._may_follow(follower) and follower != (later[-1][1] if later else rate):
                 later.append((change_ms, follower))
             change_ms = self.deck.next_change_ms(change_ms)
         return tuple(later)
+
+    def _may_follow(self, rate: Rate | None) -> TypeGuard[Rate]:
+        return rate is not None and not rate.barred and not self._is_general(rate)
+
+    def _is_general(self, rate: Rate) -> bool:
+        """Say whether the rate prices ordinary numbers, and this one is premium."""
+        return self.facts.is_premium and is_general_rate(self.dialled.line, self.facts.override, rate)
 
     def _barred(self, rate: Rate) -> Decision:
         values = {"deck": self._deck_name, "prefix": rate.prefix, "destination": rate.destination}
@@ -244,12 +275,14 @@ class _Deciding:
         if refusal is not None:
             denial, step = refusal
             if allowance is None:
-                return self._denied(paid_class, denial.reason, denial.rule, step, rate)
+                priced = None if denial.reason is DenyReason.NO_RATE else rate
+                return self._denied(paid_class, denial.reason, denial.rule, step, priced)
             self.steps.append(Step(f"only_allowance_{step.key}", step.values))
             return self._decision(
                 paid_class,
                 allowance=allowance,
                 after_allowance=denial,
+                unfunded_rate=rate,
                 funded_by=(FUNDED_BY_ALLOWANCE,),
                 longest_call_s=limit_s,
             )
@@ -289,6 +322,10 @@ class _Deciding:
             return Denial(DenyReason.NO_RATE, f"deck {deck.name}: no prefix matches"), Step(
                 "no_rate", {"deck": deck.name}
             )
+        if self._is_general(rate):
+            rule = f"deck {deck.name}: prefix {rate.prefix} prices ordinary numbers, not premium ones"
+            values = {"deck": deck.name, "prefix": rate.prefix, "destination": rate.destination}
+            return Denial(DenyReason.NO_RATE, rule), Step("general_rate", values)
         return None
 
     def _paid_class(self) -> DestinationClass:
@@ -324,6 +361,7 @@ class _Deciding:
         later_rates: tuple[tuple[int, Rate], ...] = (),
         allowance: Allowance | None = None,
         after_allowance: Denial | None = None,
+        unfunded_rate: Rate | None = None,
         deny_reason: DenyReason | None = None,
         deny_rule: str | None = None,
         funded_by: tuple[str, ...] = (),
@@ -341,6 +379,7 @@ class _Deciding:
             later_rates=later_rates,
             allowance=allowance,
             after_allowance=after_allowance,
+            unfunded_rate=unfunded_rate,
             deny_reason=deny_reason,
             deny_rule=deny_rule,
             funded_by=funded_by,
@@ -354,6 +393,12 @@ def _dialled_step(raw: str) -> Step:
     return Step("dialled", {"raw": raw}) if raw.strip() else Step("dialled_nothing", {})
 
 
+def _unreadable_step(unreadable: Unreadable) -> Step:
+    code = unreadable.country_code
+    values = {} if code is None else {"country_code": str(code), "region": main_region(code)}
+    return Step(f"unreadable_{unreadable.detail}", values)
+
+
 def _reading_step(kind: DialledKind, facts: NumberFacts) -> Step:
     values = {"number": facts.number, "region": facts.region, "number_type": facts.number_type}
     return Step(f"read_{kind}", values)
@@ -362,7 +407,7 @@ def _reading_step(kind: DialledKind, facts: NumberFacts) -> Step:
 def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
     steps = [
         Step(
-            "rate",
+            _rate_key(rate),
             {
                 "deck": deck.name,
                 "prefix": rate.prefix,
@@ -379,7 +424,7 @@ def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
             "rate_hours",
             {
                 "hours": format_hours(period.hours),
-                "name": period.name,
+                "period": period.name,
                 "per_minute_micros": period.per_minute_micros,
                 "currency": deck.currency,
             },
@@ -395,9 +440,14 @@ def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
     return steps
 
 
+def _rate_key(rate: Rate) -> str:
+    if rate.initial_increment_s != rate.increment_s:
+        return "rate"
+    return "rate_by_second" if rate.increment_s == 1 else "rate_even"
+
+
 def _override_step(facts: NumberFacts, override: Override | ShortOverride) -> Step:
-    if facts.e164 is None:
-        key = "read_override_premium" if facts.is_premium else "read_override_ordinary"
-        return Step(key, {"number": facts.number, "source": override.source})
+    if isinstance(override, ShortOverride):
+        return Step(f"read_override_{override.cost}", {"number": facts.number, "source": override.source})
     values = {"region": facts.region, "number_type": facts.number_type, "source": override.source}
     return Step("read_override", values)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from rating.deck_rows import DeckRows, row_order
-from rating.rate import LONGEST_INCREMENT_S, MOST_PERIODS, PricedHours, Rate, RateError, is_prefix
+from rating.rate import LONGEST_INCREMENT_S, MOST_PERIODS, PricedHours, Rate, RateError, SharedRate, is_prefix
 
 __all__ = [
     "LONGEST_INCREMENT_S",
@@ -18,6 +18,7 @@ __all__ = [
     "PricedHours",
     "Rate",
     "RateError",
+    "SharedRate",
     "is_prefix",
 ]
 

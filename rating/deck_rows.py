@@ -4,11 +4,13 @@ Rows are added in order and never change, so that a deck can be built in slices 
 """
 
 from array import array
+from collections.abc import Sequence
+from operator import lt
 
 from rating.deck_terms import TermsTable
 from rating.interned import Interned
 from rating.prefixes import PrefixIndex
-from rating.rate import Rate, RateError
+from rating.rate import E164_PREFIX, HIGHEST_PRICE_MICROS, Rate, RateError
 
 _MOST_REMEMBERED = 4096
 _E164 = ""
@@ -62,16 +64,64 @@ class DeckRows:
         if last is not None and rate.prefix <= last.prefix:
             _check_follows(last, rate)
         namespace, digits = _split(rate.prefix)
-        if namespace not in self._sections:
-            self._sections[namespace] = (len(self), PrefixIndex())
-        self._sections[namespace][1].append(digits)
+        self._section(namespace).append(digits)
         self._prices_micros.append(rate.per_minute_micros)
         self._destinations.append(self._names.add(rate.destination.encode()))
-        self._terms_of.append(self._terms.add(rate))
+        self._terms_of.append(self.add_terms(rate))
+        self._last = rate
+
+    def add_terms(self, rate: Rate) -> int:
+        """Return the number of the rate's terms, for rates that share them, see :meth:`extend`."""
         for at_ms in (rate.effective_from_ms, rate.effective_until_ms):
             if at_ms is not None:
                 self._changes_ms.add(at_ms)
-        self._last = rate
+        return self._terms.add(rate)
+
+    def extend(
+        self,
+        prefixes: Sequence[str],
+        destinations: Sequence[str],
+        prices_micros: Sequence[int],
+        terms: Sequence[int],
+    ) -> None:
+        """Add the next rates, column by column: several times as quick as one by one where each prefix is new.
+
+        Where this raises nothing more may be done with the rows.
+
+        Args:
+            prefixes: One of each rate, as the others; at least one rate.
+            destinations: Their names.
+            prices_micros: Their prices per minute.
+            terms: The numbers of their terms by :meth:`add_terms`.
+
+        Raises:
+            RateError, ValueError: as :meth:`append`, or a prefix or a price is none.
+            TypeError: a value is of another type.
+        """
+        if not self._are_new(prefixes):
+            for number, prefix, destination, price_micros in zip(
+                terms, prefixes, destinations, prices_micros, strict=True
+            ):
+                self.append(self._terms.rate(number, prefix, destination, price_micros))
+            return
+        # The last one stands for all: as a rate it is checked once more, and the next ones are compared with it.
+        self._last = self._terms.rate(terms[-1], prefixes[-1], destinations[-1], prices_micros[-1])
+        if min(prices_micros) < 0 or max(prices_micros) > HIGHEST_PRICE_MICROS:
+            raise RateError(f"a price between {prefixes[0]} and {prefixes[-1]} is none")
+        self._section(_E164).extend(prefixes)
+        self._prices_micros.extend(prices_micros)
+        self._destinations.extend(map(self._names.add, map(str.encode, destinations)))
+        self._terms_of.extend(terms)
+
+    def _are_new(self, prefixes: Sequence[str]) -> bool:
+        """Say whether these are E.164 prefixes that come once each, in order: nothing can be in force twice."""
+        last = "" if self._last is None else self._last.prefix
+        return prefixes[0] > last and all(map(lt, prefixes, prefixes[1:])) and all(map(E164_PREFIX.fullmatch, prefixes))
+
+    def _section(self, namespace: str) -> PrefixIndex:
+        if namespace not in self._sections:
+            self._sections[namespace] = (len(self), PrefixIndex())
+        return self._sections[namespace][1]
 
     def find(self, number: str, at_ms: int) -> Rate | None:
         """Return the rate of the longest prefix that has one in force at ``at_ms``, UTC milliseconds."""

@@ -12,7 +12,8 @@ from phonenumbers import PhoneNumberType
 from rating.dialled import Dialled, DialledKind, DialRules
 from rating.e164 import Line
 from rating.number_type import PREMIUM_TYPES, NumberType
-from rating.overrides import NumberingTable, Override, ShortOverride
+from rating.overrides import NumberingTable, Override, ShortCost, ShortOverride
+from rating.premium_ranges import premium_type_of_unknown
 from rating.short import is_premium_short_number
 
 __all__ = ["PREMIUM_TYPES", "DestinationClass", "NumberFacts", "NumberType", "describe"]
@@ -33,8 +34,10 @@ class DestinationClass(StrEnum):
 class NumberFacts(NamedTuple):
     """What is known about a number that can be dialled, before any plan or price.
 
-    ``is_premium`` says that it costs more than an ordinary call to its region, ``override`` is the entry of the
-    override table that says so, or anything else, against the metadata.
+    ``is_premium`` says that it costs more than an ordinary call to its region, ``is_free`` that callers at home pay
+    nothing whatever their plan, ``override`` is the entry of the override table that says so, or anything else,
+    against the metadata. ``is_by_beginning`` says that no known range has the number, and its type is the one of
+    the premium range that it begins like (:mod:`rating.premium_ranges`).
     """
 
     number: str
@@ -44,6 +47,8 @@ class NumberFacts(NamedTuple):
     number_type: NumberType
     is_premium: bool = False
     override: Override | ShortOverride | None = None
+    is_free: bool = False
+    is_by_beginning: bool = False
 
     @property
     def is_barred(self) -> bool:
@@ -81,15 +86,25 @@ def describe(dialled: Dialled, rules: DialRules) -> NumberFacts:
 def _short_facts(number: str, rules: DialRules) -> NumberFacts:
     region = rules.home_region
     override = rules.home.short(number)
-    is_premium = is_premium_short_number(number, region) if override is None else override.is_premium
-    return NumberFacts(number, None, region, NumberType.SHORT, is_premium, override)
+    if override is None:
+        return NumberFacts(number, None, region, NumberType.SHORT, is_premium_short_number(number, region))
+    is_premium, is_free = override.cost is ShortCost.PREMIUM, override.cost is ShortCost.FREE
+    return NumberFacts(number, None, region, NumberType.SHORT, is_premium, override, is_free)
 
 
 def _line_facts(line: Line, numbering: NumberingTable) -> NumberFacts:
     number_type = _TYPES[line.library_type]
     region = line.region
     override = numbering.find(line.e164, region)
-    if override is not None:
-        number_type = override.number_type or number_type
-        region = override.region or region
-    return NumberFacts(line.e164, line.e164, region, number_type, number_type in PREMIUM_TYPES, override)
+    like = None
+    if override is not None and override.number_type is not None:
+        number_type = override.number_type
+    elif number_type is NumberType.UNKNOWN:
+        like = premium_type_of_unknown(line.country_code, region, line.national)
+        number_type = NumberType.UNKNOWN if like is None else _TYPES[like]
+    if override is not None and override.region is not None:
+        region = override.region
+    is_premium = number_type in PREMIUM_TYPES
+    return NumberFacts(
+        line.e164, line.e164, region, number_type, is_premium, override, is_by_beginning=like is not None
+    )

@@ -21,6 +21,7 @@ from rating.e164 import Line
 from rating.emergency import emergency_numbers
 from rating.errors import RatingError
 from rating.faults import Fault
+from rating.numbering import split_country_code
 from rating.overrides import CarrierCode, HomeTable, NumberingTable, home_table
 from rating.shipped import shipped_numbering
 from rating.short import LONGEST_SHORT_DIGITS, is_short_number
@@ -121,10 +122,12 @@ class Dialled(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Digits that are no number; ``detail`` says why."""
+    """Digits that are no number; ``detail`` says why, ``country_code`` whose range is unknown."""
 
     raw: str
     detail: Fault
+    country_code: int | None = None
+    """Set for :attr:`Fault.UNKNOWN_RANGE` only."""
 
 
 def read_dialled(raw: str, rules: DialRules) -> Dialled | Unreadable:
@@ -174,6 +177,8 @@ class _Reading:
         if len(rest) <= LONGEST_SHORT_DIGITS and (self.rules.home.short(rest) or is_short_number(rest, region)):
             return self._answer(rest, DialledKind.SHORT)
         line = self._line()
+        if line is Fault.UNKNOWN_RANGE:
+            return Unreadable(self.raw, line, self._country_code())
         if isinstance(line, Fault):
             return Unreadable(self.raw, line)
         return self._answer(line.e164, DialledKind.E164, line)
@@ -190,6 +195,12 @@ class _Reading:
         if not _INTERNATIONAL.fullmatch(international):
             return Fault.IMPOSSIBLE
         return world.read_international(international)
+
+    def _country_code(self) -> int:
+        """Return the country code of digits that were read as far as that."""
+        international = self._after_international_prefix()
+        split = None if international is None else split_country_code(international)
+        return world.home_of(self.rules.home_region).country_code if split is None else split[0]
 
     def _after_international_prefix(self) -> str | None:
         """Return what follows a plus or an international prefix; None for national numbers."""

@@ -39,6 +39,12 @@ class Line(NamedTuple):
     region: str
     library_type: int
     """A value of ``phonenumbers.PhoneNumberType``."""
+    country_code: int
+
+    @property
+    def national(self) -> str:
+        """The national (significant) number: the digits after the country code."""
+        return self.e164[1 + len(str(self.country_code)) :]
 
 
 @lru_cache(maxsize=_CACHED_NUMBERS)
@@ -138,7 +144,7 @@ def _parsed_line(parsed: PhoneNumber, digits: str) -> Line | Fault:
         return Fault.IMPOSSIBLE
     region = locate(country_code, national).region or territory_region(country_code, national)
     if region is None:
-        return Fault.UNKNOWN_COUNTRY
+        return Fault.UNKNOWN_RANGE
     if _keeps_trunk_zero(national, region) or _loses_digits(digits, country_code, national):
         return Fault.IMPOSSIBLE
     return _line(country_code, national, region, PhoneNumberType.UNKNOWN)
@@ -170,7 +176,7 @@ def _loses_digits(digits: str, country_code: int, national: str) -> bool:
 def _line(country_code: int, national: str, region: str, library_type: int) -> Line | Fault:
     digits = f"{country_code}{national}"
     # E.164 allows 15 digits; phonenumbers knows ranges that are longer.
-    return Line(f"+{digits}", region, library_type) if 7 <= len(digits) <= 15 else Fault.IMPOSSIBLE
+    return Line(f"+{digits}", region, library_type, country_code) if 7 <= len(digits) <= 15 else Fault.IMPOSSIBLE
 
 
 def _parse(text: str, region: str | None) -> PhoneNumber | None:

@@ -13,4 +13,6 @@ class Fault(StrEnum):
     NO_OUTSIDE_LINE = "no_outside_line"
     NO_TRUNK_PREFIX = "no_trunk_prefix"
     UNKNOWN_COUNTRY = "unknown_country"
+    UNKNOWN_RANGE = "unknown_range"
+    """Several regions share the country code, and none of them has numbers that begin so or have this length."""
     IMPOSSIBLE = "impossible"

@@ -39,6 +39,11 @@ def split_country_code(digits: str) -> tuple[int, str] | None:
     return None
 
 
+def main_region(country_code: int) -> str:
+    """Return the region that a country code is known by, of those that share it: US of 1, GB of 44."""
+    return COUNTRY_CODE_TO_REGION_CODE[country_code][0]
+
+
 def locate(country_code: int, national: str) -> Location:
     """Find the region and type of a national (significant) number under a country code that exists."""
     regions = COUNTRY_CODE_TO_REGION_CODE[country_code]

@@ -10,8 +10,13 @@
 
     [[short]]                       # short numbers, as whole numbers
     home = ["FR"]                   # the regions in which they are dialled; left out: all
-    numbers = ["1014", "118XXX"]
-    cost = "ordinary"               # or "premium"; barred = true refuses them
+    numbers = ["1014", "30XX"]
+    cost = "free"                   # every plan includes them; or "ordinary", "premium"
+    source = "…"
+
+    [[short]]
+    numbers = ["118XXX"]
+    barred = true                   # refuses them; then nothing need be said of their cost
     source = "…"
 
     [[emergency]]                   # emergency numbers that the metadata lacks, digit by digit
@@ -39,14 +44,17 @@ from typing import Any, NoReturn, TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
 
+from rating.emergency_data import known_emergencies
 from rating.errors import RatingError
 from rating.number_type import NumberType
+from rating.numbering import NON_GEOGRAPHIC
 from rating.overrides import (
     CallerIdCode,
     CarrierCode,
     EmergencyNumbers,
     NumberingTable,
     Override,
+    ShortCost,
     ShortOverride,
 )
 from rating.patterns import PatternError, compile_pattern
@@ -58,19 +66,28 @@ _LONGEST_PATTERN = 15
 _LONGEST_SHORT = 6
 _USUAL_DIGITS_AFTER = 8
 OVERRIDING_TYPES = frozenset(NumberType) - {NumberType.SHORT, NumberType.EMERGENCY, NumberType.INTERNAL}
-_COSTS = {"ordinary": False, "premium": True}
+_COSTS = {cost.value: cost for cost in ShortCost}
 _EFFECTS = {"show": False, "withhold": True}
+_EXAMPLES = {
+    "digits": '["3389"]',
+    "numbers": '["3919"]',
+    "codes": '["*67"]',
+    "home": '["FR", "ES"]',
+    "only_in": '["US", "CA"]',
+}
+"""What a list of texts may look like, by its key."""
 
 
 class NumberingError(RatingError):
     """A numbering file that cannot be used; the message names the entry, the key and the mend."""
 
 
-def parse_numbering(text: str) -> NumberingTable:
-    """Read a numbering file.
+def parse_numbering(text: str, beside: NumberingTable | None = None) -> NumberingTable:
+    """Read a numbering file; ``beside`` is the table that it goes before, for what contradicts its emergency numbers.
 
     Raises:
-        NumberingError: the text is not TOML, or a key is unknown, missing or has a value that cannot be used.
+        NumberingError: the text is not TOML, a key is unknown, missing or has a value that cannot be used, or an
+            emergency number is to be barred or charged.
     """
     try:
         content = tomllib.loads(text)
@@ -78,19 +95,38 @@ def parse_numbering(text: str) -> NumberingTable:
         raise NumberingError(f"the numbering file is not TOML: {error}") from error
     for key in content.keys() - _SECTIONS:
         raise NumberingError(f"{key} is not known; write [[{']], [['.join(sorted(_SECTIONS))}]] before entries")
-    return NumberingTable(
+    table = NumberingTable(
         overrides=tuple(_each(content, "override", _overrides)),
         shorts=tuple(_each(content, "short", _shorts)),
         emergencies=tuple(_each(content, "emergency", _emergencies)),
         caller_id_codes=tuple(_each(content, "caller_id", _caller_id_codes)),
         carrier_codes=tuple(_each(content, "carrier", _carrier_codes)),
     )
+    emergencies = table.emergencies + (() if beside is None else beside.emergencies)
+    for short in table.shorts:
+        _refuse_emergency(short, emergencies)
+    return table
+
+
+def _refuse_emergency(short: ShortOverride, emergencies: tuple[EmergencyNumbers, ...]) -> None:
+    """Raise where a price or a bar is given to an emergency number: it always rings, so nothing would come of it."""
+    if short.cost is ShortCost.FREE and not short.barred:
+        return
+    # Without home, what is an emergency where nothing is known of the region is one everywhere.
+    for region in sorted(short.home or {NON_GEOGRAPHIC}):
+        listed = (entry.numbers for entry in emergencies if region in entry.home)
+        if short.digits in known_emergencies(region).union(*listed):
+            where = f" of {region}" if short.home else ""
+            raise NumberingError(
+                f"short: {short.digits} is an emergency number{where}; it always rings and costs nothing: take it out"
+            )
 
 
 _SECTIONS = frozenset({"override", "short", "emergency", "caller_id", "carrier"})
 
 
 _Read = TypeVar("_Read")
+Choice = TypeVar("Choice")
 
 
 def _each(content: dict[str, Any], section: str, read: "Callable[[_Entry], Iterator[_Read]]") -> Iterator[_Read]:
@@ -108,7 +144,7 @@ def _overrides(entry: "_Entry") -> Iterator[Override]:
     if region is None and number_type is None and not barred:
         entry.refuse("type", "is missing: say what is corrected by region, type or barred = true")
     source, note, only_in = entry.source(), entry.note(), entry.regions("only_in")
-    for digits in entry.patterns("digits", _LONGEST_PATTERN):
+    for digits in entry.number_patterns("digits"):
         yield Override(
             digits=digits,
             source=source,
@@ -122,9 +158,10 @@ def _overrides(entry: "_Entry") -> Iterator[Override]:
 
 def _shorts(entry: "_Entry") -> Iterator[ShortOverride]:
     home, source, note = entry.regions("home"), entry.source(), entry.note()
-    is_premium, barred = entry.choice("cost", _COSTS), entry.truth("barred")
+    barred = entry.truth("barred")
+    cost = entry.choice("cost", _COSTS, ShortCost.ORDINARY if barred else None)
     for numbers in entry.patterns("numbers", _LONGEST_SHORT):
-        yield ShortOverride(digits=numbers, source=source, is_premium=is_premium, home=home, barred=barred, note=note)
+        yield ShortOverride(digits=numbers, source=source, cost=cost, home=home, barred=barred, note=note)
 
 
 def _emergencies(entry: "_Entry") -> Iterator[EmergencyNumbers]:
@@ -186,8 +223,10 @@ class _Entry:
             self.refuse("type", f"cannot be {word!r}; choose from {', '.join(sorted(OVERRIDING_TYPES))}")
         return NumberType(word) if word else None
 
-    def choice(self, key: str, values: dict[str, bool]) -> bool:
+    def choice(self, key: str, values: dict[str, Choice], default: Choice | None = None) -> Choice:
         word = self._text(key)
+        if not word and default is not None:
+            return default
         if word not in values:
             self.refuse(key, f"must be one of {', '.join(sorted(values))}")
         return values[word]
@@ -229,16 +268,28 @@ class _Entry:
                 self.refuse(key, f"takes up to {longest} digits without plus: {pattern!r} is none")
         return patterns
 
+    def number_patterns(self, key: str) -> list[str]:
+        """Return patterns of how E.164 numbers begin: with a country code, and none of those begins with 0."""
+        patterns = self.patterns(key, _LONGEST_PATTERN)
+        for pattern in patterns:
+            if pattern.startswith("0"):
+                self.refuse(
+                    key,
+                    f"holds {pattern!r}, which no number begins with: write it with its country code and "
+                    "without the 0 before the area code, such as 3389",
+                )
+        return patterns
+
     def _some_texts(self, key: str) -> list[str]:
         texts = self._texts(key)
         if not texts:
-            self.refuse(key, "must be there, as a list of texts")
+            self.refuse(key, f"must be there, as a list of texts, such as {_EXAMPLES[key]}")
         return texts
 
     def _texts(self, key: str) -> list[str]:
         values = self._values.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            self.refuse(key, 'must be a list of texts, such as ["FR", "ES"]')
+            self.refuse(key, f"must be a list of texts, such as {_EXAMPLES[key]}")
         return values
 
     def _text(self, key: str) -> str:

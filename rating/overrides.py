@@ -8,6 +8,7 @@ it: where both speak of a number, the administrator's entry counts.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -35,12 +36,21 @@ class Override(NamedTuple):
     note: str = ""
 
 
+class ShortCost(StrEnum):
+    """What a call to a short number costs, whatever the plan."""
+
+    FREE = "free"
+    """Nothing: every plan includes it."""
+    ORDINARY = "ordinary"
+    PREMIUM = "premium"
+
+
 class ShortOverride(NamedTuple):
     """A short number of some home regions (``home`` empty: of all); ``digits`` is a pattern of the whole number."""
 
     digits: str
     source: str
-    is_premium: bool
+    cost: ShortCost = ShortCost.ORDINARY
     home: frozenset[str] = frozenset()
     barred: bool = False
     note: str = ""

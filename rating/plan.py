@@ -37,6 +37,8 @@ INCLUDABLE_TYPES = frozenset(
         NumberType.TOLL_FREE,
     }
 )
+RESERVED_NAME = "default"
+"""What an extension says that has its account's plan."""
 MOST_MINUTES = 1_000_000
 REFUSABLE_CLASSES = frozenset({DestinationClass.NATIONAL, DestinationClass.PREMIUM, DestinationClass.INTERNATIONAL})
 
@@ -94,8 +96,8 @@ class Plan:
     def includes(self, facts: NumberFacts) -> bool:
         """Say whether a call to this number costs nothing under the plan."""
         if facts.number_type is NumberType.SHORT:
-            return facts.region == self.home_region and any(
-                pattern.fullmatch(facts.number) for pattern in self._short_patterns
+            return facts.region == self.home_region and (
+                facts.is_free or any(pattern.fullmatch(facts.number) for pattern in self._short_patterns)
             )
         return (facts.region, facts.number_type) in self.included
 
@@ -126,7 +128,7 @@ def _read_plan(table: "_Table") -> Plan:
     home_region = table.region("home_region")
     away = table.table("away")
     plan = Plan(
-        name=table.text("name"),
+        name=table.name("name"),
         title=table.text("title"),
         home_region=home_region,
         deck=table.text("deck"),
@@ -191,6 +193,12 @@ class _Table:
             raise self._error(key, "must be there, as text in quotes")
         return value
 
+    def name(self, key: str) -> str:
+        name = self.text(key)
+        if name == RESERVED_NAME or name != name.strip() or not name.isprintable():
+            raise self._error(key, f"cannot be {name!r}: write letters and digits; {RESERVED_NAME} means the account's")
+        return name
+
     def seconds(self, key: str) -> int | None:
         value = self._content.pop(key, None)
         # TOML's true is an int in Python.
@@ -249,7 +257,8 @@ class _Table:
         values = self._content.pop(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self._error(key, f"must be tables: write [[{key}]] before each")
-        return [_Table(value, f"{self.where}{key}.") for value in values]
+        numbers = [f" {number}" for number in range(1, len(values) + 1)] if len(values) > 1 else [""]
+        return [_Table(value, f"{self.where}{key}{number}.") for number, value in zip(numbers, values, strict=False)]
 
     def refuse_the_rest(self) -> None:
         """Raise where a key is left over: a misspelt key must not silently include nothing."""

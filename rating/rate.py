@@ -7,6 +7,7 @@ the short number 3631 is never priced as +36 31… (Hungary).
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rating.errors import RatingError
 from rating.hours import WeeklyHours
@@ -18,7 +19,8 @@ HIGHEST_PRICE_MICROS = 10**18
 """More than money's text can say, and what every database's integers hold."""
 
 # E.164 numbers have at most 15 digits and no country code begins with 0 (ITU-T E.164, 6.2.1 and 6.2.2).
-_PREFIX = re.compile(r"[1-9][0-9]{0,14}|[A-Z]{2}:[0-9]{1,6}")
+E164_PREFIX = re.compile(r"[1-9][0-9]{0,14}")
+_PREFIX = re.compile(rf"{E164_PREFIX.pattern}|[A-Z]{{2}}:[0-9]{{1,6}}")
 
 
 class RateError(RatingError):
@@ -118,6 +120,17 @@ class Rate:
         fill(made, "effective_until_ms", self.effective_until_ms)
         fill(made, "periods", self.periods)
         return made
+
+
+class SharedRate(NamedTuple):
+    """One of many destinations at the same terms: a rate that is not made before somebody asks for it.
+
+    The prefix has been checked; the prefix and destination of ``terms`` count for nothing.
+    """
+
+    prefix: str
+    destination: str
+    terms: Rate
 
 
 def is_prefix(text: str) -> bool:

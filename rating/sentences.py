@@ -1,25 +1,25 @@
 """A decision's explanation in words: one sentence a step, in the languages of the tables beside this module.
 
 Keys are those of :class:`rating.decision.Step`. In a sentence ``{…_micros}`` is written as money, the
-``{number_type}`` and ``{destination_class}`` by their name in that language, anything else as it is. A new key
-needs its sentence in every language, with the same values; a test compares the tables.
+``{number_type}``, ``{destination_class}`` and ``{period}`` by their name in that language, ``{hours}`` with its days,
+anything else as it is. A new key needs its sentence in every language, with the same values; a test compares the
+tables.
 """
 
+import re
 from collections.abc import Mapping
 
 from rating import sentences_en, sentences_es, sentences_fr
 from rating.money import format_money
 
-SENTENCES: Mapping[str, Mapping[str, str]] = {
-    "en": sentences_en.SENTENCES,
-    "es": sentences_es.SENTENCES,
-    "fr": sentences_fr.SENTENCES,
-}
+_TABLES = {"en": sentences_en, "es": sentences_es, "fr": sentences_fr}
+SENTENCES: Mapping[str, Mapping[str, str]] = {language: table.SENTENCES for language, table in _TABLES.items()}
 _NAMES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
-    "en": {"destination_class": sentences_en.CLASSES, "number_type": sentences_en.TYPES},
-    "es": {"destination_class": sentences_es.CLASSES, "number_type": sentences_es.TYPES},
-    "fr": {"destination_class": sentences_fr.CLASSES, "number_type": sentences_fr.TYPES},
+    language: {"destination_class": table.CLASSES, "number_type": table.TYPES, "period": table.PERIODS}
+    for language, table in _TABLES.items()
 }
+_DAYS: Mapping[str, Mapping[str, str]] = {language: table.DAYS for language, table in _TABLES.items()}
+_DAY = re.compile(r"[a-z]+")
 _ENGLISH = "en"
 
 _COMMA_LANGUAGES = frozenset({"es", "fr"})
@@ -49,6 +49,11 @@ def language_of(locale: str) -> str:
     return language if language in SENTENCES else _ENGLISH
 
 
+def name_of(kind: str, value: str, locale: str = _ENGLISH) -> str:
+    """Return what a ``number_type``, a ``destination_class`` or a ``period`` is called; itself where it has no name."""
+    return _NAMES[language_of(locale)].get(kind, {}).get(value, value)
+
+
 def money_text(micros: int, locale: str = _ENGLISH) -> str:
     """Write an amount exactly, with the decimal sign of the locale: ``0.19``, ``0,19``."""
     text = format_money(micros)
@@ -59,4 +64,6 @@ def money_text(micros: int, locale: str = _ENGLISH) -> str:
 def _word(name: str, value: str | int, language: str, locale: str) -> str:
     if isinstance(value, int):
         return money_text(value, locale) if name.endswith("_micros") else str(value)
-    return _NAMES[language].get(name, {}).get(value, value)
+    if name == "hours":
+        return _DAY.sub(lambda day: _DAYS[language].get(day[0], day[0]), value)
+    return name_of(name, value, language)

@@ -12,6 +12,9 @@ SENTENCES = {
     "read_emergency": "It is the emergency number {number} of {region}.",
     "read_internal": "It is extension {number} of this office.",
     "read_override": "The override table says so: region {region}, type {number_type} ({source}).",
+    "read_by_beginning": "No known range of {region} has it; it begins like numbers of type {number_type} there and "
+    "counts as one.",
+    "read_override_free": "The override table says that {number} costs its callers nothing ({source}).",
     "read_override_premium": "The override table says that {number} costs more than an ordinary call ({source}).",
     "read_override_ordinary": "The override table says that {number} costs no more than an ordinary call ({source}).",
     "emergency": "Emergency calls always go through and cost nothing.",
@@ -25,8 +28,14 @@ SENTENCES = {
     "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
     "no_deck": "There is no deck to price it: the call is refused.",
     "no_rate": "The deck {deck} has no price for it: the call is refused.",
+    "general_rate": "It is a premium number, and of the deck {deck} only prefix {prefix} ({destination}) fits, which "
+    "prices ordinary numbers: the call is refused. Give the deck a rate for its own range.",
     "rate": "The deck {deck} prices it by prefix {prefix} ({destination}): "
     "{per_minute_micros} {currency} a minute, {initial_increment_s} s at first and then every {increment_s} s.",
+    "rate_even": "The deck {deck} prices it by prefix {prefix} ({destination}): "
+    "{per_minute_micros} {currency} a minute, every {increment_s} s.",
+    "rate_by_second": "The deck {deck} prices it by prefix {prefix} ({destination}): "
+    "{per_minute_micros} {currency} a minute, by the second.",
     "connect_fee": "Each answered call costs a connect fee of {connect_fee_micros} {currency}.",
     "minimum_charge": "An answered call costs at least {minimum_charge_micros} {currency}.",
     "allowance_seat": "The plan {plan} covers it by its allowance {allowance}, {minutes} minutes a month for each "
@@ -40,22 +49,29 @@ SENTENCES = {
     "only_allowance_prepaid_off": "Prepaid calls are switched off for this extension: it ends with the allowance.",
     "only_allowance_no_deck": "There is no deck to price what follows: it ends with the allowance.",
     "only_allowance_no_rate": "The deck {deck} has no price for what follows: it ends with the allowance.",
+    "only_allowance_general_rate": "Of the deck {deck} only prefix {prefix} ({destination}) fits what follows, which "
+    "prices ordinary numbers: it ends with the allowance.",
     "only_allowance_payer_fault": "What follows cannot be priced ({fault}): it ends with the allowance.",
     "allowance_left": "{left_s} s of the allowance are left this month.",
     "allowance_gone": "Nothing of the allowance is left this month: money pays from the first second.",
     "allowance_gone_refused": "Nothing of the allowance is left this month: the call is refused.",
-    "rate_hours": "In the hours {hours} ({name}) a minute costs {per_minute_micros} {currency}.",
+    "rate_hours": "In the hours {hours} ({period}) a minute costs {per_minute_micros} {currency}.",
     "held_later": "The allowance pays for the beginning, so no money is held yet; with the {available_micros} "
     "{currency} that are available it lasts for {max_duration_s} s.",
+    "held_later_limited": "The allowance pays for the beginning, so no money is held yet; with the {available_micros} "
+    "{currency} that are available it would last longer than the {max_duration_s} s that a call may.",
     "charged_after_allowance": "{allowance_s} of {duration_s} s are the allowance's; {charged_s} s are charged and "
     "cost {charge_micros} {currency}.",
     "payer_fault": "Paid calls of this extension cannot be priced ({fault}): the call is refused.",
     "unknown_extension": "There is no extension {extension}: the call is refused.",
     "held": "{hold_micros} {currency} are held before it rings; {available_micros} {currency} last for "
     "{max_duration_s} s.",
+    "held_limited": "{hold_micros} {currency} are held before it rings; {available_micros} {currency} would last "
+    "longer than the {max_duration_s} s that a call may.",
     "not_held": "{hold_micros} {currency} must be held before it rings and only {available_micros} {currency} are "
     "available: it is refused.",
     "charged": "{duration_s} s are charged as {billable_s} s and cost {charge_micros} {currency}.",
+    "charged_even": "{duration_s} s cost {charge_micros} {currency}.",
     "unreadable_empty": "There is no number in it: the call is refused.",
     "unreadable_characters": "Only the digits 0-9, +, * and # can be dialled: the call is refused.",
     "unreadable_too_long": "That is too long for a phone number: the call is refused.",
@@ -64,6 +80,8 @@ SENTENCES = {
     "unreadable_no_trunk_prefix": "National numbers begin with a trunk prefix here, and it is missing: "
     "the call is refused.",
     "unreadable_unknown_country": "No country is known for this number: the call is refused.",
+    "unreadable_unknown_range": "It is a number of {region} or of a region that shares its country code "
+    "+{country_code}, but no number there begins so or has this length: the call is refused.",
     "unreadable_impossible": "No number has these digits: the call is refused.",
 }
 
@@ -95,3 +113,9 @@ TYPES = {
     "internal": "internal",
     "unknown": "unknown",
 }
+
+PERIODS = {"peak": "peak", "off_peak": "off-peak", "weekend": "weekend"}
+"""The names that an import gives to periods; others are the administrator's own."""
+
+DAYS: dict[str, str] = {}
+"""As :mod:`rating.hours` writes them."""

@@ -15,6 +15,9 @@ SENTENCES = {
     "read_emergency": "C'est le numéro d'urgence {number} ({region}).",
     "read_internal": "C'est le poste {number} de cette installation.",
     "read_override": "D'après la table de corrections : région {region}, type {number_type} ({source}).",
+    "read_by_beginning": "Aucune tranche connue de {region} ne le contient ; il commence comme les numéros de type "
+    "{number_type} et compte comme l'un d'eux.",
+    "read_override_free": "D'après la table de corrections, {number} est gratuit pour l'appelant ({source}).",
     "read_override_premium": "D'après la table de corrections, {number} coûte plus qu'un appel ordinaire ({source}).",
     "read_override_ordinary": "D'après la table de corrections, "
     "{number} ne coûte pas plus qu'un appel ordinaire ({source}).",
@@ -30,8 +33,15 @@ SENTENCES = {
     "prepaid_off": "Les appels prépayés sont désactivés pour ce poste : l'appel est refusé.",
     "no_deck": "Aucune grille tarifaire n'en donne le prix : l'appel est refusé.",
     "no_rate": "La grille tarifaire {deck} n'a pas de prix pour cette destination : l'appel est refusé.",
+    "general_rate": "C'est un numéro surtaxé, et de la grille tarifaire {deck} seul le préfixe {prefix} "
+    "({destination}) lui correspond, qui est le prix de numéros ordinaires : l'appel est refusé. Ajoutez à la grille "
+    "un prix pour sa propre tranche.",
     "rate": "La grille tarifaire {deck} en donne le prix par le préfixe {prefix} ({destination}) : "
     "{per_minute_micros} {currency} la minute, par {initial_increment_s} s d'abord, puis par {increment_s} s.",
+    "rate_even": "La grille tarifaire {deck} en donne le prix par le préfixe {prefix} ({destination}) : "
+    "{per_minute_micros} {currency} la minute, par tranches de {increment_s} s.",
+    "rate_by_second": "La grille tarifaire {deck} en donne le prix par le préfixe {prefix} ({destination}) : "
+    "{per_minute_micros} {currency} la minute, à la seconde.",
     "connect_fee": "Chaque appel abouti coûte {connect_fee_micros} {currency} de mise en relation.",
     "minimum_charge": "Un appel abouti coûte au moins {minimum_charge_micros} {currency}.",
     "allowance_seat": "Le forfait {plan} couvre cette destination par son quota {allowance}, {minutes} minutes par "
@@ -48,23 +58,30 @@ SENTENCES = {
     "l'appel se termine avec le quota.",
     "only_allowance_no_rate": "La grille tarifaire {deck} n'a pas de prix pour la suite : "
     "l'appel se termine avec le quota.",
+    "only_allowance_general_rate": "De la grille tarifaire {deck}, seul le préfixe {prefix} ({destination}) correspond "
+    "à la suite, qui est le prix de numéros ordinaires : l'appel se termine avec le quota.",
     "only_allowance_payer_fault": "Le prix de la suite ne peut être établi ({fault}) : "
     "l'appel se termine avec le quota.",
     "allowance_left": "Il reste {left_s} s du quota ce mois-ci.",
     "allowance_gone": "Il ne reste rien du quota ce mois-ci : l'appel est payant dès la première seconde.",
     "allowance_gone_refused": "Il ne reste rien du quota ce mois-ci : l'appel est refusé.",
-    "rate_hours": "Aux heures {hours} ({name}), la minute coûte {per_minute_micros} {currency}.",
+    "rate_hours": "Aux heures {hours} ({period}), la minute coûte {per_minute_micros} {currency}.",
     "held_later": "Le quota paie le début de l'appel, rien n'est donc encore réservé ; avec les {available_micros} "
     "{currency} disponibles, il dure {max_duration_s} s.",
+    "held_later_limited": "Le quota paie le début de l'appel, rien n'est donc encore réservé ; avec les "
+    "{available_micros} {currency} disponibles, il durerait plus que les {max_duration_s} s permises à un appel.",
     "charged_after_allowance": "{allowance_s} s sur {duration_s} sont prises sur le quota ; {charged_s} s sont "
     "facturées et coûtent {charge_micros} {currency}.",
     "payer_fault": "Le prix des appels payants de ce poste ne peut être établi ({fault}) : l'appel est refusé.",
     "unknown_extension": "Le poste {extension} n'existe pas : l'appel est refusé.",
-    "held": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} durent "
-    "{max_duration_s} s.",
-    "not_held": "{hold_micros} {currency} doivent être réservés avant la sonnerie et seuls {available_micros} "
-    "{currency} sont disponibles : l'appel est refusé.",
+    "held": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} suffisent "
+    "pour {max_duration_s} s.",
+    "held_limited": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} "
+    "suffiraient pour plus que les {max_duration_s} s permises à un appel.",
+    "not_held": "{hold_micros} {currency} doivent être réservés avant la sonnerie et il n'y a que "
+    "{available_micros} {currency} disponibles : l'appel est refusé.",
     "charged": "{duration_s} s sont facturées comme {billable_s} s et coûtent {charge_micros} {currency}.",
+    "charged_even": "{duration_s} s coûtent {charge_micros} {currency}.",
     "unreadable_empty": "Il n'y a pas de numéro : l'appel est refusé.",
     "unreadable_characters": "Seuls les chiffres 0-9, +, * et # peuvent être composés : l'appel est refusé.",
     "unreadable_too_long": "C'est trop long pour un numéro de téléphone : l'appel est refusé.",
@@ -73,7 +90,9 @@ SENTENCES = {
     "unreadable_no_trunk_prefix": "Les numéros nationaux commencent ici par un préfixe, et il manque : "
     "l'appel est refusé.",
     "unreadable_unknown_country": "Aucun pays n'est connu pour ce numéro : l'appel est refusé.",
-    "unreadable_impossible": "Aucun numéro ne s'écrit avec ces chiffres : l'appel est refusé.",
+    "unreadable_unknown_range": "C'est un numéro de {region} ou d'une région qui partage son indicatif "
+    "+{country_code}, mais aucun numéro n'y commence ainsi ou n'y a cette longueur : l'appel est refusé.",
+    "unreadable_impossible": "Aucun numéro ne correspond à ces chiffres : l'appel est refusé.",
 }
 
 CLASSES = {
@@ -103,4 +122,10 @@ TYPES = {
     "emergency": "urgence",
     "internal": "interne",
     "unknown": "inconnu",
+}
+
+PERIODS = {"peak": "heures pleines", "off_peak": "heures creuses", "weekend": "week-end"}
+
+DAYS = {"mon": "lun", "tue": "mar", "wed": "mer", "thu": "jeu", "fri": "ven", "sat": "sam", "sun": "dim"} | {
+    "always": "toujours"
 }

@@ -8,14 +8,22 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, insert, literal_column, select, update
 
+from rating.plan import PlanError, parse_plan
 from store import schema
 from store.balances import read_available
-from store.errors import DuplicateNameError, UnknownAccountError, UnknownExtensionError, UnknownPlanError
+from store.errors import (
+    DeckCurrencyError,
+    DuplicateNameError,
+    UnknownAccountError,
+    UnknownExtensionError,
+    UnknownPlanError,
+)
 from store.operation import Operation, Sql, SqlValue
 
 _ACCOUNT = schema.account.c
 _EXTENSION = schema.extension.c
 _PLAN = schema.plan.c
+_DECK = schema.deck.c
 _VERSION = schema.catalog_version.c
 
 BUMP_VERSION = Sql(
@@ -44,9 +52,11 @@ UPDATE_ACCOUNT = Sql(
         month_day=bindparam("new_month_day"),
         plan=bindparam("new_plan"),
     )
-    .returning(_ACCOUNT.id)
 )
-SELECT_PLAN_NAME = Sql(select(_PLAN.name).where(_PLAN.name == bindparam("of_name")))
+SELECT_PLAN = Sql(select(_PLAN.toml).where(_PLAN.name == bindparam("of_name")))
+SELECT_DECK_CURRENCY = Sql(select(_DECK.currency).where(_DECK.name == bindparam("of_name")))
+SELECT_ACCOUNT_CURRENCY = Sql(select(_ACCOUNT.currency).where(_ACCOUNT.id == bindparam("account_id")))
+SELECT_NAMED_CURRENCY = Sql(select(_ACCOUNT.currency).where(_ACCOUNT.name == bindparam("of_name")))
 INSERT_PLAN = Sql(
     insert(schema.plan).values(name=bindparam("name"), toml=bindparam("toml"), updated_at_ms=bindparam("at_ms"))
 )
@@ -115,10 +125,11 @@ def create_account(
     Raises:
         DuplicateNameError: there is an account of that name.
         UnknownPlanError: there is no such plan.
+        DeckCurrencyError: the plan's deck is in another currency.
     """
     if (yield SELECT_ACCOUNT_ID(of_name=name)):
         raise DuplicateNameError(f"there is an account {name} already; choose another name")
-    yield from _check_plan(plan)
+    yield from _check_plan(plan, currency)
     rows = yield INSERT_ACCOUNT(
         name=name, currency=currency, timezone=timezone, month_day=month_day, plan=plan, at_ms=at_ms
     )
@@ -132,16 +143,19 @@ def set_account(*, name: str, timezone: str, month_day: int, plan: str | None) -
     Raises:
         UnknownAccountError: there is no such account.
         UnknownPlanError: there is no such plan.
+        DeckCurrencyError: the plan's deck is in another currency.
     """
-    yield from _check_plan(plan)
-    if not (yield UPDATE_ACCOUNT(of_name=name, new_timezone=timezone, new_month_day=month_day, new_plan=plan)):
+    currencies = yield SELECT_NAMED_CURRENCY(of_name=name)
+    if not currencies:
         raise UnknownAccountError(f"there is no account {name}; `tollgate account list` shows them")
+    yield from _check_plan(plan, currencies[0][0])
+    yield UPDATE_ACCOUNT(of_name=name, new_timezone=timezone, new_month_day=month_day, new_plan=plan)
     yield BUMP_VERSION()
 
 
 def put_plan(*, name: str, toml: str, at_ms: int) -> Operation[None]:
     """Write a plan's text, new or in the place of the old one. The caller has parsed it."""
-    if (yield SELECT_PLAN_NAME(of_name=name)):
+    if (yield SELECT_PLAN(of_name=name)):
         yield UPDATE_PLAN(of_name=name, new_toml=toml, at_ms=at_ms)
     else:
         yield INSERT_PLAN(name=name, toml=toml, at_ms=at_ms)
@@ -154,6 +168,7 @@ def add_extension(settings: ExtensionSettings, *, at_ms: int) -> Operation[int]:
     Raises:
         DuplicateNameError: its number or its endpoint is taken.
         UnknownAccountError, UnknownPlanError: what it refers to is not there.
+        DeckCurrencyError: the plan's deck is in another currency than the account.
     """
     holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
     if holders:
@@ -174,6 +189,7 @@ def set_extension(settings: ExtensionSettings) -> Operation[None]:
         UnknownExtensionError: there is no extension of that number.
         DuplicateNameError: another extension has the endpoint.
         UnknownAccountError, UnknownPlanError: what it refers to is not there.
+        DeckCurrencyError: the plan's deck is in another currency than the account.
     """
     holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
     numbers = {number for number, _ in holders}
@@ -199,9 +215,26 @@ def _columns(settings: ExtensionSettings, prefix: str) -> dict[str, SqlValue]:
 
 def _check_references(settings: ExtensionSettings) -> Operation[None]:
     yield from read_available(settings.account_id)
-    yield from _check_plan(settings.plan)
+    currencies = yield SELECT_ACCOUNT_CURRENCY(account_id=settings.account_id)
+    yield from _check_plan(settings.plan, currencies[0][0])
 
 
-def _check_plan(name: str | None) -> Operation[None]:
-    if name is not None and not (yield SELECT_PLAN_NAME(of_name=name)):
-        raise UnknownPlanError(f"there is no plan {name}; `tollgate plan import` loads one")
+def _check_plan(name: str | None, currency: str) -> Operation[None]:
+    """Refuse a plan that is not there, and one whose prices are in another currency than the account's money."""
+    if name is None:
+        return
+    texts = yield SELECT_PLAN(of_name=name)
+    if not texts:
+        raise UnknownPlanError(
+            f"there is no plan {name}; `tollgate plan list --shipped` names those to load with `tollgate plan import`"
+        )
+    try:
+        deck = parse_plan(texts[0][0]).deck
+    except PlanError:
+        return  # paid calls are refused under it, and `tollgate plan list` says why
+    currencies = yield SELECT_DECK_CURRENCY(of_name=deck)
+    if currencies and currencies[0][0] != currency:
+        raise DeckCurrencyError(
+            f"plan {name} names deck {deck}, which is in {currencies[0][0]}, and the account is in {currency}; "
+            "choose a plan whose deck is in the account's currency"
+        )

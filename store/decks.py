@@ -3,25 +3,23 @@
 Rates go into a new *generation*, chunk by chunk; then one row switches to it.
 Each chunk is a transaction of its own, short enough for calls to pass between them. Nobody reads a generation
 before it is in force. The generations left behind, replaced or given up, are deleted in chunks too.
+
+Chunks need not be durable one by one, only before the switch, whose commit flushes them all (``store.sqlite``).
+After a power cut there is a part of a generation that is not in force, or of one that is no longer: the next import
+of the deck deletes it. Who does all this in order is ``store.deck_loading``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import BigInteger, bindparam, delete, insert, literal_column, select, update
 
-from rating.deck import Rate
+from rating.deck import Rate, SharedRate
 from store import schema
 from store.catalog import BUMP_VERSION
 from store.errors import DeckCurrencyError, DeckImportSupersededError
-from store.operation import Operation, Sql, SqlValue
-from store.rate_rows import hours_text, rate_params
-
-RATES_PER_CHUNK = 500
-"""Rates written or deleted in one transaction: some 5 ms of the writer's time, and below the store's 50 ms where two
-other processes want the same processor (``tests/bench/deck.py``)."""
-CHUNK_PAUSE_S = 0.004
-"""Between two chunks, so that other processes' transactions, which wait for their turn, get it."""
+from store.operation import Operation, Row, Sql
+from store.rate_rows import RATE_COLUMNS, RowMaker, with_period_list
 
 _DECK = schema.deck.c
 _RATE = schema.rate.c
@@ -45,7 +43,7 @@ NEXT_GENERATION = Sql(
     .values(last_generation=_DECK.last_generation + literal_column("1"))
     .returning(_DECK.last_generation)
 )
-INSERT_RATE = Sql(insert(schema.rate).values({column.name: bindparam(column.name) for column in _RATE}))
+INSERT_RATE = Sql(insert(schema.rate).values({name: bindparam(name) for name in RATE_COLUMNS}))
 SELECT_PERIOD_LIST = Sql(select(_PERIODS.id).where(_PERIODS.hours == bindparam("of_hours")))
 INSERT_PERIOD_LIST = Sql(insert(schema.period_list).values(hours=bindparam("hours")).returning(_PERIODS.id))
 SWITCH = Sql(
@@ -70,7 +68,7 @@ SELECT_CHUNK_END = Sql(
     .where(_RATE.deck_id == bindparam("deck_id"), _RATE.generation == bindparam("generation"))
     .order_by(_RATE.prefix)
     .limit(literal_column("1"))
-    .offset(literal_column(str(RATES_PER_CHUNK - 1)))
+    .offset(bindparam("rows_before", type_=BigInteger))
 )
 DELETE_UP_TO = Sql(
     delete(schema.rate)
@@ -111,32 +109,32 @@ def begin_deck_import(*, name: str, currency: str, at_ms: int) -> Operation[Deck
     return DeckImport(deck_id, int(generations[0][0]))
 
 
-def add_rates(deck_import: DeckImport, rates: Sequence[Rate]) -> Operation[None]:
-    """Write one chunk of rates, at most ``RATES_PER_CHUNK``.
+def row_maker(deck_import: DeckImport) -> RowMaker:
+    """Answer what makes rows of this import's rates, for all of its chunks."""
+    return RowMaker(deck_import.deck_id, deck_import.generation)
+
+
+def add_rates(maker: RowMaker, rates: Iterable[Rate | SharedRate]) -> Operation[None]:
+    """Write one chunk of rates.
 
     Raises:
-        ValueError: the chunk is too long for one transaction.
         StoreConstraintError: two rates of a prefix begin at the same time.
     """
-    if len(rates) > RATES_PER_CHUNK:
-        raise ValueError(f"a chunk has at most {RATES_PER_CHUNK} rates, not {len(rates)}")
-    # Written out here, by the caller: the operation itself runs inside the transaction.
-    rows = [rate_params(rate) | deck_import._asdict() for rate in rates]
-    hours = [hours_text(rate.periods) if rate.periods else None for rate in rates]
-    return _insert_rates(rows, hours)
+    # Made here, by the caller: the operation itself runs inside the transaction.
+    rows, hours_of = maker.rows(rates)
+    return _insert_rates(rows, hours_of)
 
 
-def _insert_rates(rows: Sequence[dict[str, SqlValue]], hours: Sequence[str | None]) -> Operation[None]:
-    list_ids: dict[str | None, SqlValue] = {None: None}
-    for text in hours:
-        if text not in list_ids:
-            list_ids[text] = yield from _period_list_id(text)
-    for row, text in zip(rows, hours, strict=True):
-        row["period_list_id"] = list_ids[text]
+def _insert_rates(rows: list[Row], hours_of: Mapping[int, str]) -> Operation[None]:
+    list_ids = {}
+    for hours in sorted(set(hours_of.values())):
+        list_ids[hours] = yield from _period_list_id(hours)
+    for place, hours in hours_of.items():
+        rows[place] = with_period_list(rows[place], list_ids[hours])
     yield INSERT_RATE.many(rows)
 
 
-def _period_list_id(hours: str | None) -> Operation[int]:
+def _period_list_id(hours: str) -> Operation[int]:
     rows = yield SELECT_PERIOD_LIST(of_hours=hours)
     if not rows:
         rows = yield INSERT_PERIOD_LIST(hours=hours)
@@ -155,24 +153,25 @@ def activate_deck(deck_import: DeckImport, *, at_ms: int) -> Operation[None]:
     yield BUMP_VERSION()
 
 
-def delete_replaced_rates(deck_import: DeckImport) -> Operation[int]:
+def delete_replaced_rates(deck_import: DeckImport, *, at_most: int) -> Operation[int]:
     """Delete a chunk of the generations before this one; answer how many rates, 0 when none are left."""
-    return (yield from _delete_chunk(deck_import.deck_id, 0, deck_import.generation))
+    return (yield from _delete_chunk(deck_import.deck_id, 0, deck_import.generation, at_most))
 
 
-def delete_imported_rates(deck_import: DeckImport) -> Operation[int]:
+def delete_imported_rates(deck_import: DeckImport, *, at_most: int) -> Operation[int]:
     """Delete a chunk of an import that is given up; answer how many rates, 0 when there are none left."""
-    return (yield from _delete_chunk(deck_import.deck_id, deck_import.generation, deck_import.generation + 1))
+    generation = deck_import.generation
+    return (yield from _delete_chunk(deck_import.deck_id, generation, generation + 1, at_most))
 
 
-def _delete_chunk(deck_id: int, from_generation: int, to_generation: int) -> Operation[int]:
+def _delete_chunk(deck_id: int, from_generation: int, to_generation: int, at_most: int) -> Operation[int]:
     oldest = yield SELECT_OLDEST_GENERATION(
         deck_id=deck_id, from_generation=from_generation, to_generation=to_generation
     )
     if not oldest:
         return 0
     generation = oldest[0][0]
-    ends = yield SELECT_CHUNK_END(deck_id=deck_id, generation=generation)
+    ends = yield SELECT_CHUNK_END(deck_id=deck_id, generation=generation, rows_before=at_most - 1)
     if ends:
         deleted = yield DELETE_UP_TO(of_deck_id=deck_id, of_generation=generation, last_prefix=ends[0][0])
     else:

@@ -39,8 +39,13 @@ class Sql:
         """Bind ``params`` for one execution."""
         return Statement(self, params)
 
-    def many(self, rows: Sequence[Params]) -> "ManyStatement":
-        """Bind one set of parameters a row, for one execution each; no rows come back."""
+    def many(self, rows: Sequence[Row]) -> "ManyStatement":
+        """Bind values by position, for an INSERT of many rows; none come back.
+
+        Args:
+            rows: The values of each row in the order of the statement's parameters, which for an INSERT is that
+                of the table's columns.
+        """
         return ManyStatement(self, rows)
 
 
@@ -52,10 +57,10 @@ class Statement(NamedTuple):
 
 
 class ManyStatement(NamedTuple):
-    """A statement to be executed once for each set of parameters."""
+    """An INSERT of many rows, whose values are in order already: a name a value costs more than writing it."""
 
     sql: Sql
-    rows: Sequence[Params]
+    rows: Sequence[Row]
 
 
 Operation = Generator[Statement | ManyStatement, Rows, T]

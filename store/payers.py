@@ -6,11 +6,10 @@ The gate and ``tollgate quote`` decide with it, so that both say the same. It is
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from rating.decision import Decision, Denial, DenyReason, Step, decide, without_money
-from rating.deck import Deck, DeckRows
+from rating.decision import RING_LIMIT_MS, Decision, Denial, DenyReason, Step, decide, without_money
+from rating.deck import Deck
 from rating.dialled import DialRules
 from rating.errors import RatingError
 from rating.plan import Plan, PlanError, parse_plan
@@ -60,14 +59,24 @@ class Catalog:
         """Return a nameless extension of this account, under its default plan."""
         payer = _payer(account, None, self.plans, self.decks, {})
         seats = sum(other.account.id == account.id and other.plan is payer.plan for other in self.payers.values())
-        return replace(payer, seats=seats)
+        return replace(payer, seats=max(1, seats))  # it is a seat itself, where there is none yet
 
 
-def decide_for(payer: Payer | None, raw: str, catalog: Catalog, at_ms: int) -> Decision:
+def decide_for(
+    payer: Payer | None, raw: str, catalog: Catalog, at_ms: int, ring_limit_ms: int = RING_LIMIT_MS
+) -> Decision:
     """Decide on dialled digits as this payer's plan, deck and settings say; None: nobody was found who pays."""
     if payer is None:
         return decide(raw, rules=catalog.rules, plan=None, deck=None, prepaid=False, at_ms=at_ms)
-    decision = decide(raw, rules=catalog.rules, plan=payer.plan, deck=payer.deck, prepaid=payer.prepaid, at_ms=at_ms)
+    decision = decide(
+        raw,
+        rules=catalog.rules,
+        plan=payer.plan,
+        deck=payer.deck,
+        prepaid=payer.prepaid,
+        at_ms=at_ms,
+        ring_limit_ms=ring_limit_ms,
+    )
     if payer.fault is None or decision.rate is None or not decision.admitted:
         return decision
     denial = Denial(DenyReason.NO_RATE, payer.fault)
@@ -136,16 +145,13 @@ async def _decks(store: Store, known: Catalog) -> tuple[dict[str, Deck], dict[st
 
 
 async def _load_deck(store: Store, info: DeckInfo) -> Deck | None:
-    """Return a deck with its rates, read page by page while calls go on; None where one cannot be read.
+    """Return a deck with its rates, read while calls go on; None where one cannot be read.
 
     Half a deck would price numbers by shorter prefixes: it is all of them or none, and calls are refused.
     """
-    rows = DeckRows()
     try:
-        async with aclosing(store.deck_rates(info.name)) as rates:
-            async for rate in rates:
-                rows.append(rate)
-    except (RatingError, ValueError):
+        rows = await store.deck_rows(info.name)
+    except (RatingError, ValueError, TypeError):
         return None
     return Deck.of_rows(info.name, info.currency, rows)
 

@@ -6,16 +6,45 @@ periods where there are any.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from rating.deck import PricedHours, Rate
+from sqlalchemy import select
+
+from rating.deck import PricedHours, Rate, SharedRate
 from rating.hours import WeeklyHours, format_hours, parse_hours
-from store.operation import SqlValue
+from store import schema
+from store.operation import Row
 
 _NO_BEGIN_MS = -1
 """``rate.effective_from_ms`` of an open begin: a part of the key, and keys have no nulls."""
+
+_MOST_KNOWN = 32_768
+
+_DECK = schema.deck.c
+_RATE = schema.rate.c
+# The generation in force is looked up in the same statement, so that a switch meanwhile can not mix two.
+# The columns are those that `rate_from_row` takes; the order is that of the key, and of `rating.deck_rows`.
+SELECT_RATES = (
+    select(
+        _RATE.prefix,
+        _RATE.effective_from_ms,
+        _RATE.effective_until_ms,
+        _RATE.destination,
+        _RATE.per_minute_micros,
+        _RATE.connect_fee_micros,
+        _RATE.initial_increment_s,
+        _RATE.increment_s,
+        _RATE.minimum_charge_micros,
+        _RATE.barred,
+        schema.period_list.c.hours,
+        _RATE.period_micros,
+    )
+    .join(schema.deck, (_DECK.id == _RATE.deck_id) & (_DECK.generation == _RATE.generation))
+    .outerjoin(schema.period_list, schema.period_list.c.id == _RATE.period_list_id)
+    .order_by(_RATE.prefix, _RATE.effective_from_ms)
+)
 
 _JSON_ALWAYS = (
     "prefix",
@@ -30,27 +59,116 @@ _JSON_ALWAYS = (
 _JSON_WHERE_SET = ("effective_from_ms", "effective_until_ms")
 
 
-def rate_params(rate: Rate) -> dict[str, SqlValue]:
-    """Answer the rate's column values by name; ``period_list_id`` is left null."""
+RATE_COLUMNS = (
+    "deck_id",
+    "generation",
+    "prefix",
+    "effective_from_ms",
+    "effective_until_ms",
+    "destination",
+    "per_minute_micros",
+    "connect_fee_micros",
+    "initial_increment_s",
+    "increment_s",
+    "minimum_charge_micros",
+    "barred",
+    "period_list_id",
+    "period_micros",
+)
+"""The columns of :meth:`RowMaker.rows`, those of the table in their order."""
+_PERIOD_LIST_ID = RATE_COLUMNS.index("period_list_id")
+
+
+class _Terms(NamedTuple):
+    """What a rate's row has beside its prefix and destination, by the columns' names, and ``period_list.hours``."""
+
+    effective_from_ms: int
+    effective_until_ms: int | None
+    per_minute_micros: int
+    connect_fee_micros: int
+    initial_increment_s: int
+    increment_s: int
+    minimum_charge_micros: int
+    barred: bool
+    period_micros: str | None
+    hours: str | None
+
+
+class RowMaker:
+    """Makes rows of one generation's rates; what many rates share is made once."""
+
+    def __init__(self, deck_id: int, generation: int) -> None:
+        self._deck_id = deck_id
+        self._generation = generation
+        self._known: dict[int, tuple[Rate, _Terms]] = {}
+        """By identity, which is much quicker than by value; the rate is kept, so that its identity stays its own."""
+
+    def rows(self, rates: Iterable[Rate | SharedRate]) -> tuple[list[Row], dict[int, str]]:
+        """Answer a row for each rate without ``period_list_id``, and by row the hours whose id belongs there."""
+        deck_id, generation, known = self._deck_id, self._generation, self._known
+        rows: list[Row] = []
+        hours_of: dict[int, str] = {}
+        for rate in rates:
+            prefix, destination, terms = (
+                (rate.prefix, rate.destination, rate) if isinstance(rate, Rate) else rate  # a tuple already
+            )
+            found = known.get(id(terms))
+            begin_ms, end_ms, price, fee, initial_s, further_s, minimum, barred, micros, hours = (
+                found[1] if found is not None else self._learn(terms)
+            )
+            if hours is not None:
+                hours_of[len(rows)] = hours
+            rows.append(
+                (
+                    deck_id,
+                    generation,
+                    prefix,
+                    begin_ms,
+                    end_ms,
+                    destination,
+                    price,
+                    fee,
+                    initial_s,
+                    further_s,
+                    minimum,
+                    barred,
+                    None,
+                    micros,
+                )
+            )
+        return rows, hours_of
+
+    def _learn(self, rate: Rate) -> _Terms:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        terms = _terms(rate)
+        self._known[id(rate)] = rate, terms
+        return terms
+
+
+def with_period_list(row: Row, period_list_id: int) -> Row:
+    """Answer the row with the id of its rate's hours."""
+    return (*row[:_PERIOD_LIST_ID], period_list_id, *row[_PERIOD_LIST_ID + 1 :])
+
+
+def _terms(rate: Rate) -> _Terms:
     prices_micros = [period.per_minute_micros for period in rate.periods]
-    return {
-        "prefix": rate.prefix,
-        "effective_from_ms": _NO_BEGIN_MS if rate.effective_from_ms is None else rate.effective_from_ms,
-        "effective_until_ms": rate.effective_until_ms,
-        "destination": rate.destination,
-        "per_minute_micros": rate.per_minute_micros,
-        "connect_fee_micros": rate.connect_fee_micros,
-        "initial_increment_s": rate.initial_increment_s,
-        "increment_s": rate.increment_s,
-        "minimum_charge_micros": rate.minimum_charge_micros,
-        "barred": rate.barred,
-        "period_list_id": None,
-        "period_micros": json.dumps(prices_micros, separators=(",", ":")) if prices_micros else None,
-    }
+    return _Terms(
+        effective_from_ms=_NO_BEGIN_MS if rate.effective_from_ms is None else rate.effective_from_ms,
+        effective_until_ms=rate.effective_until_ms,
+        per_minute_micros=rate.per_minute_micros,
+        connect_fee_micros=rate.connect_fee_micros,
+        initial_increment_s=rate.initial_increment_s,
+        increment_s=rate.increment_s,
+        minimum_charge_micros=rate.minimum_charge_micros,
+        barred=rate.barred,
+        period_micros=json.dumps(prices_micros, separators=(",", ":")) if prices_micros else None,
+        hours=_hours_text(rate.periods) if rate.periods else None,
+    )
 
 
 def rate_from_row(row: Sequence[Any]) -> Rate:
-    """Answer the rate of a row: the columns of :func:`rate_params` in order, ``period_list.hours`` in place of its id.
+    """Answer the rate of a row: the columns from ``prefix`` on, ``period_list.hours`` in place of its id.
 
     Raises:
         RatingError: the row is no rate.
@@ -66,14 +184,14 @@ def rate_from_row(row: Sequence[Any]) -> Rate:
         initial_increment_s=initial_s,
         increment_s=further_s,
         minimum_charge_micros=minimum,
-        barred=barred,
+        barred=bool(barred),
         effective_from_ms=None if from_ms == _NO_BEGIN_MS else from_ms,
         effective_until_ms=until_ms,
         periods=() if hours is None else _priced(hours, prices),
     )
 
 
-def hours_text(periods: Sequence[PricedHours]) -> str:
+def _hours_text(periods: Sequence[PricedHours]) -> str:
     """Answer the names and hours of periods, as ``period_list.hours`` has them."""
     return json.dumps([(period.name, format_hours(period.hours)) for period in periods], separators=(",", ":"))
 

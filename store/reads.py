@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from store.errors import StoreUnavailableError
 
 _POOL_SIZE = 4
-_BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 5.0
 
 MEND = "check that it is Tollgate's, whole, and that you may use it"
 """What to do about a database that cannot be read."""
@@ -29,7 +29,7 @@ def read_engine(path: Path) -> AsyncEngine:
         URL.create("sqlite+aiosqlite", database=str(path)),
         pool_size=_POOL_SIZE,
         max_overflow=0,
-        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     event.listen(engine.sync_engine, "connect", _make_read_only)
     event.listen(engine.sync_engine, "begin", _begin)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, update
 
 from store import schema
 from store.errors import CallSettledError, UnknownCallError
@@ -68,7 +68,7 @@ SAVE_LEG = Sql(
         held_micros=bindparam("held"),
         paid_s=bindparam("paid"),
         allowance_s=bindparam("allowance"),
-        paid_until_ms=None,
+        paid_until_ms=case((bindparam("is_spent") == literal_column("1"), None), else_=_SESSION.paid_until_ms),
         state=func.coalesce(bindparam("new_state", type_=_SESSION.state.type), _SESSION.state),
         updated_at_ms=bindparam("at_ms"),
     )

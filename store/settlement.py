@@ -123,7 +123,13 @@ def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Oper
     if cdr.charged_micros:
         paid_s = allowance_s + _paid_after(cdr.rate, paid_s - allowance_s, held_micros)
     yield SAVE_LEG(
-        of_call_id=cdr.call_id, held=held_micros, paid=paid_s, allowance=allowance_s, new_state=state, at_ms=at_ms
+        of_call_id=cdr.call_id,
+        held=held_micros,
+        paid=paid_s,
+        allowance=allowance_s,
+        is_spent=int(bool(cdr.allowance_s or cdr.charged_micros)),
+        new_state=state,
+        at_ms=at_ms,
     )
     return Settled(cdr.charged_micros, 0, held_micros, paid_s)
 

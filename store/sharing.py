@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from rating.deck import Rate
-from rating.periods import per_minute_micros_at
+from rating.periods import highest_per_minute_micros_within
 from rating.price import affordable_s, charge_micros, grow_s
 
 _MS_PER_MINUTE = 60_000
@@ -49,11 +49,12 @@ class SliceRequest:
 
     @property
     def per_minute_micros(self) -> int:
-        """The price at the end of what is paid so far."""
+        """The dearest price of the seconds that are asked for."""
         if self.starts_at is None:
             return self.rate.per_minute_micros
-        end = self.starts_at.astimezone(UTC) + timedelta(seconds=self.paid_s)
-        return per_minute_micros_at(self.rate, end.astimezone(self.starts_at.tzinfo))
+        begin = self.starts_at.astimezone(UTC) + timedelta(seconds=self.paid_s)
+        end, zone = begin + timedelta(seconds=self.want_s), self.starts_at.tzinfo
+        return highest_per_minute_micros_within(self.rate, begin.astimezone(zone), end.astimezone(zone))
 
     def cost_micros(self, paid_s: int) -> int:
         """Answer what to hold on top for a total of ``paid_s``; 0 where a minimum charge covers it."""
@@ -94,7 +95,12 @@ def common_end_ms(talks: Iterable[Talk], available_micros: int) -> int:
 
 
 def fair_want_s(request: SliceRequest, others: Iterable[Talk], available_micros: int) -> int:
-    """Answer how many of the wanted seconds are this call's share; 0 where others need the money first."""
+    """Answer how many of the wanted seconds are this call's share; 0 where others need the money first.
+
+    Seconds that cost nothing take nobody's money: they are wanted whole.
+    """
+    if not request.per_minute_micros:
+        return request.want_s
     own = Talk(request.paid_until_ms, request.per_minute_micros)
     talks = [own, *others]
     first_end_ms = min(talk.paid_until_ms for talk in talks)

@@ -15,6 +15,14 @@ key.
 
 Cancelling the one who waits does not cancel the request. The queue is bounded; a full one refuses at once.
 SQLite's busy time-out blocks this thread only, never the event loop.
+
+Bulk work (a deck's rates, which nobody reads before the switch) is not flushed at each commit: a batch of nothing
+else is committed with ``synchronous = NORMAL``. What a power cut leaves of it follows from how SQLite's write-ahead
+log works (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous): commits go into it one behind the other,
+each frame's checksum includes the one before, and recovery stops at the first frame that is not whole. So the last
+unflushed commits may be missing, never one in the middle; and the next batch with anything else in it, of this
+process or another, flushes the whole log with its own commit, all that stands before it included. Before pages move
+from the log into the database, NORMAL flushes the log too.
 """
 
 import asyncio
@@ -24,11 +32,12 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from store.errors import StoreConstraintError, StoreOverloadedError, StoreUnavailableError
+from store.many_rows import insert_rows
 from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
 
 LONGEST_QUEUE = 4096
@@ -53,14 +62,26 @@ class WriterStats:
     waiting: int
 
 
+@dataclass(frozen=True, slots=True)
+class BulkAnswer(Generic[T]):
+    """What a bulk operation answered, and the seconds for which its transaction kept other processes waiting."""
+
+    value: T
+    held_s: float
+
+
 class _Request:
     """One operation, the one who waits for it, and what became of it."""
 
-    __slots__ = ("error", "future", "operation", "result")
+    __slots__ = ("error", "future", "held_s", "is_bulk", "operation", "result")
 
-    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], *, is_bulk: bool) -> None:
         self.operation = operation
         self.future = future
+        self.is_bulk = is_bulk
+        """Whether its commit may be lost in a power cut, until a later one is durable."""
+        self.held_s = 0.0
+        """How long its transaction had held the database when it was committed."""
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -105,9 +126,17 @@ class SqliteWriter:
             StoreUnavailableError: the transaction failed, or the writer is closed.
             StoreError: what the operation itself raised; it changed nothing.
         """
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._submit(_Request(operation, future))
-        return await future
+        return (await self._done(operation, is_bulk=False)).value
+
+    async def apply_bulk(self, operation: Operation[T]) -> BulkAnswer[T]:
+        """Run an operation that may be lost in a power cut, though never one before it alone, see the module.
+
+        A later :meth:`apply` makes it durable.
+
+        Raises:
+            StoreOverloadedError, StoreUnavailableError, StoreError: as :meth:`apply` does.
+        """
+        return await self._done(operation, is_bulk=True)
 
     def stats(self) -> WriterStats:
         """Answer the counters."""
@@ -119,6 +148,12 @@ class SqliteWriter:
             self._closing = True
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
+
+    async def _done(self, operation: Operation[T], *, is_bulk: bool) -> BulkAnswer[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+        request = _Request(operation, future, is_bulk=is_bulk)
+        self._submit(request)
+        return BulkAnswer(await future, request.held_s)
 
     def _submit(self, request: _Request) -> None:
         with self._changed:
@@ -175,15 +210,28 @@ class _Database:
         self._uri = path.absolute().as_uri() + "?mode=rw"  # never make an empty database where one went missing
         self._busy_timeout_ms = busy_timeout_ms
         self._connection: sqlite3.Connection | None = None
+        self._flushes = True
+        """Whether the connection flushes each commit, as a new one does."""
         self._compiled: dict[Sql, CompiledSql] = {}
 
     def commit(self, batch: list[_Request]) -> None:
         """Run a batch in one transaction; raises where the transaction as a whole failed."""
         connection = self._connect()
+        self._flush_commits(connection, wanted=not all(request.is_bulk for request in batch))
         self._begin(connection)
+        began_s = time.monotonic()
         for request in batch:
             self._run_one(connection, request)
+        # A commit's own part is small where it does not flush; a checkpoint after it holds nobody up.
+        held_s = time.monotonic() - began_s
         connection.execute("COMMIT")
+        for request in batch:
+            request.held_s = held_s
+
+    def _flush_commits(self, connection: sqlite3.Connection, *, wanted: bool) -> None:
+        if wanted != self._flushes:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if wanted else 'NORMAL'}")
+            self._flushes = wanted
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Wait for the other processes' turn to end, at most the busy time-out.
@@ -218,6 +266,7 @@ class _Database:
                 cached_statements=256,
             )
             self._connection = connection
+            self._flushes = True
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
@@ -258,5 +307,5 @@ class _Database:
             compiled = self._compiled[statement.sql] = compile_sql(statement.sql, _DIALECT)
         if isinstance(statement, Statement):
             return connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
-        connection.executemany(compiled.text, map(compiled.arguments, statement.rows))
+        insert_rows(connection, compiled.text, statement.rows)
         return []

@@ -1,17 +1,15 @@
 """The facade: everything the service and the command line need of the store, on one URL."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from itertools import islice
 from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from rating.deck import Rate
 from store import decks, migrate
 from store.call_reads import CallReads
 from store.catalog_reads import CatalogReads
+from store.deck_loading import DeckLoading, RateSource
 from store.errors import StoreConstraintError
 from store.location import database_path
 from store.money_reads import MoneyReads
@@ -80,9 +78,7 @@ class Store(CatalogReads, MoneyReads, CallReads):
         """Answer how many requests were done in how many commits, and how many wait."""
         return self._writer.stats()
 
-    async def import_deck(
-        self, *, name: str, currency: str, rates: Iterable[Rate] | AsyncIterable[Rate], at_ms: int
-    ) -> int:
+    async def import_deck(self, *, name: str, currency: str, rates: RateSource, at_ms: int) -> int:
         """Load a deck's rates and put them in force in one switch; answer how many there are.
 
         The rates go in chunks that calls pass between. Nothing is in force before all of it is: where
@@ -93,17 +89,23 @@ class Store(CatalogReads, MoneyReads, CallReads):
             DeckImportSupersededError: a later import went live first.
             StoreConstraintError: a prefix has two prices at the same time.
         """
-        deck_import = await self.apply(decks.begin_deck_import(name=name, currency=currency, at_ms=at_ms))
+        begun = await self.apply(decks.begin_deck_import(name=name, currency=currency, at_ms=at_ms))
+        loading = DeckLoading(self._writer, begun)
         try:
-            count = await self._write_rates(deck_import, _chunks(rates))
-            await self._refuse_overlaps(deck_import)
-            await self.apply(decks.activate_deck(deck_import, at_ms=at_ms))
+            count = await loading.write(rates)
+            if loading.may_overlap:
+                await self._refuse_overlaps(begun)
+            await self.apply(decks.activate_deck(begun, at_ms=at_ms))
         except Exception:
-            await self._delete_imported(deck_import)
+            await loading.delete_imported()
             raise
-        while await self._apply_chunk(decks.delete_replaced_rates(deck_import)):
-            pass
+        await loading.delete_replaced()
         return count
+
+    async def _refuse_overlaps(self, begun: decks.DeckImport) -> None:
+        prefix = await self.overlapping_prefix(begun.deck_id, begun.generation)
+        if prefix is not None:
+            raise StoreConstraintError(f"prefix {prefix} has two prices at the same time; end one before the other")
 
     async def verify(self) -> list[Difference]:
         """Recompute every balance from the journal; an empty list is a clean store."""
@@ -114,52 +116,3 @@ class Store(CatalogReads, MoneyReads, CallReads):
         """Finish what was queued and close the database."""
         await self._writer.close()
         await self._engine.dispose()
-
-    async def _write_rates(self, deck_import: decks.DeckImport, chunks: AsyncIterator[list[Rate]]) -> int:
-        """Write chunk after chunk; while one is being committed, the next is made."""
-        count = 0
-        writing: asyncio.Task[None] | None = None
-        try:
-            async for chunk in chunks:
-                added = decks.add_rates(deck_import, chunk)
-                if writing is not None:
-                    await writing
-                writing = asyncio.create_task(self._apply_chunk(added))
-                await asyncio.sleep(0)  # let it reach the writer before the next chunk is made
-                count += len(chunk)
-        finally:
-            if writing is not None:
-                await writing
-        return count
-
-    async def _apply_chunk(self, operation: Operation[T]) -> T:
-        """Apply one of many chunks, and leave the store to others for a moment."""
-        answer = await self.apply(operation)
-        await asyncio.sleep(decks.CHUNK_PAUSE_S)
-        return answer
-
-    async def _refuse_overlaps(self, deck_import: decks.DeckImport) -> None:
-        prefix = await self.overlapping_prefix(deck_import.deck_id, deck_import.generation)
-        if prefix is not None:
-            raise StoreConstraintError(f"prefix {prefix} has two prices at the same time; end one before the other")
-
-    async def _delete_imported(self, deck_import: decks.DeckImport) -> None:
-        while await self._apply_chunk(decks.delete_imported_rates(deck_import)):
-            pass
-
-
-async def _chunks(rates: Iterable[Rate] | AsyncIterable[Rate]) -> AsyncIterator[list[Rate]]:
-    """Yield rates in lists of what one transaction writes."""
-    if isinstance(rates, Iterable):
-        remaining = iter(rates)
-        while chunk := list(islice(remaining, decks.RATES_PER_CHUNK)):
-            yield chunk
-        return
-    chunk = []
-    async for rate in rates:
-        chunk.append(rate)
-        if len(chunk) == decks.RATES_PER_CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

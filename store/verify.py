@@ -55,6 +55,7 @@ class Check(StrEnum):
     KEY = "key"
     ALLOWANCE_USED = "allowance_used"
     ALLOWANCE_HELD = "allowance_held"
+    ALLOWANCE_SLICE = "allowance_slice"
     CALL_ALLOWANCE = "call_allowance"
     CALL_ALLOWANCE_HOLD = "call_allowance_hold"
 
@@ -192,9 +193,14 @@ def _call_charge_check() -> Select[Any]:
 
 
 def _cdr_check() -> Select[Any]:
-    """Find legs with more than one record, and records with a negative amount."""
+    """Find legs with more than one record, and records with an amount that is negative or more than its whole."""
     several = func.count()
-    amounts = (_CDR.charged_micros, _CDR.unfunded_micros, _CDR.billable_s)
+    amounts = (
+        _CDR.charged_micros,
+        _CDR.unfunded_micros,
+        _CDR.allowance_s,
+        _CDR.billable_s - _CDR.allowance_s,
+    )
     return (
         select(_CDR.call_id, literal(1), several)
         .group_by(_CDR.call_id, _CDR.leg)
@@ -228,6 +234,23 @@ def _pool_check(of_slice: Any, of_pool: Any) -> Select[Any]:
     return _differing(_POOL.id, func.coalesce(totals.c.total, 0), of_pool, source)
 
 
+def _slice_check() -> Select[Any]:
+    """Find slices without a pool, and slices of a call that another account's pool pays for."""
+    payers = union_all(
+        select(_SESSION.call_id.label("call_id"), _SESSION.account_id.label("account_id")),
+        select(_CDR.call_id, _CDR.account_id),
+    ).subquery()
+    source = schema.allowance_slice.outerjoin(schema.allowance_pool, _POOL.id == _SLICE.pool_id).outerjoin(
+        payers, payers.c.call_id == _SLICE.call_id
+    )
+    return (
+        select(_SLICE.call_id, payers.c.account_id, _POOL.account_id)
+        .select_from(source)
+        .where(payers.c.account_id.is_distinct_from(_POOL.account_id))
+        .distinct()
+    )
+
+
 def _call_allowance_check(of_slice: Any, call_id: Any, of_call: Any) -> Select[Any]:
     """Compare, call by call, the seconds of its slices with those that its session or its records name."""
     by_slice = select(_SLICE.call_id.label("call_id"), of_slice.label("expected"), literal(0).label("found"))
@@ -256,6 +279,7 @@ CHECKS: tuple[tuple[Check, Select[Any]], ...] = (
     (Check.KEY, _key_check()),
     (Check.ALLOWANCE_USED, _pool_check(_SLICE.used_s, _POOL.used_s)),
     (Check.ALLOWANCE_HELD, _pool_check(_SLICE.held_s, _POOL.held_s)),
+    (Check.ALLOWANCE_SLICE, _slice_check()),
     (Check.CALL_ALLOWANCE, _call_allowance_check(_SLICE.used_s, _CDR.call_id, _CDR.allowance_s)),
     (Check.CALL_ALLOWANCE_HOLD, _call_allowance_check(_SLICE.held_s, _SESSION.call_id, _SESSION.allowance_s)),
 )

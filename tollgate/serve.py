@@ -5,6 +5,7 @@ import fcntl
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import quote
 
 import structlog
@@ -40,16 +41,21 @@ async def run_service(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
+    policy = settings.metering_policy()
     async with await Store.open(settings.database_url) as store:
         service = Service(
             store=store,
             ari=settings.ari_access(),
             ami=settings.ami_access(),
-            gate=GateSettings(node=settings.node, trunk_endpoints=tuple(trunk.endpoint for trunk in trunks)),
+            gate=GateSettings(
+                node=settings.node,
+                trunk_endpoints=tuple(trunk.endpoint for trunk in trunks),
+                ring_limit_ms=policy.ring_limit(len(trunks)) // timedelta(milliseconds=1),
+            ),
             trunks=trunks,
             home_region=settings.home_region,
             rules=settings.dial_rules(),
-            policy=settings.metering_policy(),
+            policy=policy,
         )
         await _until_stopped(service)
 

@@ -148,7 +148,7 @@ class Settings(BaseSettings):
             return shipped_numbering()
         try:
             text = self.numbering_file.read_text(encoding="utf-8")
-            return parse_numbering(text).before(shipped_numbering())
+            return parse_numbering(text, shipped_numbering()).before(shipped_numbering())
         except OSError as error:
             raise SettingsError(
                 f"numbering file {self.numbering_file} cannot be read: {error.strerror}; "

@@ -53,6 +53,8 @@ class PriceChanges:
         self.counts: Counter[Change] = Counter()
         self.unpriced = 0
         """Prefixes of the file without a price in force now, that are priced from a later moment on."""
+        self.rates_after = 0
+        """How many rates the deck has afterwards."""
 
     def largest_raises(self) -> list[Raise]:
         """Return the largest raises, the largest first."""
@@ -60,10 +62,11 @@ class PriceChanges:
 
     def count_all_new(self, new: NewRates) -> None:
         """Count a file whose prefixes have no rates yet, one item each."""
-        for terms, times in new.terms():
+        for terms, times in new.terms:
             rate = terms.rate
             change = Change.EXPIRED if self._is_past(rate) else _change(None, rate)
             self.counts[change] += times
+            self.rates_after += times
             self.unpriced += times * self._is_future(rate)
 
     def count(self, in_force: Sequence[Rate], items: Sequence[Rate | Withdrawal], after: Sequence[Rate]) -> None:
@@ -74,6 +77,7 @@ class PriceChanges:
             items: What the file says of it.
             after: Its rates once the file is imported.
         """
+        self.rates_after += len(after)
         for item in items:
             self._count_item(in_force, item)
         if items and after and all(self._is_future(rate) for rate in after):

@@ -3,8 +3,9 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 
-from rating.deck import Rate
+from rating.deck import Rate, SharedRate
 from rating.deck_import.model import BadRow, Withdrawal
 from rating.deck_import.reader import DeckReader
 from rating.deck_import.terms import Terms
@@ -53,28 +54,29 @@ class NewRates:
     @property
     def rates(self) -> int:
         """How many rates there are, withdrawals not counted."""
-        return sum(times for terms, times in self.terms() if not terms.withdrawn)
+        return sum(times for terms, times in self.terms if not terms.withdrawn)
 
     @property
     def has_one_each(self) -> bool:
         """Whether no prefix has more than one item, and none is withdrawn."""
         return not self._more and self.rates == len(self)
 
+    @cached_property
     def terms(self) -> list[tuple[Terms, int]]:
-        """Return the terms there are, and how many items share each."""
-        by_id = {id(terms): terms for terms in self._terms}
+        """The terms there are, and how many items share each."""
+        by_id = dict(zip(map(id, self._terms), self._terms, strict=True))
         return [(by_id[known], times) for known, times in Counter(map(id, self._terms)).items()]
 
     def prefixes(self) -> list[str]:
         """Return every prefix once, in their order."""
         return sorted(self._first)
 
-    def each_rate(self) -> Iterator[Rate]:
+    def each_rate(self) -> Iterator[SharedRate]:
         """Yield the rates by prefix, where :attr:`has_one_each`; much quicker than asking for each prefix."""
         first, names, terms = self._first, self._names, self._terms
         for prefix in self.prefixes():
             place = first[prefix]
-            yield terms[place].rate.priced_as(prefix, names[place])
+            yield SharedRate(prefix, names[place], terms[place].rate)
 
     def of(self, prefix: str) -> list[Rate | Withdrawal]:
         """Return what the file says of a prefix, in its order; empty for nothing."""

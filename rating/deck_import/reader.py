@@ -4,7 +4,8 @@ A table is read twice. The first time its amounts and dates are seen, which deci
 second time each row becomes rates. What a row says beside its code is read once for each combination of cells.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import TypeVar
@@ -22,7 +23,10 @@ T = TypeVar("T")
 PricedRow = tuple[int, str, str, Terms]
 """The line, the prefix, the destination and what it costs."""
 
-_ROWS_AT_ONCE = 5000
+_KnownParts = tuple[Iterable[re.Match[str] | None], Iterable[str | None], Iterable[Terms | None]]
+
+_PLAIN_CODE = re.compile("[1-9][0-9]{0,14}")
+_ROWS_AT_ONCE = 1000
 _MOST_KNOWN = 200_000
 """Combinations of cells and names that are remembered; beyond that they are forgotten and read again."""
 _LONGEST_NAME = 200
@@ -51,38 +55,64 @@ class DeckReader:
         self._table = table
         self._options = options
         self._terms = TermsReader(self.layout, options, self._survey())
+        self._pick_terms: Callable[[Sequence[Cell]], object] = itemgetter(*term_columns(self.layout))
+        self._known_terms: dict[object, Terms] = {}
         self._name = _Names(self.layout)
         self._codes = self._code_reader()
+        self._plain_code = self._plain_code_picker()
 
     def priced_rows(self) -> Iterator[PricedRow]:
         """Yield what every row below the header prices; one with several codes yields several. Once only."""
-        width = len(self.layout.headers)
-        pick: Callable[[Sequence[Cell]], object] = itemgetter(*term_columns(self.layout))
-        known: dict[object, Terms] = {}
-        for line, cells in self._below_header():
-            if not any(cells):
-                continue
-            self.rows_seen += 1
-            try:
-                row = cells if len(cells) == width else self._to_width(cells, width)
-                key = pick(row)
-                terms = known.get(key)
-                if terms is None:
-                    codes, terms = self._codes(row), self._learn_terms(row, known, key)
+        rows = self._below_header()
+        while chunk := list(islice(rows, _ROWS_AT_ONCE)):
+            for (line, cells), code, name, terms in zip(chunk, *self._known_parts(chunk), strict=True):
+                if code is None or name is None or terms is None:
+                    yield from self._read_row(line, cells)
                 else:
-                    codes = self._codes(row)
-                name = self._name(row)
-            except CellError as error:
-                self._refuse(line, cells, error)
-                continue
-            self.rounded += terms.rounded
-            for prefix in codes:
-                yield line, prefix, name, terms
+                    self.rows_seen += 1
+                    self.rounded += terms.rounded
+                    yield line, code[0], name, terms
 
-    def _learn_terms(self, row: Sequence[Cell], known: dict[object, Terms], key: object) -> Terms:
-        if len(known) >= _MOST_KNOWN:
-            known.clear()
-        known[key] = terms = self._terms.read(row)
+    def _known_parts(self, chunk: Sequence[NumberedRow]) -> _KnownParts:
+        """Return code, name and terms of each row where they are plain or known already, and None elsewhere.
+
+        Most rows are so, and whole columns of them are looked up without a step of Python for each.
+        """
+        rows = [cells for _, cells in chunk]
+        nothing = [None] * len(rows)
+        if set(map(len, rows)) != {len(self.layout.headers)}:
+            return nothing, nothing, nothing
+        codes: Iterable[re.Match[str] | None] = nothing
+        if self._plain_code is not None:
+            # A number of XLSX is as its text is: without decimals and exponent it has kept all digits.
+            codes = map(_PLAIN_CODE.fullmatch, map(str, map(self._plain_code, rows)))
+        return codes, self._name.known(rows), map(self._known_terms.get, map(self._pick_terms, rows))
+
+    def _read_row(self, line: int, cells: Sequence[Cell]) -> Iterator[PricedRow]:
+        """Yield what one row prices, cell by cell; refuse it where it prices nothing."""
+        if not any(cells):
+            return
+        self.rows_seen += 1
+        width = len(self.layout.headers)
+        try:
+            row = cells if len(cells) == width else self._to_width(cells, width)
+            codes = self._codes(row)
+            terms = self._terms_of(row)
+            name = self._name(row)
+        except CellError as error:
+            self._refuse(line, cells, error)
+            return
+        self.rounded += terms.rounded
+        for prefix in codes:
+            yield line, prefix, name, terms
+
+    def _terms_of(self, row: Sequence[Cell]) -> Terms:
+        key = self._pick_terms(row)
+        terms = self._known_terms.get(key)
+        if terms is None:
+            if len(self._known_terms) >= _MOST_KNOWN:
+                self._known_terms.clear()
+            self._known_terms[key] = terms = self._terms.read(row)
         return terms
 
     def _refuse(self, line: int, cells: Sequence[Cell], error: CellError) -> None:
@@ -137,6 +167,13 @@ class DeckReader:
             return _AreaCodes(columns[Field.COUNTRY_CODE], columns[Field.AREA_CODE], self._options.code_separator)
         return _WholeCodes(columns[Field.PREFIX], columns.get(Field.COUNTRY_CODE), self._options.code_separator)
 
+    def _plain_code_picker(self) -> Callable[[Sequence[Cell]], Cell] | None:
+        """Return what picks a row's code where one cell is all of it, None where it depends on others."""
+        columns = self.layout.columns
+        if Field.PREFIX not in columns or Field.COUNTRY_CODE in columns:
+            return None
+        return itemgetter(columns[Field.PREFIX])
+
 
 class _Names:
     """Reads destinations' names; each is read, and kept in memory, once."""
@@ -154,6 +191,10 @@ class _Names:
         key = self._pick(cells)
         name = self._known.get(key)
         return self._learn(key, cells) if name is None else name
+
+    def known(self, rows: Iterable[Sequence[Cell]]) -> Iterator[str | None]:
+        """Yield the name of each row that is known already, None for others."""
+        return map(self._known.get, map(self._pick, rows))
 
     def _learn(self, key: object, cells: Sequence[Cell]) -> str:
         land, place = (

@@ -14,6 +14,8 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from multiprocessing.connection import Connection
@@ -28,6 +30,7 @@ _ROWS = 1_000_000
 _MOST_TIMES = 15
 _MOST_MB = 500
 _MOST_WAIT_MS = 50
+_LONGEST_FAREWELL_S = 5
 _HEADER = "Country,Destination,Dial Code,Rate EUR/min,Connection Fee,Increment,Effective Date"
 
 
@@ -94,7 +97,8 @@ def write_meanwhile(database: Path, stop: Connection) -> None:
         waits_ms.append((time.perf_counter() - began) * 1000)
         connection.execute("ROLLBACK")
     connection.close()
-    stop.send(waits_ms)
+    with suppress(BrokenPipeError):  # nobody asks any more: the import failed
+        stop.send(waits_ms)
 
 
 def _begins(connection: sqlite3.Connection) -> bool:
@@ -114,15 +118,32 @@ def measure(rows: int) -> Cost:
         write_file(path, rows)
         alone_s = csv_alone_s(path)
         asyncio.run(_create(f"sqlite:///{database}"))
-        ours, theirs = multiprocessing.get_context("spawn").Pipe()
-        writer = multiprocessing.get_context("spawn").Process(target=write_meanwhile, args=(database, theirs))
-        writer.start()
-        took_s = asyncio.run(import_s(path, f"sqlite:///{database}"))
-        ours.send("stop")
-        waits_ms = tuple(ours.recv())
-        writer.join()
+        with writer_beside(database) as waits_ms:
+            took_s = asyncio.run(import_s(path, f"sqlite:///{database}"))
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Cost(alone_s, took_s, memory_mb, waits_ms)
+    return Cost(alone_s, took_s, memory_mb, tuple(waits_ms))
+
+
+@contextmanager
+def writer_beside(database: Path) -> Iterator[list[float]]:
+    """Have another process write meanwhile; the list has its waits in milliseconds once it has ended.
+
+    It ends with the block, however that ends: a writer that nobody stops would keep this process from ending.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=write_meanwhile, args=(database, theirs), daemon=True)
+    process.start()
+    theirs.close()  # so that reading ours ends where the other process does
+    waits_ms: list[float] = []
+    try:
+        yield waits_ms
+        ours.send("stop")
+        waits_ms.extend(ours.recv())
+    finally:
+        ours.close()
+        process.join(_LONGEST_FAREWELL_S)
+        process.terminate()
 
 
 async def _create(url: str) -> None:

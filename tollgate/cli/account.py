@@ -44,7 +44,8 @@ def add(
     ] = None,
     month_day: MonthDay = None,
     plan: Annotated[
-        str | None, typer.Option(metavar="P", help="The plan of its extensions; as of the account main.")
+        str | None,
+        typer.Option(metavar="P", help="The plan of its extensions; that of the account main, in the same currency."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,13 +65,16 @@ def add(
 
     async def work(store: Store) -> Account:
         main = await store.account(MAIN_ACCOUNT)
+        its_currency = wanted_currency or (main.currency if main else home.currency)
+        # The plan of main is priced in its currency: an account in another one needs a plan of its own.
+        inherited = main.plan if main is not None and main.currency == its_currency else None
         await store.apply(
             catalog.create_account(
                 name=name,
-                currency=wanted_currency or (main.currency if main else home.currency),
+                currency=its_currency,
                 timezone=timezone or (main.timezone if main else home.timezone),
                 month_day=month_day or 1,
-                plan=plan or (main.plan if main else None),
+                plan=plan or inherited,
                 at_ms=epoch_ms(utc_now()),
             )
         )
@@ -103,7 +107,7 @@ def set_one(
     \b
     Examples:
       tollgate account set main --month-day 15
-      tollgate account set sales --plan fr-minutes-1200
+      tollgate account set sales --plan fr-domestic-1200
     """
     if timezone is None and month_day is None and plan is None:
         raise BadInputError("there is nothing to change", "name --timezone, --month-day or --plan")

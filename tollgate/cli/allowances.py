@@ -31,6 +31,7 @@ async def allowance_documents(store: Store, catalog: Catalog, account: Account, 
                 "allowance": allowance.name,
                 "per": allowance.scope,
                 "extension": owner or None,
+                "seats": seats if allowance.scope is AllowanceScope.SEAT else None,
                 "from": iso(month.starts_at, account_zone),
                 "to": iso(month.ends_at, account_zone),
                 "limit_s": limit_s,
@@ -58,12 +59,12 @@ def _number(payer: Payer) -> str:
 
 def print_allowances(documents: list[Document]) -> None:
     """Print them as a table, in minutes."""
-    columns = ("plan", "allowance", "of", ">minutes", ">used", ">held", ">left", "until")
+    columns = ("plan", "allowance", "shared by", ">minutes", ">used", ">held", ">left", "until")
     rows = [
         (
             each["plan"],
             each["allowance"],
-            each["extension"] or "all",
+            each["extension"] or (f"{each['seats']} seats" if each["seats"] else "all"),
             *(f"{each[name] / 60:.1f}" for name in ("limit_s", "used_s", "held_s", "left_s")),
             each["to"][:10],
         )

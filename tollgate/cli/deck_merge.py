@@ -7,7 +7,7 @@ the file is in memory.
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
-from rating.deck import Rate
+from rating.deck import Rate, SharedRate
 from rating.deck_import import NewRates, PriceChanges, Withdrawal, merge
 from store.store import Store
 from tollgate.cli.errors import RefusedError
@@ -36,14 +36,14 @@ class DeckMerge:
             changes.count(in_force, items, self._after(in_force, items))
         return changes
 
-    def rates(self, store: Store) -> Iterator[Rate] | AsyncIterator[Rate]:
+    def rates(self, store: Store) -> Iterator[Rate | SharedRate] | AsyncIterator[Rate]:
         """Return the rates afterwards, by prefix and beginning."""
         return self._merged(store) if self.generation and not self.replace else self._from_file()
 
     def _after(self, in_force: Sequence[Rate], items: Sequence[Rate | Withdrawal]) -> Sequence[Rate]:
         return merge(() if self.replace else in_force, items)
 
-    def _from_file(self) -> Iterator[Rate]:
+    def _from_file(self) -> Iterator[Rate | SharedRate]:
         if self.new.has_one_each:
             yield from self.new.each_rate()
             return

@@ -25,6 +25,8 @@ from tollgate.settings import Settings, load_settings, settings_from
 
 PAY_AS_YOU_GO = "pay-as-you-go"
 _EXAMPLE_DECK = "example-deck.csv"
+_OTHER_CODES = {"UK": "GB", "EN": "GB", "EL": "GR", "USA": "US"}
+"""What people write for a region, and its code (ISO 3166; the European Union writes UK and EL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,9 @@ def _first_catalog(planned: Installation, at_ms: int) -> Operation[None]:
 def _home_region(base: Settings, wished: str | None, *, kept: bool) -> str:
     home_region = base.home_region if wished is None else wished.upper()
     if home_region not in DEFAULTS:
-        raise BadInputError(f"{home_region!r} is no home region", "write two letters such as FR, US or MX")
+        likely = _OTHER_CODES.get(home_region)
+        hint = "write two letters such as FR, US or MX" if likely is None else f"write {likely}"
+        raise BadInputError(f"{home_region!r} is no home region", hint)
     if kept and home_region != base.home_region:
         raise RefusedError(
             f"the settings file says home_region {base.home_region}, not {home_region}",
@@ -150,13 +154,19 @@ def _absolute(url: str) -> str:
 
 
 def _plan_texts(home_region: str) -> dict[str, str]:
-    """Return the shipped plans of a home region, and one that includes nothing, which every region has."""
+    """Return the shipped plans of a home region, by name, and the one that every region has."""
+    return {
+        name: text for name, text in shipped_plans(home_region).items() if parse_plan(text).home_region == home_region
+    }
+
+
+def shipped_plans(home_region: str) -> dict[str, str]:
+    """Return the TOML of every plan that ships, by name; pay-as-you-go for this home region."""
     folder = resources.files("tollgate").joinpath("data")
     shipped = sorted((found for found in folder.iterdir() if found.name.endswith(".toml")), key=lambda f: f.name)
     texts = [found.read_text(encoding="utf-8") for found in shipped]
     texts.append(_PAY_AS_YOU_GO.substitute(name=PAY_AS_YOU_GO, home_region=home_region))
-    plans = [(parse_plan(text), text) for text in texts]
-    return {plan.name: text for plan, text in plans if plan.home_region == home_region}
+    return {parse_plan(text).name: text for text in texts}
 
 
 def _choose_plan(plan_texts: dict[str, str], home_region: str, wished: str | None) -> Plan:
@@ -208,11 +218,16 @@ def _remove_store(path: Path) -> None:
 
 
 _PAY_AS_YOU_GO = Template("""\
-# Nothing is included: every call but emergency and internal ones is paid at the deck's price.
+# Included is what costs nobody anything: toll-free numbers at home, and the short numbers that the numbering table
+# calls free, such as helplines. Every other call but emergency and internal ones is paid at the deck's price.
 name = "$name"
 title = "Pay as you go"
 home_region = "$home_region"
 deck = "example"
+
+[[included]]
+regions = ["$home_region"]
+types = ["toll_free"]
 """)
 
 _SETTINGS = Template("""\

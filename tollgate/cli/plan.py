@@ -10,9 +10,10 @@ from rating.plan import Plan, PlanError, parse_plan
 from store.catalog import put_plan
 from store.errors import UnknownPlanError
 from store.store import Store
-from tollgate.cli.context import JsonOption, with_store
+from tollgate.cli.context import JsonOption, settings_of, with_store
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.files import open_text
+from tollgate.cli.installation import shipped_plans
 from tollgate.cli.output import Document, print_table, say, show
 from tollgate.cli.topic import topic
 
@@ -20,18 +21,26 @@ plan_app = topic("Plans: what an extension may dial at no charge, and whose pric
 
 
 @plan_app.command("list")
-def list_all(ctx: typer.Context, as_json: JsonOption = False) -> None:
+def list_all(
+    ctx: typer.Context,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Those that ship instead: `plan import --shipped NAME` loads one.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the plans.
 
     \b
     Examples:
       tollgate plan list
+      tollgate plan list --shipped
     """
 
     async def work(store: Store) -> dict[str, str]:
         return await store.plans()
 
-    plans = [_summary(name, text) for name, text in with_store(ctx, work).items()]
+    texts = shipped_plans(settings_of(ctx).home_region) if shipped else with_store(ctx, work)
+    plans = [_summary(name, text) for name, text in texts.items()]
     columns = ("plan", "title", "home_region", "deck", "fault")
     rows = [[plan[column] for column in columns] for plan in plans]
     show({"plans": plans}, lambda: print_table(columns, rows), as_json=as_json)
@@ -63,7 +72,10 @@ def show_one(
 @plan_app.command("import")
 def import_file(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML, as `plan show` writes it.")],
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="TOML, as `plan show` writes it.")] = None,
+    shipped: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A plan that ships, instead of a file: `plan list --shipped`.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load a plan, new or in the place of the one of its name.
@@ -71,9 +83,10 @@ def import_file(
     \b
     Examples:
       tollgate plan import my-plan.toml
+      tollgate plan import --shipped fr-domestic-1200
     """
-    with open_text(file) as lines:
-        text = lines.read()
+    home_region = settings_of(ctx).home_region
+    text = _text_to_import(file, shipped, home_region)
     try:
         plan = parse_plan(text)
     except PlanError as error:
@@ -85,14 +98,45 @@ def import_file(
         return replaced, await store.deck(plan.deck) is not None
 
     replaced, has_deck = with_store(ctx, work)
-    document = {"plan": plan.name, "deck": plan.deck, "replaced": replaced, "deck_is_there": has_deck}
-    show(document, lambda: _say_imported(plan, replaced=replaced, has_deck=has_deck), as_json=as_json)
+    warnings = _warnings(plan, home_region, has_deck=has_deck)
+    document = {
+        "plan": plan.name,
+        "deck": plan.deck,
+        "replaced": replaced,
+        "deck_is_there": has_deck,
+        "warnings": warnings,
+    }
+    show(document, lambda: _say_imported(plan, warnings, replaced=replaced), as_json=as_json)
 
 
-def _say_imported(plan: Plan, *, replaced: bool, has_deck: bool) -> None:
-    say(f"plan {plan.name} {'replaced' if replaced else 'loaded'}")
+def _text_to_import(file: Path | None, shipped: str | None, home_region: str) -> str:
+    if (file is None) == (shipped is None):
+        raise BadInputError("one plan is imported at a time", "name a FILE, or --shipped NAME")
+    if file is not None:
+        with open_text(file) as lines:
+            return lines.read()
+    plans = shipped_plans(home_region)
+    if shipped not in plans:
+        raise BadInputError(f"no plan {shipped} ships", "`tollgate plan list --shipped` names them")
+    return plans[shipped]
+
+
+def _warnings(plan: Plan, home_region: str, *, has_deck: bool) -> list[str]:
+    """Return what an administrator may not have meant."""
+    found = []
+    if plan.home_region != home_region:
+        found.append(
+            f"its home region is {plan.home_region}, this office's is {home_region}: calls at home are abroad to it"
+        )
     if not has_deck:
-        say(f"its deck {plan.deck} is not there yet: tollgate rates import FILE --deck {plan.deck}")
+        found.append(f"its deck {plan.deck} is not there yet: tollgate rates import FILE --deck {plan.deck}")
+    return found
+
+
+def _say_imported(plan: Plan, warnings: list[str], *, replaced: bool) -> None:
+    say(f"plan {plan.name} {'replaced' if replaced else 'loaded'}")
+    for warning in warnings:
+        say(warning)
 
 
 def _summary(name: str, text: str) -> Document:

@@ -10,9 +10,10 @@ from rating.decision import explain
 from rating.deck import Rate
 from rating.money import format_money
 from store.store import Store
-from tollgate.cli.context import JsonOption, on_store, settings_of, with_currency
+from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import REFUSED
 from tollgate.cli.output import Document, print_fields, say, show
+from tollgate.cli.quote_words import header
 from tollgate.cli.quoting import Quote, find_quote, quote_steps
 from tollgate.cli.rate_document import rate_document
 from tollgate.cli.topic import topic
@@ -65,7 +66,7 @@ def quote(
     found = asyncio.run(on_store(settings, work))
     spoken = language or (None if found.payer is None else found.payer.language) or Language.EN
     steps = explain(quote_steps(found), spoken)
-    show(_document(found, steps, at=at), lambda: _print(found, steps), as_json=as_json)
+    show(_document(found, steps, at=at), lambda: _print(found, steps, spoken), as_json=as_json)
     if not found.verdict.admitted:
         raise typer.Exit(REFUSED)
 
@@ -115,27 +116,8 @@ def _rate_document(found: Quote, rate: Rate) -> Document:
     return document
 
 
-def _print(found: Quote, steps: list[str]) -> None:
-    decision, verdict = found.decision, found.verdict
-    currency = found.account.currency
-    rate = decision.rate
-    charge = found.charge_micros
-    limit_s = verdict.max_duration_s
-    print_fields(
-        {
-            "number": decision.number,
-            "region": decision.region,
-            "type": decision.number_type,
-            "class": decision.destination_class,
-            "price": None
-            if rate is None
-            else f"{with_currency(rate.per_minute_micros, found.price_currency)} a minute",
-            "verdict": "admitted" if verdict.admitted else f"refused: {verdict.deny_reason}",
-            "rule": found.deny_rule,
-            "at most": None if limit_s is None or not verdict.admitted else f"{limit_s} s",
-            "charge": None if charge is None else with_currency(charge, currency),
-        }
-    )
+def _print(found: Quote, steps: list[str], locale: str) -> None:
+    print_fields(header(found, locale))
     say("")
     for step in steps:
         say(f"- {step}")

@@ -16,7 +16,7 @@ from rating.decision import (
 from rating.destination import DestinationClass
 from rating.funding import FundsVerdict, quote_funds
 from rating.plan import AllowanceScope
-from rating.price import billable_s, charge_micros
+from rating.price import LONGEST_PAID_S, billable_s, charge_micros
 from store.payers import Payer, decide_for, empty_catalog, load_catalog
 from store.records import Account
 from store.store import Store
@@ -40,6 +40,8 @@ class Quote:
     deny_rule: str | None
     allowance_left_s: int
     """What nobody used or holds of the decision's allowance this month; 0 where it has none."""
+    allowance_lasts_s: int
+    """How long one call could talk by it: on into the next month, which has its own."""
     duration_s: int | None
     at: datetime
     """The moment of the call, in the account's time zone."""
@@ -66,7 +68,8 @@ class Quote:
     @cached_property
     def allowance_s(self) -> int | None:
         """How many of the seconds asked for the allowance would pay."""
-        return None if self.duration_s is None else min(self.duration_s, self.allowance_left_s)
+        # An answered call uses one second at least.
+        return None if self.duration_s is None else min(max(1, self.duration_s), self.allowance_lasts_s)
 
     @cached_property
     def charged_s(self) -> int | None:
@@ -74,7 +77,7 @@ class Quote:
         if self.duration_s is None or self.allowance_s is None or not self.has_price:
             return None
         beyond_s = self.duration_s - self.allowance_s
-        if self.decision.rate is None or (self.allowance_s and not beyond_s):
+        if self.decision.rate is None or (self.allowance_s and beyond_s <= 0):
             return 0
         return billable_s(self.decision.rate, beyond_s * 1000)
 
@@ -127,9 +130,19 @@ async def find_quote(
     account_zone = zone(charged.timezone)
     moment = utc_now() if at is None else parse_instant(at, account_zone)
     local = moment.astimezone(account_zone)
-    decision = decide_for(payer, number, catalog, epoch_ms(moment))
-    left_s = 0 if payer is None else await _allowance_left_s(store, charged, payer, decision, local)
-    verdict, deny_rule = _verdict(decision, payer, charged, extension or "", left_s, local)
+    policy = settings.metering_policy()
+    ring_limit = policy.ring_limit(max(1, len(settings.trunk_list())))
+    decision = decide_for(payer, number, catalog, epoch_ms(moment), ring_limit // timedelta(milliseconds=1))
+    left = await _allowance_left(store, charged, payer, decision, local)
+    funds = quote_funds(
+        decision,
+        charged.available_micros,
+        left.lasts_s,
+        local,
+        least_s=policy.first_slice_s,
+        ring_limit=ring_limit,
+    )
+    verdict, deny_rule = _verdict(decision, payer, charged, extension or "", funds)
     return Quote(
         account=charged,
         payer=payer,
@@ -137,7 +150,8 @@ async def find_quote(
         decision=decision,
         verdict=verdict,
         deny_rule=deny_rule,
-        allowance_left_s=left_s,
+        allowance_left_s=left.this_month_s,
+        allowance_lasts_s=left.lasts_s,
         duration_s=duration_s,
         at=local,
     )
@@ -155,34 +169,48 @@ async def _account(store: Store, payer: Payer | None, named: str | None) -> Acco
     return await require_account(store, payer.account.name)
 
 
-async def _allowance_left_s(store: Store, account: Account, payer: Payer, decision: Decision, at: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class _AllowanceLeft:
+    this_month_s: int = 0
+    lasts_s: int = 0
+
+
+async def _allowance_left(
+    store: Store, account: Account, payer: Payer | None, decision: Decision, at: datetime
+) -> _AllowanceLeft:
+    """Return what is left of the decision's allowance, and how long a call that begins now could talk by it."""
     allowance = decision.allowance
-    if allowance is None or payer.plan is None:
-        return 0
-    month = period_at(at, zone(account.timezone), account.month_day).first_day.isoformat()
+    if allowance is None or payer is None or payer.plan is None:
+        return _AllowanceLeft()
     owner = payer.extension if allowance.scope is AllowanceScope.EXTENSION else ""
-    gone_s = sum(
-        use.used_s + use.held_s
-        for use in await store.allowance_uses(account.id, month)
-        if (use.plan, use.allowance, use.extension) == (payer.plan.name, allowance.name, owner)
-    )
-    return max(0, allowance.limit_s(payer.seats) - gone_s)
+    lefts_s, lasts_s, begins = [], 0, at
+    while lasts_s < LONGEST_PAID_S:
+        month = period_at(begins, zone(account.timezone), account.month_day)
+        gone_s = sum(
+            use.used_s + use.held_s
+            for use in await store.allowance_uses(account.id, month.first_day.isoformat())
+            if (use.plan, use.allowance, use.extension) == (payer.plan.name, allowance.name, owner)
+        )
+        lefts_s.append(max(0, allowance.limit_s(payer.seats) - gone_s))
+        until_end_s = month.seconds_left(begins)
+        lasts_s += min(lefts_s[-1], until_end_s)
+        if lefts_s[-1] < until_end_s:
+            break
+        begins = month.ends_at
+    return _AllowanceLeft(lefts_s[0], min(lasts_s, LONGEST_PAID_S))
 
 
 def _verdict(
-    decision: Decision, payer: Payer | None, account: Account, extension: str, left_s: int, at: datetime
+    decision: Decision, payer: Payer | None, account: Account, extension: str, funds: FundsVerdict
 ) -> tuple[FundsVerdict, str | None]:
-    """Return the gate's verdict in the gate's order (``ari_app.gate.judge``), then the funds'; and the rule."""
-    if decision.destination_class is DestinationClass.EMERGENCY:
-        return quote_funds(decision, 0, 0, at), None
-    if payer is None:
+    """Return the gate's verdict in the gate's order (``ari_app.gate.judge``), and the rule that refuses."""
+    if payer is None and decision.destination_class is not DestinationClass.EMERGENCY:
         return FundsVerdict(False, 0, 0, DenyReason.UNKNOWN_EXTENSION), f"there is no extension {extension}"
-    verdict = quote_funds(decision, account.available_micros, left_s, at)
-    if verdict.deny_reason is DenyReason.NO_FUNDS:
-        return verdict, f"account {account.name}: the first hold is more than what is available"
-    if verdict.admitted or decision.after_allowance is None:
-        return verdict, decision.deny_rule
-    return verdict, decision.after_allowance.rule
+    if funds.deny_reason is DenyReason.NO_FUNDS:
+        return funds, f"account {account.name}: the first hold is more than what is available"
+    if funds.admitted or decision.after_allowance is None:
+        return funds, decision.deny_rule
+    return funds, decision.after_allowance.rule
 
 
 def quote_steps(quote: Quote) -> tuple[Step, ...]:
@@ -217,7 +245,18 @@ def _funds_steps(quote: Quote) -> list[Step]:
     }
     if not verdict.admitted:
         return [Step("not_held", values)]
-    return [Step("held_later" if quote.allowance_left_s and not verdict.first_hold_micros else "held", values)]
+    held = "held_later" if quote.allowance_left_s and not verdict.first_hold_micros else "held"
+    return [Step(f"{held}_limited" if _is_limited(quote) else held, values)]
+
+
+def _is_limited(quote: Quote) -> bool:
+    """Say whether a call ends by the longest time that it may take, and not because money ends."""
+    rate, lasts_s = quote.decision.rate, quote.verdict.max_duration_s
+    if rate is None or lasts_s is None:
+        return False
+    longest_s = quote.decision.longest_call_s or LONGEST_PAID_S
+    # No increment begins that the limit would cut.
+    return lasts_s == longest_s or lasts_s + rate.increment_s > LONGEST_PAID_S
 
 
 def _charge_steps(quote: Quote) -> list[Step]:
@@ -230,6 +269,6 @@ def _charge_steps(quote: Quote) -> list[Step]:
         "currency": quote.account.currency,
     }
     if not quote.allowance_s:
-        return [Step("charged", values)]
+        return [Step("charged" if quote.duration_s != quote.billable_s else "charged_even", values)]
     split: dict[str, str | int] = {"allowance_s": quote.allowance_s, "charged_s": quote.charged_s or 0}
     return [Step("charged_after_allowance", {**values, **split})]

@@ -1,6 +1,6 @@
 """``rates import``: a carrier's price list into a deck."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
+from rating.deck import Rate
 from rating.deck_import import Change, PriceChanges
 from rating.money import format_money
+from store.deck_loading import RateSource
 from store.records import DeckInfo
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, AccountOption, JsonOption, require_account, with_store
@@ -129,7 +131,7 @@ def import_file(
             _say_found(read, changes)
         applied = not dry_run and read.is_usable(skip_bad=skip_bad)
         if applied:
-            await _apply(store, merged, in_currency, now_ms)
+            await _apply(store, merged, changes.rates_after, in_currency, now_ms)
         return _Imported(in_currency, read, changes, await deck_use(store, deck), applied)
 
     done = with_store(ctx, work)
@@ -138,11 +140,23 @@ def import_file(
         raise _bad_deck(done.file)
 
 
-async def _apply(store: Store, merged: DeckMerge, currency: str, at_ms: int) -> None:
-    rates = merged.rates(store)
-    if isinstance(rates, Iterator):
-        rates = iter(with_progress(rates, len(merged.new), f"importing {merged.deck}"))
-    await store.import_deck(name=merged.deck, currency=currency, rates=rates, at_ms=at_ms)
+async def _apply(store: Store, merged: DeckMerge, rates_after: int, currency: str, at_ms: int) -> None:
+    rates, what = merged.rates(store), f"importing {merged.deck}"
+    shown: RateSource = (
+        with_progress(rates, rates_after, what)
+        if isinstance(rates, Iterator)
+        else _stream_with_progress(rates, rates_after, what)
+    )
+    await store.import_deck(name=merged.deck, currency=currency, rates=shown, at_ms=at_ms)
+
+
+async def _stream_with_progress(rates: AsyncIterator[Rate], total: int, what: str) -> AsyncIterator[Rate]:
+    """Hand a stream on under the same bar as a list."""
+    bar = iter(with_progress(range(total), total, what))
+    async for rate in rates:
+        next(bar, None)
+        yield rate
+    next(bar, None)  # it ends
 
 
 def _currency_of(deck: str, there: DeckInfo | None, wanted: str) -> str:

@@ -1,6 +1,7 @@
 """``make run``: the demonstration office, from an empty machine to the first call."""
 
 import argparse
+import shlex
 import signal
 import sys
 import time
@@ -86,7 +87,7 @@ def _show(line: str) -> None:
 def _welcome(office: Office) -> str:
     state = OfficeState.read(office.folder)
     assert state is not None
-    tollgate = f"{Path(sys.executable).parent / 'tollgate'}"
+    tollgate = shlex.quote(str(Path(sys.executable).parent / "tollgate"))
     phones = "\n".join(f"    {extension}   password {state.phones[extension]}" for extension in EXTENSIONS)
     behaviours = "\n".join(
         f"    any number ending in {row.last_digits}   {row.happens}"
@@ -97,7 +98,7 @@ def _welcome(office: Office) -> str:
     return f"""
 Tollgate is running. The public network is simulated: no call leaves this machine, none costs money.
 
-  In a second terminal (settings: export TOLLGATE_CONFIG={office.settings_file}):
+  In a second terminal (settings: export TOLLGATE_CONFIG={shlex.quote(str(office.settings_file))}):
     {tollgate} demo              five real calls, shown live
     {tollgate} balance           what is left of 10.00 EUR
     {tollgate} activity          the calls so far

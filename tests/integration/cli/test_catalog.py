@@ -127,11 +127,45 @@ def test_files_that_cannot_be_read_or_written_are_bad_input(office: Terminal) ->
     office.fails(2, "rates", "export", "--deck", "example", "--output", "no/such/folder.csv")
 
 
+def test_plan_that_ships_can_be_loaded_later(office: Terminal) -> None:
+    names = [plan["plan"] for plan in office.json("plan", "list", "--shipped")["plans"]]
+    assert {"us-office", "mx-domestic-1200", "pay-as-you-go"} <= set(names)
+    imported = office.json("plan", "import", "--shipped", "us-office")
+    assert imported["plan"] == "us-office"
+    assert "this office's is FR" in imported["warnings"][0]
+    assert "plan list --shipped" in office.fails(2, "plan", "import", "--shipped", "nosuch")
+    office.fails(2, "plan", "import")
+    office.fails(2, "plan", "import", "plan.toml", "--shipped", "us-office")
+
+
+def test_plan_whose_deck_is_in_another_currency_is_refused(office: Terminal) -> None:
+    Path("usd.csv").write_text("prefix,destination,per_minute\n44,UK,0.02\n")
+    office.done("rates", "import", "usd.csv", "--deck", "usd", "--currency", "USD")
+    text = office.done("plan", "show", "fr-office").out
+    Path("usd.toml").write_text(text.replace("fr-office", "usd").replace('deck = "example"', 'deck = "usd"'))
+    office.done("plan", "import", "usd.toml")
+    for command in (
+        ("account", "set", "main", "--plan", "usd"),
+        ("account", "add", "other", "--plan", "usd"),
+        ("extension", "add", "109", "--plan", "usd"),
+    ):
+        assert "is in USD, and the account is in EUR" in office.fails(1, *command)
+    office.done("extension", "add", "101")
+    assert "is in USD" in office.fails(1, "extension", "set", "101", "--plan", "usd")
+    office.done("account", "add", "dollars", "--currency", "USD", "--plan", "usd")
+
+
 def test_plan_shown_can_be_imported_again(office: Terminal) -> None:
     text = office.done("plan", "show", "fr-office").out
     Path("plan.toml").write_text(text.replace('name = "fr-office"', 'name = "mine"'))
     imported = office.json("plan", "import", "plan.toml")
-    assert imported == {"plan": "mine", "deck": "example", "replaced": False, "deck_is_there": True}
+    assert imported == {
+        "plan": "mine",
+        "deck": "example",
+        "replaced": False,
+        "deck_is_there": True,
+        "warnings": [],
+    }
     assert "replaced" in office.done("plan", "import", "plan.toml").out
     shown = office.json("plan", "show", "mine")
     assert {"region": "FR", "type": "mobile"} in shown["included"]

@@ -132,7 +132,12 @@ def test_quote_where_the_deck_is_missing_says_which(funded: Terminal) -> None:
 
 
 def test_quote_of_a_deck_in_another_currency_is_refused(funded: Terminal) -> None:
-    funded.done("account", "add", "mexico", "--currency", "MXN")
+    text = funded.done("plan", "show", "fr-office").out
+    Path("late.toml").write_text(text.replace("fr-office", "late").replace('deck = "example"', 'deck = "late"'))
+    funded.done("plan", "import", "late.toml")
+    funded.done("account", "add", "mexico", "--currency", "MXN", "--plan", "late")
+    Path("late.csv").write_text("prefix,destination,per_minute\n447797,Jersey mobile,0.19\n")
+    funded.done("rates", "import", "late.csv", "--deck", "late", "--currency", "EUR")
     funded.done("funds", "add", "100", "--reference", "r", "--account", "mexico")
     answer = funded("quote", "00447797123456", "--account", "mexico", "--json")
     assert (answer.status, answer.document["deny_reason"]) == (1, "no_rate")

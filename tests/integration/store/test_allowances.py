@@ -203,6 +203,28 @@ async def test_repeated_requests_take_nothing_twice(calls: Calls) -> None:
     assert await calls.pools() == [("", 30, 0)]
 
 
+async def test_second_leg_leaves_the_end_of_the_talking_one_as_it_is_known(calls: Calls) -> None:
+    await calls.open("a")
+    await calls.renew("a", 2, want_s=20, paid_until_s=10)
+    surplus = replace(make_cdr("a", account_id=1, leg=2), billable_s=0)
+    await calls.office.store.apply(settle_leg(cdr=surplus, close=False, at_ms=T0_MS))
+    [session] = await calls.office.store.open_sessions()
+    assert (session.paid_s, session.paid_until_ms) == (30, T0_MS + 30_000)
+    await calls.settle("a", 30)
+
+
+async def test_free_hour_of_a_priced_rate_is_granted_whatever_is_available(calls: Calls) -> None:
+    free = replace(PER_SECOND, periods=(PricedHours("night", parse_hours("always"), 0),))
+    await calls.open("a", None)
+    await calls.open("b", None, held_micros=900_000, paid_s=90)
+    assert await calls.office.money() == (0, EUR)
+    granted = await calls.renew("a", 2, want_s=60, paid_until_s=10, rate=free, request=None)
+    assert granted == Granted(2, 70, 100_000, 0)
+    assert await calls.renew("a", 3, want_s=60, paid_until_s=70, rate=PER_SECOND, request=None) == Denied(0)
+    await calls.settle("a", 0, charged_s=10)
+    await calls.settle("b", 0, charged_s=90)
+
+
 async def test_record_of_more_seconds_than_were_held_is_refused(calls: Calls) -> None:
     await calls.open("a")
     with pytest.raises(ChargeExceedsHoldError):
@@ -238,7 +260,15 @@ DAMAGE = {
     ),
     "a session is lost": (
         "DELETE FROM session",
-        {(Check.CALL_ALLOWANCE_HOLD, "b", 10, 0)},
+        {(Check.CALL_ALLOWANCE_HOLD, "b", 10, 0), (Check.ALLOWANCE_SLICE, "b", None, 1)},
+    ),
+    "a pool is lost": (
+        "DELETE FROM allowance_pool",
+        {(Check.ALLOWANCE_SLICE, "a", 1, None), (Check.ALLOWANCE_SLICE, "b", 1, None)},
+    ),
+    "a pool is another account's": (
+        "UPDATE allowance_pool SET account_id = 7",
+        {(Check.ALLOWANCE_SLICE, "a", 1, 7), (Check.ALLOWANCE_SLICE, "b", 1, 7)},
     ),
 }
 

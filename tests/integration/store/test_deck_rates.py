@@ -1,19 +1,23 @@
 """Rates with validity and periods in the store, and decks that go live while calls run."""
 
+import asyncio
+import queue
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
 
 from rating.decision import DenyReason
-from rating.deck import PricedHours, Rate
+from rating.deck import Deck, DeckRows, PricedHours, Rate
 from rating.dialled import DialRules
 from rating.hours import parse_hours
-from store import schema
+from store import deck_memory, schema
 from store.catalog import ExtensionSettings, add_extension, put_plan
-from store.decks import RATES_PER_CHUNK, add_rates, begin_deck_import, delete_imported_rates
-from store.errors import StoreConstraintError
+from store.decks import add_rates, begin_deck_import, delete_imported_rates, row_maker
+from store.errors import StoreConstraintError, StoreUnavailableError
 from store.operation import Operation, Sql
 from store.payers import Catalog, decide_for, empty_catalog, load_catalog
 from tests.integration.store.office import T0_MS, Office
@@ -81,13 +85,13 @@ async def test_two_prices_of_a_prefix_at_the_same_time_leave_the_deck_as_it_was(
 
 
 async def test_rates_are_deleted_chunk_by_chunk_without_touching_others(office: Office) -> None:
-    chunk = [replace(UK, prefix=str(10_000 + n)) for n in range(RATES_PER_CHUNK)]
     await load(office, [UK])
     given_up = await office.store.apply(begin_deck_import(name="example", currency="EUR", at_ms=T0_MS))
-    await office.store.apply(add_rates(given_up, chunk))
-    await office.store.apply(add_rates(given_up, [replace(UK, prefix="9")]))
-    deleted = [await office.store.apply(delete_imported_rates(given_up)) for _ in range(3)]
-    assert deleted == [RATES_PER_CHUNK, 1, 0]
+    maker = row_maker(given_up)
+    await office.store.apply(add_rates(maker, [replace(UK, prefix=str(10_000 + n)) for n in range(200)]))
+    await office.store.apply(add_rates(maker, [replace(UK, prefix="9")]))
+    deleted = [await office.store.apply(delete_imported_rates(given_up, at_most=150)) for _ in range(3)]
+    assert deleted == [150, 51, 0]
     assert await in_force(office) == [UK]
 
 
@@ -105,6 +109,47 @@ async def test_deck_that_went_live_is_in_the_next_catalog_and_the_running_one_st
         for rate in [catalog.decks["example"].lookup("+441234567890", at_ms)]
     ]
     assert prices == [100, 100, None, 999]
+
+
+async def test_deck_in_memory_is_that_of_its_rates_over_many_pages(office: Office) -> None:
+    many = [replace(UK, prefix=str(50_000 + n), per_minute_micros=n, increment_s=1 + n % 70) for n in range(1_234)]
+    await load(office, [*IN_ORDER, *many])
+    deck = Deck.of_rows("example", "EUR", await office.store.deck_rows("example"))
+    expected = Deck("example", "EUR", [*IN_ORDER, *many])
+    numbers = [f"+{rate.prefix}0" for rate in many] + ["+44", "+4471", "+331", "FR:31", "+9"]
+    assert [deck.lookup(number, 1500) for number in numbers] == [expected.lookup(number, 1500) for number in numbers]
+    assert len(await office.store.deck_rows("another")) == 0
+
+
+async def test_reading_a_deck_that_is_given_up_ends_with_its_page(office: Office, tmp_path: Path) -> None:
+    await load(office, IN_ORDER)
+    given_up = threading.Event()
+    given_up.set()
+    with pytest.raises(StoreUnavailableError, match="given up"):
+        deck_memory._read(tmp_path / "tollgate.db", "example", given_up)
+
+
+async def test_cancelling_the_reading_of_a_deck_gives_it_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), queue.SimpleQueue[bool]()
+
+    def read(path: Path, deck: str, given_up: threading.Event) -> DeckRows:
+        begun.set()
+        ended.put(given_up.wait(10))
+        return DeckRows()
+
+    monkeypatch.setattr(deck_memory, "_read", read)
+    reading = asyncio.create_task(office.store.deck_rows("example"))
+    await asyncio.sleep(0)
+    assert await asyncio.to_thread(begun.wait, 10)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await asyncio.to_thread(ended.get, timeout=10)
+
+
+async def test_deck_of_a_database_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError, match="could not be read"):
+        await deck_memory.read_deck_rows(tmp_path / "none.db", "example")
 
 
 async def test_deck_that_did_not_change_is_kept_when_the_catalog_does(office: Office) -> None:
@@ -129,18 +174,30 @@ async def test_deck_in_another_currency_than_the_account_refuses_paid_calls(offi
     assert decide_for(payer, "112", catalog, T0_MS).admitted
 
 
-DAMAGE = Sql(update(schema.rate).where(schema.rate.c.prefix == "447").values(period_micros="["))
-
-
-def damage() -> Operation[None]:
+def damage(**values: object) -> Operation[None]:
     """Write what no import writes."""
-    yield DAMAGE()
+    yield Sql(update(schema.rate).where(schema.rate.c.prefix == "447").values(values))()
 
 
-async def test_deck_with_a_row_that_is_no_rate_is_left_out_and_refuses_paid_calls(office: Office) -> None:
+DAMAGES: list[dict[str, object]] = [
+    {"period_micros": "["},
+    {"per_minute_micros": 0.5},
+    {"per_minute_micros": 10**18 + 1},
+    {"destination": b"UK"},
+    {"increment_s": 90_000},
+    {"effective_from_ms": "soon", "effective_until_ms": None},
+    {"prefix": "0447"},
+    {"prefix": "447\n"},
+]
+
+
+@pytest.mark.parametrize("values", DAMAGES)
+async def test_deck_with_a_row_that_is_no_rate_is_left_out_and_refuses_paid_calls(
+    office: Office, values: dict[str, object]
+) -> None:
     await extension_under_the_plan(office)
     await load(office, [UK, replace(UK, prefix="447", periods=(PEAK,))])
-    await office.store.apply(damage())
+    await office.store.apply(damage(**values))
     for _ in range(5):  # more often than there are connections to read with: none is kept
         catalog = await catalog_of(office)
         assert catalog.decks == {}

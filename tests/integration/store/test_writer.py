@@ -3,11 +3,12 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
 from store import schema
 from store.catalog import create_account
@@ -25,6 +26,11 @@ from tests.integration.store.office import T0_MS, url_of
 COUNT_ACCOUNTS = Sql(select(func.count()).select_from(schema.account))
 OVERDRAW = Sql(update(schema.account).values(available_micros=-1))
 NO_SUCH_FUNCTION = Sql(select(func.no_such_function()))
+INSERT_PLAN_ROW = Sql(insert(schema.plan).values({name: bindparam(name) for name in ("name", "toml", "updated_at_ms")}))
+ALL_PLANS = Sql(
+    select(schema.plan.c.name, schema.plan.c.toml, schema.plan.c.updated_at_ms).order_by(schema.plan.c.name)
+)
+FLUSHES = Sql(text("PRAGMA synchronous"))  # of the connection that is asked: 1 is NORMAL, 2 is FULL
 FORBID_GROWTH = Sql(text("PRAGMA max_page_count = 1"))  # for the connection that says so
 
 
@@ -127,6 +133,61 @@ async def test_a_failing_request_of_a_batch_fails_alone(
         await failing
     await asyncio.gather(before, after)
     assert await writer.apply(count_accounts()) == 2
+
+
+async def test_bulk_work_alone_is_not_flushed_and_everything_else_is(path: Path, writer: SqliteWriter) -> None:
+    assert (await writer.apply_bulk(run(FLUSHES))).value == [(1,)]
+    assert await writer.apply(run(FLUSHES)) == [(2,)]
+    assert (await writer.apply_bulk(run(FLUSHES))).value == [(1,)]
+    lock = Lock(path)
+    first = asyncio.create_task(writer.apply_bulk(count_accounts()))
+    await taken(writer)
+    bulk, call = asyncio.create_task(writer.apply_bulk(run(FLUSHES))), asyncio.create_task(writer.apply(run(FLUSHES)))
+    await asyncio.sleep(0)
+    lock.release()
+    await first
+    assert ((await bulk).value, await call) == ([(2,)], [(2,)])
+
+
+async def test_flushing_is_right_on_a_new_connection_too(path: Path, writer: SqliteWriter) -> None:
+    await writer.apply_bulk(count_accounts())
+    lock = Lock(path)
+    with pytest.raises(StoreUnavailableError):
+        await writer.apply_bulk(count_accounts())
+    lock.release()
+    assert await writer.apply(run(FLUSHES)) == [(2,)]
+    assert (await writer.apply_bulk(run(FLUSHES))).value == [(1,)]
+
+
+async def test_bulk_answer_tells_how_long_the_database_was_held(writer: SqliteWriter) -> None:
+    def slow() -> Operation[int]:
+        yield COUNT_ACCOUNTS()
+        time.sleep(0.02)
+        return 7
+
+    answer = await writer.apply_bulk(slow())
+    assert answer.value == 7
+    assert answer.held_s >= 0.02
+
+
+@pytest.mark.parametrize("toml", [("same",), ("a", "b")])
+@pytest.mark.parametrize("rows", [0, 1, 49, 50, 51, 120])
+async def test_insert_of_many_rows_writes_each_as_it_is(writer: SqliteWriter, rows: int, toml: Sequence[str]) -> None:
+    written = [(f"plan {n:03}", toml[n % len(toml)], 7) for n in range(rows)]
+
+    def many() -> Operation[Rows]:
+        yield INSERT_PLAN_ROW.many(written)
+        return (yield ALL_PLANS())
+
+    assert await writer.apply(many()) == written
+
+
+async def test_insert_of_many_equal_rows_is_refused_as_one_after_the_other(writer: SqliteWriter) -> None:
+    def many() -> Operation[None]:
+        yield INSERT_PLAN_ROW.many([("plan", "x", 7)] * 50)
+
+    with pytest.raises(StoreConstraintError, match="UNIQUE"):
+        await writer.apply(many())
 
 
 async def test_an_operations_own_error_comes_back_as_it_is(writer: SqliteWriter) -> None:

@@ -127,6 +127,25 @@ def test_second_leg_is_no_part_of_the_allowance() -> None:
     assert surplus.unfunded_micros == 10_000
 
 
+def test_allowance_no_longer_than_the_margin_is_not_enough_to_begin() -> None:
+    story = Story(minutes_call(None), MeteringPolicy(cutoff_margin_ms=1_500))
+    story.after(ev.SessionOpened(at(0.1), ev.Slice(1, 0, 1)))
+    assert story.of_kind(cmd.RefuseCaller) == [cmd.RefuseCaller(DenyReason.NO_FUNDS)]
+    assert "margin" in (story.cdr.deny_rule or "")
+
+
+def test_what_is_talked_beyond_an_allowance_that_no_money_follows_is_written_down() -> None:
+    call = minutes_call(None, unfunded_rate=PER_SECOND)
+    record = ended(talking(call, 60, 0, 60), 72).cdr
+    assert (record.billable_s, record.charged_micros, record.unfunded_micros) == (60, 0, 100_000)
+    assert (record.funded_by, record.rate) == (("allowance",), None)
+
+
+def test_account_that_held_nothing_paid_nothing() -> None:
+    record = ended(talking(minutes_call(), 60, 0, 60), 63).cdr
+    assert (record.charged_micros, record.unfunded_micros, record.funded_by) == (0, 10_000, ("allowance",))
+
+
 def test_metered_call_never_rings_without_the_store() -> None:
     story = Story(minutes_call())
     story.after(ev.SessionDenied(at(2), DenyReason.STORE_DOWN, "the store did not answer"))
@@ -166,6 +185,13 @@ def test_saved_session_comes_back_with_its_allowance_and_its_prices() -> None:
     for call in (minutes_call(None), minutes_call(rate, later_rates=((7, PER_MINUTE),))):
         session = Story(call).session
         assert load_session(dump_session(session)) == session
+
+
+def test_first_hold_looks_as_far_ahead_as_the_call_may_ring() -> None:
+    dear = PricedHours("dear", parse_hours("mon 10:12-12:00"), 6_000_000)
+    call = paid_call(replace(PER_SECOND, periods=(dear,)), timezone="Europe/Paris", trunks=3)
+    assert Story(call, MeteringPolicy(ring_limit_s=120)).commands == (cmd.OpenSession(100_000, 10),)
+    assert Story(call, MeteringPolicy(ring_limit_s=300)).commands == (cmd.OpenSession(1_000_000, 10),)
 
 
 def test_call_knows_its_accounts_month() -> None:

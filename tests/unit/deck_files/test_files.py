@@ -187,7 +187,7 @@ def test_xlsx_whose_sheet_is_damaged_is_refused(tmp_path: Path) -> None:
         rows(bad)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_by_our_own_errors(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "any.csv"
@@ -213,7 +213,7 @@ GOOD_WORKBOOK = _good_workbook()
 places = st.integers(4, 4000)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(places, st.integers(0, 255), min_size=1, max_size=4))
 def test_any_damaged_workbook_is_read_or_refused_by_our_own_errors(tmp_path: Path, damage: dict[int, int]) -> None:
     content = bytearray(GOOD_WORKBOOK)

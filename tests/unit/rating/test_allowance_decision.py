@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rating.decision import (
-    RING_HORIZON_MS,
+    RING_LIMIT_MS,
     Decision,
     Denial,
     DenyReason,
@@ -158,10 +158,10 @@ def test_prices_that_begin_while_it_may_ring_are_told() -> None:
         [
             rate("44", 1, effective_until_ms=1_000),
             rate("44", 2, effective_from_ms=1_000, effective_until_ms=2_000),
-            rate("44", 3, effective_from_ms=2_000, effective_until_ms=RING_HORIZON_MS),
+            rate("44", 3, effective_from_ms=2_000, effective_until_ms=RING_LIMIT_MS),
             rate("49", 5, effective_from_ms=1_500),
-            rate("4420", 6, effective_from_ms=RING_HORIZON_MS + 500, barred=True),
-            rate("44", 7, effective_from_ms=RING_HORIZON_MS + 900),
+            rate("4420", 6, effective_from_ms=RING_LIMIT_MS + 500, barred=True),
+            rate("44", 7, effective_from_ms=RING_LIMIT_MS + 900),
         ],
     )
     decision = decided("00442079460018", deck=deck)
@@ -169,9 +169,9 @@ def test_prices_that_begin_while_it_may_ring_are_told() -> None:
     assert decision.rate.per_minute_micros == 1
     assert [(at_ms, each.per_minute_micros) for at_ms, each in decision.later_rates] == [(1_000, 2), (2_000, 3)]
     # Where a price ends and none follows, or a bar does, the one the call was let through at stays.
-    late = decided("00442079460018", deck=deck, at_ms=RING_HORIZON_MS - 1)
+    late = decided("00442079460018", deck=deck, at_ms=RING_LIMIT_MS - 1)
     assert [at_ms for at_ms, _ in late.later_rates] == []
-    assert decided("00442079460018", deck=deck, at_ms=RING_HORIZON_MS).deny_reason is DenyReason.NO_RATE
+    assert decided("00442079460018", deck=deck, at_ms=RING_LIMIT_MS).deny_reason is DenyReason.NO_RATE
 
 
 def test_first_hold_is_the_dearest_that_may_be_due() -> None:

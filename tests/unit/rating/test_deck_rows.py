@@ -1,6 +1,7 @@
 """A deck's rows: every rate comes back as it went in, and validity decides which one."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,82 @@ def test_append_out_of_order_refused(earlier: Rate) -> None:
     with pytest.raises(ValueError, match="in order"):
         rows.append(earlier)
     assert len(rows) == 1
+
+
+def extended(rows: DeckRows, rates: list[Rate]) -> None:
+    """Add rates by columns, each with the terms of its own."""
+    rows.extend(
+        [rate.prefix for rate in rates],
+        [rate.destination for rate in rates],
+        [rate.per_minute_micros for rate in rates],
+        [rows.add_terms(rate) for rate in rates],
+    )
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 100])
+def test_rows_added_by_columns_are_those_added_one_by_one(page: int) -> None:
+    rates = [
+        replace(UK, prefix="33", periods=(PEAK, NIGHT)),
+        replace(UK, effective_until_ms=1000),
+        replace(UK, effective_from_ms=1000, per_minute_micros=3, effective_until_ms=2000),
+        replace(JERSEY, prefix="447"),
+        JERSEY,
+        replace(UK, prefix="448", destination="", per_minute_micros=10**18),
+        replace(UK, prefix="45"),
+        replace(UK, prefix="FR:3", effective_from_ms=50),
+        replace(UK, prefix="FR:31"),
+    ]
+    rows = DeckRows()
+    for at in range(0, len(rates), page):
+        extended(rows, rates[at : at + page])
+    deck, expected = Deck.of_rows("d", "EUR", rows), Deck("d", "EUR", rates)
+    numbers = ["+331", "+441", "+4471", "+4477971", "+4481", "+45", "+46", "FR:3", "FR:3100"]
+    assert [deck.lookup(number, at_ms) for number in numbers for at_ms in (0, 999, 1000, 2000)] == [
+        expected.lookup(number, at_ms) for number in numbers for at_ms in (0, 999, 1000, 2000)
+    ]
+    assert deck.next_change_ms(0) == 50
+    assert len(rows) == len(rates)
+
+
+@pytest.mark.parametrize("price_micros", [-1, 10**18 + 1])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_rows_added_by_columns_with_a_price_out_of_bounds_are_refused(price_micros: int, place: int) -> None:
+    rows = DeckRows()
+    terms = rows.add_terms(UK)
+    prices_micros = [1, 1, 1]
+    prices_micros[place] = price_micros
+    with pytest.raises(RateError):
+        rows.extend(["33", "44", "45"], ["a", "b", "c"], prices_micros, [terms] * 3)
+
+
+@pytest.mark.parametrize("prefix", ["", "044", "44\n", "4 4", "+44", "x", "4444444444444444", "fr:3"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_rows_added_by_columns_with_a_prefix_that_is_none_are_refused(prefix: str, place: int) -> None:
+    rows = DeckRows()
+    terms = rows.add_terms(UK)
+    prefixes = ["44", "99"]
+    prefixes[place] = prefix
+    with pytest.raises(RateError, match="no prefix"):
+        rows.extend(prefixes, ["a", "b"], [1, 1], [terms] * 2)
+
+
+@pytest.mark.parametrize(("name", "price_micros"), [(b"a", 1), ("a", 0.5), ("a", "1")])
+def test_rows_added_by_columns_of_other_types_are_refused(name: Any, price_micros: Any) -> None:
+    rows = DeckRows()
+    terms = rows.add_terms(UK)
+    with pytest.raises(TypeError):
+        rows.extend(["33", "44"], [name, "b"], [price_micros, 1], [terms] * 2)
+
+
+def test_rows_added_by_columns_priced_twice_or_out_of_order_are_refused() -> None:
+    rows = DeckRows()
+    extended(rows, [UK])
+    with pytest.raises(RateError, match="44 is priced twice"):
+        extended(rows, [UK, JERSEY])
+    rows = DeckRows()
+    extended(rows, [JERSEY])
+    with pytest.raises(ValueError, match="in order"):
+        extended(rows, [UK])
 
 
 def test_deck_of_rows_is_that_of_its_rates() -> None:

@@ -8,6 +8,16 @@ from rating.plan import Plan, PlanError, parse_plan
 
 MINIMAL = 'name = "p"\ntitle = "P"\nhome_region = "FR"\ndeck = "d"\n'
 
+ALLOWANCE = """
+[[allowance]]
+name = "domestic"
+minutes = 120
+per = "seat"
+[[allowance.covers]]
+regions = ["FR"]
+types = ["fixed"]
+"""
+
 
 def test_parse_plan_minimal_includes_nothing() -> None:
     assert parse_plan(MINIMAL) == Plan(name="p", title="P", home_region="FR", deck="d")
@@ -58,6 +68,16 @@ def test_parse_plan_every_key() -> None:
         ("name = ", "the plan is not TOML"),
         (MINIMAL.replace('name = "p"\n', ""), "name must be there"),
         (MINIMAL.replace('"P"', '" "'), "title must be there"),
+        (MINIMAL.replace('"p"', '"default"'), "name cannot be 'default'"),
+        (MINIMAL.replace('"p"', '" p"'), "name cannot be ' p'"),
+        (MINIMAL + ALLOWANCE.replace('"seat"', '"phone"'), "allowance.per cannot be 'phone'"),
+        (MINIMAL + ALLOWANCE.replace("= 120", "= 0"), "allowance.minutes must be whole minutes"),
+        (MINIMAL + ALLOWANCE.replace("= 120", "= true"), "allowance.minutes must be whole minutes"),
+        (MINIMAL + ALLOWANCE + ALLOWANCE, "'domestic' is there twice"),
+        (MINIMAL + ALLOWANCE.partition("[[allowance.covers]]")[0], "domestic covers nothing"),
+        (MINIMAL + ALLOWANCE.replace('"fixed"', '"premium"'), "allowance.covers.types cannot hold"),
+        (MINIMAL + ALLOWANCE + ALLOWANCE.replace("domestic", "b").replace("120", "-1"), "allowance 2.minutes must be"),
+        (MINIMAL + ALLOWANCE + "seats = 3", "is not known"),
         (MINIMAL.replace('"d"', "5"), "deck must be there, as text in quotes"),
         (MINIMAL.replace('"FR"', '"France"'), "home_region 'France' is no region; write two capitals"),
         (MINIMAL + 'include_short = ["3919"]', "include_short is not known"),

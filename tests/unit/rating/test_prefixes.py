@@ -52,7 +52,22 @@ def test_matches_of_what_is_not_digits_are_none(number: str) -> None:
     assert list(index_of("4 44").matches(number)) == []
 
 
-def test_append_out_of_order_refused() -> None:
-    index = index_of("33 44")
+@pytest.mark.parametrize(("prefixes", "late"), [("33 44", "4"), ("4 440", "44"), ("44 45", "449999")])
+def test_append_out_of_order_refused(prefixes: str, late: str) -> None:
+    index = index_of(prefixes)
     with pytest.raises(ValueError, match="in order"):
-        index.append("4")
+        index.append(late)
+
+
+def test_append_of_more_digits_than_a_number_has_refused() -> None:
+    with pytest.raises(ValueError, match="more than 15 digits"):
+        index_of("4444444444444444")
+
+
+def test_extend_is_appending_one_after_the_other() -> None:
+    index = index_of("1 12")
+    index.extend(["123", "2", "21", "211"])
+    index.append("22")
+    numbers = ["1234", "1299", "2111", "2211", "3"]
+    together = index_of("1 12 123 2 21 211 22")
+    assert [list(index.matches(number)) for number in numbers] == [list(together.matches(number)) for number in numbers]

@@ -1,0 +1,37 @@
+"""Whether the rate of a premium number is meant for it, or is what ordinary numbers beside it cost.
+
+Decks seldom list every premium range. The longest prefix is then the country's, or its mobiles', and what it says
+of a premium number is far too little: to hold less than the carrier bills is a loss on every call. Such a rate is
+as good as none. A rate is meant for a premium number where no ordinary line begins with the rate's prefix, or where
+the prefix goes four digits into the national number: no country, network or area is that narrow.
+
+Where the override table says what the number is, its range may lie inside an ordinary one (+1 212 976 inside New York's
+lines). There the rate is meant for it where its prefix has all digits of the entry.
+
+Short numbers have no such general prices: a prefix such as ``FR:36`` is one of short numbers alone.
+"""
+
+import re
+
+from rating.e164 import Line
+from rating.overrides import Override, ShortOverride
+from rating.premium_ranges import begins_ordinary
+from rating.rate import Rate
+
+_NARROW_DIGITS = 4
+"""In Malaysia 1600 is premium, while mobiles of another length begin with 16 00, too."""
+_ELEMENT = re.compile(r"\[[^\]]*\]|.")
+
+
+def is_general_rate(line: Line | None, override: Override | ShortOverride | None, rate: Rate) -> bool:
+    """Say whether the rate that was found for a premium number is one of ordinary numbers.
+
+    ``line`` is None for short numbers, ``override`` the entry of the override table that says what the number is.
+    """
+    if line is None:
+        return False
+    national_prefix = rate.prefix[len(str(line.country_code)) :]
+    is_narrow = len(national_prefix) >= _NARROW_DIGITS
+    if isinstance(override, Override):
+        is_narrow = len(rate.prefix) >= len(_ELEMENT.findall(override.digits))
+    return not is_narrow and begins_ordinary(line.country_code, line.region, national_prefix)
