@@ -2,8 +2,7 @@
 
 Decks seldom list every premium range. The longest prefix is then the country's, or its mobiles', and what it says
 of a premium number is far too little: to hold less than the carrier bills is a loss on every call. Such a rate is
-as good as none. A rate is meant for a premium number where no ordinary line begins with the rate's prefix, or where
-the prefix goes four digits into the national number: no country, network or area is that narrow.
+as good as none. A rate is meant for a premium number where no ordinary line begins with the rate's prefix.
 
 Where the override table says what the number is, its range may lie inside an ordinary one (+1 212 976 inside New York's
 lines). There the rate is meant for it where its prefix has all digits of the entry.
@@ -18,8 +17,6 @@ from rating.overrides import Override, ShortOverride
 from rating.premium_ranges import begins_ordinary
 from rating.rate import Rate
 
-_NARROW_DIGITS = 4
-"""In Malaysia 1600 is premium, while mobiles of another length begin with 16 00, too."""
 _ELEMENT = re.compile(r"\[[^\]]*\]|.")
 
 
@@ -30,8 +27,7 @@ def is_general_rate(line: Line | None, override: Override | ShortOverride | None
     """
     if line is None:
         return False
+    if isinstance(override, Override) and len(rate.prefix) >= len(_ELEMENT.findall(override.digits)):
+        return False
     national_prefix = rate.prefix[len(str(line.country_code)) :]
-    is_narrow = len(national_prefix) >= _NARROW_DIGITS
-    if isinstance(override, Override):
-        is_narrow = len(rate.prefix) >= len(_ELEMENT.findall(override.digits))
-    return not is_narrow and begins_ordinary(line.country_code, line.region, national_prefix)
+    return begins_ordinary(line.country_code, line.region, national_prefix, len(line.national))

@@ -42,16 +42,23 @@ def premium_type_of_unknown(country_code: int, region: str, national: str) -> in
 
 
 @lru_cache(maxsize=4096)
-def begins_ordinary(country_code: int, region: str, national_prefix: str) -> bool:
-    """Say whether fixed, mobile or VoIP lines of a region begin with these digits; all of them begin with none."""
-    return _begins(_ranges(country_code, region).lines, national_prefix)
+def begins_ordinary(country_code: int, region: str, national_prefix: str, national_digits: int) -> bool:
+    """Say whether fixed, mobile or VoIP lines of a region begin with these digits; all of them begin with none.
+
+    Lines of so many national digits count where there are some, else those of any length: 1600 is premium in Malaysia,
+    and there are mobiles one digit shorter that begin with 16 00.
+    """
+    lines = _ranges(country_code, region).lines
+    as_long = tuple(pattern for pattern, lengths in lines if national_digits in lengths)
+    return _begins(as_long or tuple(pattern for pattern, _ in lines), national_prefix)
 
 
 class _Ranges(NamedTuple):
     """The patterns of a region's numbers; ``premium`` by type, the costliest first."""
 
     premium: tuple[tuple[int, str], ...]
-    lines: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[int, ...]], ...]
+    """With the lengths that they have."""
     others: tuple[str, ...]
     """Of the lines, and of everything else that is not premium."""
 
@@ -65,12 +72,13 @@ def _ranges(country_code: int, region: str) -> _Ranges:
         (PhoneNumberType.SHARED_COST, metadata.shared_cost),
         (PhoneNumberType.PERSONAL_NUMBER, metadata.personal_number),
     )
-    lines = _patterns(metadata.fixed_line, metadata.mobile, metadata.voip)
-    services = _patterns(metadata.toll_free, metadata.uan, metadata.pager, metadata.voicemail)
+    lines = [known for known in (metadata.fixed_line, metadata.mobile, metadata.voip) if known is not None]
+    services = (metadata.toll_free, metadata.uan, metadata.pager, metadata.voicemail)
+    any_length = metadata.general_desc.possible_length
     return _Ranges(
         premium=tuple((kind, pattern) for kind, known in premium for pattern in _patterns(known)),
-        lines=lines,
-        others=lines + services,
+        lines=tuple((pattern, known.possible_length or any_length) for known in lines for pattern in _patterns(known)),
+        others=_patterns(*lines, *services),
     )
 
 

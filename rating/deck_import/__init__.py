@@ -6,14 +6,15 @@ How a table becomes a deck, and which module does it::
                   ─▶ terms      prices, increments, dates, once for each combination (numbers, dates, words)
                   ─▶ reader     each row: its codes (codes), its name, its terms
                   ─▶ collect    all of them; no prefix twice at once
-                  ─▶ changes    what becomes of the prices in force
+                  ─▶ changes    what becomes of the prices in force (comparison)
                   ─▶ merge      the rates of a prefix afterwards
 
 Whatever could be read in two ways is refused, with the option that tells.
 """
 
-from rating.deck_import.changes import Change, PriceChanges, Raise
+from rating.deck_import.changes import PriceChange, PriceChanges
 from rating.deck_import.collect import NewRates
+from rating.deck_import.comparison import Change
 from rating.deck_import.errors import DeckImportError
 from rating.deck_import.fields import Field
 from rating.deck_import.layout import Layout, NoHeaderError
@@ -41,9 +42,9 @@ __all__ = [
     "NewRates",
     "NoHeaderError",
     "NumberedRow",
+    "PriceChange",
     "PriceChanges",
     "PriceUnit",
-    "Raise",
     "Table",
     "Withdrawal",
     "csv_cells",

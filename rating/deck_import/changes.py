@@ -1,43 +1,34 @@
-"""What an import changes in prices, counted before it is applied."""
+"""What an import changes in prices, counted before it is applied.
+
+A prefix is compared at every moment at which its price changes, before the import or after it, from now on: what is
+loaded ahead, ended or left without a price counts as much as what changes at once.
+"""
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from rating.deck import Rate
 from rating.deck_import.collect import NewRates
+from rating.deck_import.comparison import Change, Comparison, compare
 from rating.deck_import.model import Withdrawal
-from rating.money import ceil_div
 
 SHOWN_RAISES = 10
-_COMPARED_S = (1, 60, 600)
-"""Lengths of calls whose charges are compared, so that fees, minimums and increments count too."""
-
-
-class Change(StrEnum):
-    """What becomes of the price of a prefix."""
-
-    NEW = "new"
-    RAISED = "raised"
-    LOWERED = "lowered"
-    UNCHANGED = "unchanged"
-    REMOVED = "removed"
-    BARRED = "barred"
-    EXPIRED = "expired"
-    """The file's rate has ended already."""
+_IMPORTANCE = {change: rank for rank, change in enumerate(Change)}
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Raise:
-    """A price that goes up; both are the dearest per minute of their rate."""
+class PriceChange:
+    """A price that changes at a moment (UTC ms); None: there is none before, or after."""
 
     by_micros: int
+    """How much dearer a call of about a minute gets at most."""
     prefix: str
-    destination: str
-    from_micros: int
-    to_micros: int
+    change: Change = field(compare=False)
+    at_ms: int = field(compare=False)
+    before: Rate | None = field(compare=False)
+    after: Rate | None = field(compare=False)
 
 
 class PriceChanges:
@@ -45,18 +36,26 @@ class PriceChanges:
 
     Args:
         now_ms: The moment of the import, UTC milliseconds.
+        on_change: Told of every price that does not stay as it is.
     """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, on_change: Callable[[PriceChange], None] | None = None) -> None:
         self._now_ms = now_ms
-        self._raises: list[Raise] = []
+        self._on_change = on_change
+        self._raises: list[PriceChange] = []
         self.counts: Counter[Change] = Counter()
+        """Prefixes by what becomes of them; expired are rates of the file."""
         self.unpriced = 0
         """Prefixes of the file without a price in force now, that are priced from a later moment on."""
         self.rates_after = 0
         """How many rates the deck has afterwards."""
 
-    def largest_raises(self) -> list[Raise]:
+    @property
+    def is_telling(self) -> bool:
+        """Whether somebody is told of every change."""
+        return self._on_change is not None
+
+    def largest_raises(self) -> list[PriceChange]:
         """Return the largest raises, the largest first."""
         return sorted(self._raises, reverse=True)
 
@@ -64,7 +63,7 @@ class PriceChanges:
         """Count a file whose prefixes have no rates yet, one item each."""
         for terms, times in new.terms:
             rate = terms.rate
-            change = Change.EXPIRED if self._is_past(rate) else _change(None, rate)
+            change = Change.EXPIRED if self._is_past(rate) else compare(None, rate).change
             self.counts[change] += times
             self.rates_after += times
             self.unpriced += times * self._is_future(rate)
@@ -78,27 +77,37 @@ class PriceChanges:
             after: Its rates once the file is imported.
         """
         self.rates_after += len(after)
-        for item in items:
-            self._count_item(in_force, item)
-        if items and after and all(self._is_future(rate) for rate in after):
+        if not items and len(after) == len(in_force):
+            return  # not named, and not replaced
+        self.counts[Change.EXPIRED] += sum(isinstance(item, Rate) and self._is_past(item) for item in items)
+        if items and any(map(self._is_future, after)) and _rate_at(after, self._now_ms) is None:
             self.unpriced += 1
-        if not after and not items and any(not self._is_past(rate) for rate in in_force):
-            self.counts[Change.REMOVED] += 1
+        found = self._differences(in_force, after)
+        if found:
+            self._keep(min(found, key=_importance))
+        elif any(not self._is_past(rate) for rate in after):
+            self.counts[Change.UNCHANGED] += 1
 
-    def _count_item(self, in_force: Sequence[Rate], item: Rate | Withdrawal) -> None:
-        at_ms = max(self._now_ms, item.effective_from_ms or 0)
-        before = next((rate for rate in in_force if _holds(rate, at_ms)), None)
-        if isinstance(item, Withdrawal):
-            self.counts[Change.REMOVED] += before is not None
+    def _differences(self, in_force: Sequence[Rate], after: Sequence[Rate]) -> list[PriceChange]:
+        found = []
+        for at_ms in self._moments_ms(in_force, after):
+            old, new = _rate_at(in_force, at_ms), _rate_at(after, at_ms)
+            comparison = compare(old, new)
+            if comparison.change is not Change.UNCHANGED:
+                found.append(_price_change(comparison, at_ms, old, new))
+        return found
+
+    def _moments_ms(self, in_force: Sequence[Rate], after: Sequence[Rate]) -> list[int]:
+        """Return now and every later moment at which either has another price."""
+        edges_ms = {edge for rate in (*in_force, *after) for edge in (rate.effective_from_ms, rate.effective_until_ms)}
+        return [self._now_ms, *sorted(edge for edge in edges_ms if edge is not None and edge > self._now_ms)]
+
+    def _keep(self, found: PriceChange) -> None:
+        self.counts[found.change] += 1
+        if self._on_change is not None:
+            self._on_change(found)
+        if found.change is not Change.RAISED:
             return
-        change = Change.EXPIRED if self._is_past(item) else _change(before, item)
-        self.counts[change] += 1
-        if change is Change.RAISED and before is not None:
-            self._keep_raise(before, item)
-
-    def _keep_raise(self, before: Rate, after: Rate) -> None:
-        old_micros, new_micros = _dearest_micros(before), _dearest_micros(after)
-        found = Raise(new_micros - old_micros, after.prefix, after.destination, old_micros, new_micros)
         if len(self._raises) < SHOWN_RAISES:
             heapq.heappush(self._raises, found)
         else:
@@ -111,50 +120,15 @@ class PriceChanges:
         return rate.effective_from_ms is not None and rate.effective_from_ms > self._now_ms
 
 
-def _holds(rate: Rate, at_ms: int) -> bool:
-    begun = rate.effective_from_ms is None or rate.effective_from_ms <= at_ms
-    return begun and (rate.effective_until_ms is None or at_ms < rate.effective_until_ms)
+def _rate_at(rates: Sequence[Rate], at_ms: int) -> Rate | None:
+    return next((rate for rate in rates if rate.in_force(at_ms)), None)
 
 
-def _change(before: Rate | None, after: Rate) -> Change:
-    if after.barred:
-        return Change.UNCHANGED if before is not None and before.barred else Change.BARRED
-    if before is None or before.barred:
-        return Change.NEW
-    if _same_price(before, after):
-        return Change.UNCHANGED
-    old, new = _charges_micros(before), _charges_micros(after)
-    if len(old) != len(new):  # other periods: the dearest and the ordinary hours are what can be compared
-        old, new = (old[:3] + old[-3:], new[:3] + new[-3:])
-    if any(later > earlier for earlier, later in zip(old, new, strict=True)):
-        return Change.RAISED
-    return Change.UNCHANGED if old == new else Change.LOWERED
+def _price_change(comparison: Comparison, at_ms: int, old: Rate | None, new: Rate | None) -> PriceChange:
+    known = new or old
+    assert known is not None, "what changes is there before or after"
+    return PriceChange(comparison.by_micros, known.prefix, comparison.change, at_ms, old, new)
 
 
-def _same_price(before: Rate, after: Rate) -> bool:
-    return (
-        before.per_minute_micros == after.per_minute_micros
-        and before.connect_fee_micros == after.connect_fee_micros
-        and before.initial_increment_s == after.initial_increment_s
-        and before.increment_s == after.increment_s
-        and before.minimum_charge_micros == after.minimum_charge_micros
-        and before.periods == after.periods
-    )
-
-
-def _charges_micros(rate: Rate) -> list[int]:
-    """Return what calls of some lengths cost, at the ordinary price, then by rising prices of its periods."""
-    prices = sorted(period.per_minute_micros for period in rate.periods)
-    return [
-        _charge_micros(rate, price, length_s) for price in (rate.per_minute_micros, *prices) for length_s in _COMPARED_S
-    ]
-
-
-def _charge_micros(rate: Rate, per_minute_micros: int, length_s: int) -> int:
-    further = ceil_div(max(0, length_s - rate.initial_increment_s), rate.increment_s)
-    paid_s = rate.initial_increment_s + further * rate.increment_s
-    return max(rate.connect_fee_micros + ceil_div(paid_s * per_minute_micros, 60), rate.minimum_charge_micros)
-
-
-def _dearest_micros(rate: Rate) -> int:
-    return max([rate.per_minute_micros, *(period.per_minute_micros for period in rate.periods)])
+def _importance(found: PriceChange) -> tuple[int, int]:
+    return _IMPORTANCE[found.change], -found.by_micros

@@ -4,11 +4,11 @@ The deck in force is read from the store as a stream, beside the file's prefixes
 the file is in memory.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rating.deck import Rate, SharedRate
-from rating.deck_import import NewRates, PriceChanges, Withdrawal, merge
+from rating.deck_import import NewRates, PriceChange, PriceChanges, Withdrawal, merge
 from store.store import Store
 from tollgate.cli.errors import RefusedError
 from tollgate.cli.streams import closing
@@ -26,10 +26,12 @@ class DeckMerge:
     new: NewRates
     replace: bool
 
-    async def changes(self, store: Store, now_ms: int) -> PriceChanges:
-        """Count what becomes of the prices in force; nothing is changed."""
-        changes = PriceChanges(now_ms)
-        if not self.generation and self.new.has_one_each:
+    async def changes(
+        self, store: Store, now_ms: int, on_change: Callable[[PriceChange], None] | None = None
+    ) -> PriceChanges:
+        """Count what becomes of the prices in force; nothing is changed. ``on_change`` is told of each one."""
+        changes = PriceChanges(now_ms, on_change)
+        if not self.generation and self.new.has_one_each and not changes.is_telling:
             changes.count_all_new(self.new)
             return changes
         async for in_force, items in self._beside(store):

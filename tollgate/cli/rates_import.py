@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,11 @@ import typer
 from ari_app.clock import epoch_ms, utc_now
 from rating.deck import Rate
 from rating.deck_import import Change, PriceChanges
-from rating.money import format_money
 from store.deck_loading import RateSource
 from store.records import DeckInfo
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, AccountOption, JsonOption, require_account, with_store
+from tollgate.cli.deck_changes import change_cells, changes_file, counts_sentence, raise_document
 from tollgate.cli.deck_file import DeckFile, read_deck_file
 from tollgate.cli.deck_merge import DeckMerge
 from tollgate.cli.deck_use import DeckUse, deck_use
@@ -38,6 +39,7 @@ class _Imported:
     changes: PriceChanges
     use: DeckUse
     applied: bool
+    zone: tzinfo
 
 
 def import_file(
@@ -52,6 +54,9 @@ def import_file(
         bool, typer.Option("--replace", help="The file is the whole deck: what it does not name is removed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare, change nothing.")] = False,
+    changes_to: Annotated[
+        Path | None, typer.Option("--changes", metavar="FILE", help="Write every price that changes to this CSV.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows without the bad.")] = False,
     sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Of a workbook; the first with prices.")] = None,
     column: Annotated[
@@ -95,7 +100,7 @@ def import_file(
 
     \b
     Examples:
-      tollgate rates import carrier.xlsx --deck carrier --dry-run
+      tollgate rates import carrier.xlsx --deck carrier --dry-run --changes changes.csv
       tollgate rates import carrier.csv --deck carrier --replace
       tollgate rates import increases.csv --deck carrier --date-order dmy
       tollgate rates import list.csv --deck carrier --column price="Rate EUR" --price-unit cent/minute
@@ -126,13 +131,14 @@ def import_file(
         read = read_deck_file(file, sheet, options)
         now_ms = epoch_ms(utc_now())
         merged = DeckMerge(deck, there.generation if there else 0, read.new, replace)
-        changes = await merged.changes(store, now_ms)
+        with changes_file(changes_to, options.zone) as on_change:
+            changes = await merged.changes(store, now_ms, on_change)
         if not as_json:
-            _say_found(read, changes)
+            _say_found(read, changes, options.zone)
         applied = not dry_run and read.is_usable(skip_bad=skip_bad)
         if applied:
             await _apply(store, merged, changes.rates_after, in_currency, now_ms)
-        return _Imported(in_currency, read, changes, await deck_use(store, deck), applied)
+        return _Imported(in_currency, read, changes, await deck_use(store, deck), applied, options.zone)
 
     done = with_store(ctx, work)
     show(_document(done, dry_run=dry_run), lambda: _say_done(done), as_json=as_json)
@@ -171,7 +177,8 @@ def _bad_deck(file: DeckFile) -> CheckFailedError:
     if not file.bad_rows:
         return CheckFailedError("the file has no rates, nothing was imported", "check the file")
     way_out = "correct them, or leave them out by --skip-bad" if len(file.new) else "correct them"
-    return CheckFailedError(f"rows that are no rates: {len(file.bad_rows)}; nothing was imported", way_out)
+    rows = "1 row" if len(file.bad_rows) == 1 else f"{len(file.bad_rows)} rows"
+    return CheckFailedError(f"{rows} cannot be used, nothing was imported", way_out)
 
 
 def _document(done: _Imported, *, dry_run: bool) -> Document:
@@ -184,15 +191,7 @@ def _document(done: _Imported, *, dry_run: bool) -> Document:
         "rates": file.new.rates,
         "destinations": file.new.destinations,
         "changes": {change.value: changes.counts[change] for change in Change},
-        "largest_raises": [
-            {
-                "prefix": found.prefix,
-                "destination": found.destination,
-                "from_per_minute": format_money(found.from_micros),
-                "to_per_minute": format_money(found.to_micros),
-            }
-            for found in changes.largest_raises()
-        ],
+        "largest_raises": [raise_document(found, done.zone) for found in changes.largest_raises()],
         "without_a_price_now": changes.unpriced,
         "rounded_up": file.rounded,
         "unused_columns": list(file.unused),
@@ -203,7 +202,7 @@ def _document(done: _Imported, *, dry_run: bool) -> Document:
     }
 
 
-def _say_found(file: DeckFile, changes: PriceChanges) -> None:
+def _say_found(file: DeckFile, changes: PriceChanges, account_zone: tzinfo) -> None:
     """Say what was read and what would change, before anything is."""
     if file.bad_rows:
         shown = [row.cells() for row in file.bad_rows[:_MOST_SHOWN]]
@@ -214,11 +213,12 @@ def _say_found(file: DeckFile, changes: PriceChanges) -> None:
         f"{file.table}: {file.rows} rows, {len(file.bad_rows)} bad; "
         f"{file.new.rates} rates for {file.new.destinations} destinations"
     )
-    say(", ".join(f"{changes.counts[change]} {change.value}" for change in Change))
-    raises = changes.largest_raises()
+    if file.new.rates:
+        say(counts_sentence(changes))
+    raises = [change_cells(found, account_zone) for found in changes.largest_raises()]
     if raises:
-        rows = [(r.prefix, r.destination, format_money(r.from_micros), format_money(r.to_micros)) for r in raises]
-        print_table(("prefix", "destination", ">from", ">to"), rows, title="largest raises, per minute")
+        rows = [(prefix, destination, old, new, at[:16]) for prefix, destination, _, at, old, new in raises]
+        print_table(("prefix", "destination", "from", "to", "at"), rows, title="largest raises, per minute")
     if file.rounded:
         say(f"{file.rounded} rows had prices with more than 6 decimals a minute; they are rounded up")
     if file.unused:

@@ -31,7 +31,15 @@ def test_rates_import_of_later_prices_leaves_those_of_today(carrier: Terminal) -
     report = carrier.json("rates", "import", "later.csv", "--deck", "carrier")
     assert (report["changes"]["raised"], report["changes"]["lowered"]) == (1, 1)
     assert report["largest_raises"] == [
-        {"prefix": "4420", "destination": "Atlantis", "from_per_minute": "0.10", "to_per_minute": "0.50"}
+        {
+            "prefix": "4420",
+            "destination": "Atlantis",
+            "from_per_minute": "0.10",
+            "to_per_minute": "0.50",
+            "from": "0.10, 1/1",
+            "to": "0.50, 1/1",
+            "at": "2030-12-01T00:00:00.000+01:00",
+        }
     ]
     found = carrier.json("rates", "lookup", "+442083661177", "--deck", "carrier")
     assert (found["rate"]["per_minute"], found["rate"]["effective_until"]) == ("0.10", "2030-12-01T00:00:00.000+01:00")
@@ -49,11 +57,23 @@ def test_rates_import_replaced_by_later_prices_says_what_has_none_now(carrier: T
     assert "2 prefixes have no price before a later date" in carrier.done(*arguments).out
 
 
+def test_rates_import_writes_every_change_where_it_is_told(carrier: Terminal) -> None:
+    Path("later.csv").write_text(LIST.format(at="01.12.2030"))
+    carrier.done("rates", "import", "later.csv", "--deck", "carrier", "--dry-run", "--changes", "changes.csv")
+    lines = Path("changes.csv").read_text().splitlines()
+    assert lines[0] == "prefix,destination,change,at,from,to"
+    assert '4420,Atlantis,raised,2030-12-01T00:00:00.000+01:00,"0.10, 1/1","0.50, 1/1"' in lines
+    assert sum(",lowered," in line for line in lines) == 1
+    assert "cannot be written" in carrier.fails(
+        2, "rates", "import", "later.csv", "--deck", "carrier", "--changes", "nowhere/changes.csv"
+    )
+
+
 def test_rates_import_says_before_it_is_applied_what_changes(carrier: Terminal) -> None:
     Path("new.csv").write_text(NOW.replace("0,10", "0,20") + "Lemuria;4498;0,01;\n")
     said = carrier.done("rates", "import", "new.csv", "--deck", "carrier", "--dry-run").out
     assert "3 rows, 0 bad; 3 rates for 3 destinations" in said
-    assert "1 new, 1 raised, 0 lowered, 1 unchanged, 0 removed" in said
+    assert "1 new, 1 raised, 0 lowered, 0 removed, 0 barred, 1 unchanged" in said
     assert "largest raises" in said
     assert "nothing was changed" in said
 

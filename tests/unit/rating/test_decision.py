@@ -154,10 +154,7 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         "00447797123456 was dialled.",
         "It reads as +447797123456: region JE, type mobile.",
         "The plan fr-office does not include it: it is a paid call, class international.",
-        (
-            "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 EUR a minute, "
-            "1 s at first and then every 1 s."
-        ),
+        "The deck example prices it by prefix 447797 (Jersey mobile): 0.19 EUR a minute, by the second.",
     ]
 
 

@@ -9,9 +9,10 @@ from phonenumbers import PhoneMetadata, is_emergency_number
 from rating.decision import decide
 from rating.destination import DestinationClass
 from rating.dialled import DialRules
-from rating.emergency import emergency_numbers, is_emergency, listed
+from rating.emergency import emergency_numbers, is_emergency
+from rating.emergency_data import listed
 from rating.finite import UnknownSyntaxError, every_match
-from rating.overrides import EmergencyNumbers, NumberingTable, Override, ShortOverride, home_table
+from rating.overrides import EmergencyNumbers, NumberingTable, Override, ShortCost, ShortOverride, home_table
 from rating.shipped import shipped_numbering
 
 
@@ -95,7 +96,9 @@ def test_emergency_numbers_of_an_administrator_s_table_come_on_top() -> None:
 def test_emergency_is_admitted_whatever_bars_it_or_is_missing(region: str, outside_line: str) -> None:
     numbers = emergency_numbers(region)
     bars_all = Override(digits="X", source="test", barred=True)
-    shorts = tuple(ShortOverride(digits=number, source="test", is_premium=True, barred=True) for number in numbers)
+    shorts = tuple(
+        ShortOverride(digits=number, source="test", cost=ShortCost.PREMIUM, barred=True) for number in numbers
+    )
     rules = DialRules(
         home_region=region,
         outside_line=outside_line,

@@ -134,7 +134,7 @@ OVERRIDE = '[[override]]\ndigits = ["33"]\ntype = "premium"\nsource = "s"\n'
         ('[[override]]\ndigits = []\ntype = "premium"\nsource = "s"', "digits must be there"),
         ('[[override]]\ndigits = ["33"]\nregion = "XX"\nsource = "s"', "holds 'XX', which is no region"),
         ('[[override]]\ndigits = ["33"]\nbarred = "yes"\nsource = "s"', "must be true or false"),
-        ('[[short]]\nnumbers = ["1X"]\nsource = "s"', "cost must be one of ordinary, premium"),
+        ('[[short]]\nnumbers = ["1X"]\nsource = "s"', "cost must be one of free, ordinary, premium"),
         ('[[short]]\nnumbers = ["1234567"]\ncost = "premium"\nsource = "s"', "up to 6 digits"),
         ('[[emergency]]\nnumbers = ["112"]\nsource = "s"', "home must name the regions"),
         ('[[emergency]]\nhome = ["FR"]\nnumbers = ["11X"]\nsource = "s"', "holds 2 to 6 digits"),

@@ -79,7 +79,7 @@ def test_class_and_type_are_words_of_the_language() -> None:
     values = {"plan": "office", "destination_class": DestinationClass.PREMIUM}
     assert "classe surtaxée" in sentence("not_included", values, "fr")
     reading = {"number": "+33899123456", "region": "FR", "number_type": NumberType.SHARED_COST}
-    assert sentence("read_e164", reading, "es").endswith("tipo coste compartido.")
+    assert sentence("read_e164", reading, "es").endswith("tipo de coste compartido.")
 
 
 def test_language_of_a_locale_is_the_table_that_it_has() -> None:

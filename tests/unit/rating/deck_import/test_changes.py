@@ -1,15 +1,26 @@
 """What an import makes of the prices in force, and how it is counted."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rating.deck import Rate
-from rating.deck_import import Change, DeckReader, ImportOptions, NewRates, PriceChanges, Withdrawal, merge
+from rating.deck_import import (
+    Change,
+    DeckReader,
+    ImportOptions,
+    NewRates,
+    PriceChange,
+    PriceChanges,
+    Withdrawal,
+    merge,
+)
 from rating.deck_import.changes import SHOWN_RAISES
 from rating.hours import parse_hours
+from rating.price import aligned_s, charge_micros
 from rating.rate import PricedHours
 from tests.unit.rating.deck_import.tables import HEADER, Rows, rate
 
@@ -25,6 +36,24 @@ def counted(in_force: list[Rate], items: list[Rate | Withdrawal], *, replaced: b
 
 
 OLD = rate("44")
+
+
+def rate60(initial_s: int, further_s: int) -> Rate:
+    return replace(OLD, initial_increment_s=initial_s, increment_s=further_s)
+
+
+def peaks(hours: str) -> Rate:
+    """Return a rate that costs twice as much in its peak hours."""
+    return replace(OLD, periods=(PricedHours("peak", parse_hours(hours), 200_000),))
+
+
+prices = st.builds(
+    replace,
+    st.sampled_from([rate60(1, 1), rate60(60, 60), rate60(30, 6), peaks("sat"), peaks("mon-fri")]),
+    per_minute_micros=st.sampled_from([100_000, 200_000]),
+    effective_from_ms=st.sampled_from([None, 500, 1_500, 2_000]),
+    effective_until_ms=st.sampled_from([None, 2_500, 3_000]),
+)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +72,22 @@ OLD = rate("44")
         ([OLD], [Withdrawal("44", None)], {"removed": 1}),
         ([], [Withdrawal("44", None)], {}),
         ([rate("44", begin=2000)], [], {}),
-        ([OLD], [rate("44", end=NOW_MS)], {"expired": 1}),
+        ([OLD], [rate("44", end=NOW_MS)], {"expired": 1, "unchanged": 1}),
+        # Increments, though the price of a minute is the same.
+        ([rate60(60, 1)], [rate60(60, 60)], {"raised": 1}),
+        ([rate60(30, 6)], [rate60(30, 10)], {"raised": 1}),
+        ([rate60(60, 60)], [rate60(1, 1)], {"lowered": 1}),
+        # Hours, though the prices are the same.
+        ([peaks("mon-fri 08:00-20:00")], [peaks("always")], {"raised": 1}),
+        ([peaks("always")], [peaks("mon-fri 08:00-20:00")], {"lowered": 1}),
+        ([peaks("sat")], [peaks("sun")], {"raised": 1}),
+        ([peaks("sat")], [replace(peaks("sat"), destination="renamed")], {"unchanged": 1}),
+        # What is loaded ahead, or ends.
+        ([rate("44", end=2000), rate("44", begin=2000, micros=200_000)], [OLD], {"lowered": 1}),
+        ([rate("44", end=2000), rate("44", begin=2000, micros=50_000)], [OLD], {"raised": 1}),
+        ([rate("44", end=2000)], [OLD], {"new": 1}),
+        ([rate("44", begin=2000)], [Withdrawal("44", None)], {"removed": 1}),
+        ([replace(OLD, barred=True)], [Withdrawal("44", None)], {"removed": 1}),
         ([OLD], [rate("44", begin=2000, micros=200_000)], {"raised": 1}),
         ([], [rate("44", begin=2000)], {"new": 1, "unpriced": 1}),
         ([OLD], [replace(OLD, periods=(PricedHours("peak", parse_hours("sat"), 100_000),))], {"unchanged": 1}),
@@ -52,6 +96,61 @@ OLD = rate("44")
 )
 def test_changes_of_a_prefix(in_force: list[Rate], items: list[Rate | Withdrawal], counts: dict[str, int]) -> None:
     assert counted(in_force, items) == counts
+
+
+@pytest.mark.parametrize(
+    ("in_force", "items", "counts"),
+    [
+        ([rate("44", end=2000), rate("44", begin=2000)], [rate("44", end=2000)], {"removed": 1}),
+        ([OLD], [rate("44", end=2000)], {"removed": 1}),
+        ([OLD], [rate("44", end=NOW_MS)], {"expired": 1, "removed": 1}),
+        (
+            [OLD],
+            [rate("44", end=NOW_MS), rate("44", begin=2000, micros=200_000)],
+            {"expired": 1, "removed": 1, "unpriced": 1},
+        ),
+    ],
+)
+def test_changes_of_a_prefix_that_is_replaced(
+    in_force: list[Rate], items: list[Rate | Withdrawal], counts: dict[str, int]
+) -> None:
+    assert counted(in_force, items, replaced=True) == counts
+
+
+@given(st.lists(prices, max_size=3), st.lists(prices, max_size=3), st.booleans())
+def test_changes_never_say_unchanged_where_a_call_would_cost_otherwise(
+    in_force: list[Rate], items: list[Rate], replaced: bool
+) -> None:
+    before, after = merge((), in_force), merge(() if replaced else merge((), in_force), items)
+    changes = PriceChanges(NOW_MS)
+    changes.count(before, list(items), after)
+    moments = [NOW_MS, *(edge for edge in range(NOW_MS, 4_001, 500))]
+    differs = any(charges(price_at(before, at_ms)) != charges(price_at(after, at_ms)) for at_ms in moments)
+    told = sum(changes.counts[change] for change in set(Change) - {Change.UNCHANGED, Change.EXPIRED})
+    assert told == differs
+
+
+def charges(found: Rate | None) -> list[int] | None:
+    """Return what calls cost that begin on Saturday and on Monday, or None where they are refused."""
+    if found is None or found.barred:
+        return None
+    starts = (datetime(2026, 11, 21, 12, tzinfo=UTC), datetime(2026, 11, 23, 12, tzinfo=UTC))
+    return [charge_micros(found, aligned_s(found, length_s), at) for at in starts for length_s in (1, 31, 61, 121)]
+
+
+def price_at(rates: list[Rate], at_ms: int) -> Rate | None:
+    return next((found for found in rates if found.in_force(at_ms)), None)
+
+
+def test_changes_are_told_one_by_one() -> None:
+    told: list[PriceChange] = []
+    changes = PriceChanges(NOW_MS, told.append)
+    changes.count(
+        [OLD], [rate("44", begin=2000, micros=200_000)], merge([OLD], [rate("44", begin=2000, micros=200_000)])
+    )
+    [found] = told
+    assert (found.prefix, found.change, found.at_ms, found.by_micros) == ("44", Change.RAISED, 2000, 100_000)
+    assert changes.is_telling
 
 
 def test_changes_replaced_without_a_row_is_removed() -> None:
