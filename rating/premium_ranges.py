@@ -8,7 +8,9 @@ Two questions, both about how numbers begin (:mod:`rating.openings`) and not how
   says nothing of what a premium number inside it costs.
 """
 
+import re
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple, cast
 
 from phonenumbers import PhoneMetadata, PhoneNumberType
@@ -16,6 +18,8 @@ from phonenumbers.phonemetadata import PhoneNumberDesc
 
 from rating.openings import beginnings
 
+_DIGITS = "0123456789"
+_TOLD_DIGITS = 2
 _LEAST_SHARED_DIGITS = 3
 """Fewer digits in common say nothing: Mexico may open the area 308 without regard for its shared-cost 300."""
 
@@ -49,8 +53,10 @@ def begins_ordinary(country_code: int, region: str, national_prefix: str, nation
     and there are mobiles one digit shorter that begin with 16 00.
     """
     lines = _ranges(country_code, region).lines
-    as_long = tuple(pattern for pattern, lengths in lines if national_digits in lengths)
-    return _begins(as_long or tuple(pattern for pattern, _ in lines), national_prefix)
+    begun = [pattern for pattern, _ in lines if beginnings(pattern).fullmatch(national_prefix)]
+    if not any(national_digits in lengths for _, lengths in lines):
+        return bool(begun)
+    return any(_has_number(pattern, national_prefix, national_digits) for pattern in begun)
 
 
 class _Ranges(NamedTuple):
@@ -85,6 +91,19 @@ def _ranges(country_code: int, region: str) -> _Ranges:
 def _patterns(*descriptions: PhoneNumberDesc | None) -> tuple[str, ...]:
     found = (None if description is None else description.national_number_pattern for description in descriptions)
     return tuple(pattern for pattern in found if pattern)
+
+
+def _has_number(pattern: str, prefix: str, digits: int) -> bool:
+    """Say whether a pattern matches a number of so many digits that begins with the prefix.
+
+    Ranges are told apart by their first digits: those after the prefix are tried in all ways, the rest alike.
+    """
+    matches, left = re.compile(pattern).fullmatch, max(0, digits - len(prefix))
+    told = min(_TOLD_DIGITS, left)
+    numbers = (
+        f"{prefix}{''.join(head)}{fill * (left - told)}" for head in product(_DIGITS, repeat=told) for fill in _DIGITS
+    )
+    return any(map(matches, numbers))
 
 
 def _begins(patterns: tuple[str, ...], head: str) -> bool:

@@ -175,8 +175,6 @@ def _check(columns: Mapping[Field, int], header: _Candidate, options: ImportOpti
 
 
 def _fault(columns: Mapping[Field, int], options: ImportOptions) -> str | None:
-    if Field.DESTINATION not in columns and Field.COUNTRY not in columns:
-        return 'no column has the name of the destination; say which by --column destination="…"'
     if Field.PRICE in columns and Field.OFF_PEAK in columns:
         return 'is the ordinary price the price or the off-peak price? leave one out by --column unused="…"'
     if Field.PRICE not in columns and Field.OFF_PEAK not in columns:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rating.deck import Rate
-from rating.deck_import.model import Withdrawal
+from rating.deck_import.model import UNNAMED, Withdrawal
 
 
 def merge(in_force: Sequence[Rate], items: Sequence[Rate | Withdrawal]) -> list[Rate]:
     """Return the rates of one prefix after a file was added to those in force, by their beginnings.
 
     Within the file, too, a rate without an end gives way to the next that begins: carriers list the price of
-    today and that of next month with its date.
+    today and that of next month with its date. A rate without a name takes over that of the rates in force.
     """
     if len(items) == 1 and not in_force and isinstance(items[0], Rate):
         return [items[0]]
@@ -24,7 +24,8 @@ def merge(in_force: Sequence[Rate], items: Sequence[Rate | Withdrawal]) -> list[
     for item in sorted(items, key=_begin):
         merged = list(_without(merged, item.effective_from_ms, _end(item)))
         if isinstance(item, Rate):
-            merged.append(item)
+            is_known = item.destination == UNNAMED and in_force
+            merged.append(replace(item, destination=in_force[-1].destination) if is_known else item)
     return sorted(merged, key=_begin)
 
 

@@ -50,6 +50,10 @@ class Withdrawal:
     effective_from_ms: int | None
 
 
+UNNAMED = "unnamed"
+"""The destination of a rate of a file that names none, where the deck does not know the prefix either."""
+
+
 def shown(cell: Cell) -> str:
     """Return a cell as text, for reports."""
     if isinstance(cell, BrokenLine):

@@ -15,7 +15,7 @@ from rating.deck_import.codes import CodeError, read_area_codes, read_codes, rea
 from rating.deck_import.errors import CellError
 from rating.deck_import.fields import Field
 from rating.deck_import.layout import Layout, find_layout
-from rating.deck_import.model import BadRow, BrokenLine, Cell, NumberedRow, Table, shown
+from rating.deck_import.model import UNNAMED, BadRow, BrokenLine, Cell, NumberedRow, Table, shown
 from rating.deck_import.options import ImportOptions
 from rating.deck_import.terms import Terms, TermsReader, surveyed_columns, term_columns
 
@@ -181,10 +181,9 @@ class _Names:
     def __init__(self, layout: Layout) -> None:
         self._destination = layout.columns.get(Field.DESTINATION)
         self._country = layout.columns.get(Field.COUNTRY)
-        self._column = next(column for column in (self._destination, self._country) if column is not None)
-        self._pick: Callable[[Sequence[Cell]], object] = itemgetter(
-            *(column for column in (self._country, self._destination) if column is not None)
-        )
+        columns = [column for column in (self._country, self._destination) if column is not None]
+        self._column = columns[-1] if columns else None
+        self._pick: Callable[[Sequence[Cell]], object] = itemgetter(*columns) if columns else _nothing
         self._known: dict[object, str] = {}
 
     def __call__(self, cells: Sequence[Cell]) -> str:
@@ -200,6 +199,8 @@ class _Names:
         land, place = (
             "" if column is None else shown(cells[column]).strip() for column in (self._country, self._destination)
         )
+        if self._column is None:
+            land = UNNAMED
         # "Spain" and "Spain mobile" are "Spain mobile"; "Spain" and "mobile" are too.
         name = place if land.casefold() in place.casefold() else f"{land} {place}".strip()
         if not name or land in _ERRORS or place in _ERRORS:
@@ -210,6 +211,10 @@ class _Names:
             self._known.clear()
         self._known[key] = name
         return name
+
+
+def _nothing(_cells: Sequence[Cell]) -> None:
+    """Pick no cell of a row."""
 
 
 class _WholeCodes:

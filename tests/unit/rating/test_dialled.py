@@ -63,6 +63,24 @@ def test_read_dialled_unreadable_digits_say_why(raw: str, fault: Fault) -> None:
     assert read_dialled(raw, FRANCE) == Unreadable(raw, fault)
 
 
+@pytest.mark.parametrize(
+    ("region", "raw", "country_code"),
+    [
+        ("FR", "+10000000000", 1),
+        ("FR", "+447700900123", 44),
+        ("FR", "0044207946000", 44),
+        ("GB", "0901234567", 44),
+        ("US", "19765551234", 1),
+        ("US", "7005551234", 1),
+    ],
+)
+def test_read_dialled_unknown_range_of_a_shared_country_code_names_the_code(
+    region: str, raw: str, country_code: int
+) -> None:
+    read = read_dialled(raw, DialRules(home_region=region))
+    assert read == Unreadable(raw, Fault.UNKNOWN_RANGE, country_code)
+
+
 WITHHOLDING, SHOWING = TakenOff.WITHHOLDING_CODE, TakenOff.SHOWING_CODE
 
 

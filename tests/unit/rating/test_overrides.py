@@ -71,6 +71,7 @@ def test_barred_override_refuses_what_the_plan_includes_and_names_its_rule() -> 
 @pytest.mark.parametrize(
     ("cost", "destination_class", "words"),
     [
+        ("free", DestinationClass.INCLUDED, "costs its callers nothing"),
         ("premium", DestinationClass.PREMIUM, "costs more than an ordinary call"),
         ("ordinary", DestinationClass.NATIONAL, "costs no more than an ordinary call"),
     ],
@@ -86,8 +87,42 @@ def test_short_number_of_an_administrator_is_known_and_has_its_cost(
 
 
 def test_barred_short_number_is_refused() -> None:
-    text = '[[short]]\nnumbers = ["118XXX"]\ncost = "premium"\nbarred = true\nsource = "house rule"'
+    text = '[[short]]\nnumbers = ["118XXX"]\nbarred = true\nsource = "house rule"'
     assert decided("118218", text).deny_reason is DenyReason.BARRED
+    assert decided("118218", text + '\ncost = "premium"').deny_reason is DenyReason.BARRED
+
+
+def test_free_short_number_is_free_at_home_only() -> None:
+    abroad = Plan(name="abroad", title="Abroad", home_region="ES", deck="example")
+    decision = decide("3919", rules=DialRules(home_region="FR"), plan=abroad, deck=None, prepaid=True, at_ms=0)
+    assert not decision.admitted
+    assert decided("3919", "").funded_by == ("plan",)
+
+
+@pytest.mark.parametrize(
+    ("text", "mend"),
+    [
+        (
+            '[[short]]\nhome = ["FR"]\nnumbers = ["15"]\ncost = "premium"\nsource = "s"',
+            "15 is an emergency number of FR",
+        ),
+        ('[[short]]\nhome = ["ES", "FR"]\nnumbers = ["115"]\nbarred = true\nsource = "s"', "of FR; it always rings"),
+        ('[[short]]\nnumbers = ["112"]\ncost = "free"\nbarred = true\nsource = "s"', "112 is an emergency number;"),
+        (
+            '[[emergency]]\nhome = ["FR"]\nnumbers = ["3237"]\nsource = "s"\n'
+            '[[short]]\nhome = ["FR"]\nnumbers = ["3237"]\ncost = "ordinary"\nsource = "s"',
+            "3237 is an emergency number of FR",
+        ),
+    ],
+)
+def test_numbering_file_that_charges_or_bars_an_emergency_number_is_refused(text: str, mend: str) -> None:
+    with pytest.raises(NumberingError, match=mend):
+        parse_numbering(text, shipped_numbering())
+
+
+def test_numbering_file_may_call_an_emergency_number_free() -> None:
+    text = '[[short]]\nhome = ["FR"]\nnumbers = ["15"]\ncost = "free"\nsource = "s"'
+    assert parse_numbering(text).shorts[0].digits == "15"
 
 
 def test_caller_id_code_of_an_administrator_changes_what_a_code_does() -> None:
@@ -132,6 +167,9 @@ OVERRIDE = '[[override]]\ndigits = ["33"]\ntype = "premium"\nsource = "s"\n'
         ('[[override]]\ndigits = ["1234567890123456"]\ntype = "premium"\nsource = "s"', "up to 15 digits"),
         ('[[override]]\ndigits = "33"\ntype = "premium"\nsource = "s"', "must be a list of texts"),
         ('[[override]]\ndigits = []\ntype = "premium"\nsource = "s"', "digits must be there"),
+        ('[[override]]\ndigits = ["0899"]\ntype = "premium"\nsource = "s"', "'0899', which no number begins with"),
+        ('[[short]]\nnumbers = "15"\ncost = "free"\nsource = "s"', 'a list of texts, such as ["3919"]'),
+        ('[[caller_id]]\neffect = "show"\nsource = "s"', 'as a list of texts, such as ["*67"]'),
         ('[[override]]\ndigits = ["33"]\nregion = "XX"\nsource = "s"', "holds 'XX', which is no region"),
         ('[[override]]\ndigits = ["33"]\nbarred = "yes"\nsource = "s"', "must be true or false"),
         ('[[short]]\nnumbers = ["1X"]\nsource = "s"', "cost must be one of free, ordinary, premium"),

@@ -193,6 +193,20 @@ def test_merge_price_with_a_later_date_ends_the_one_in_force() -> None:
     ]
 
 
+def test_merge_price_without_a_name_keeps_that_of_the_deck() -> None:
+    unnamed = replace(rate("44", micros=200_000), destination="unnamed")
+    [merged] = merge([replace(OLD, destination="Britain")], [unnamed])
+    assert (merged.destination, merged.per_minute_micros) == ("Britain", 200_000)
+    [new] = merge([], [unnamed, Withdrawal("44", 5)])
+    assert new.destination == "unnamed"
+
+
+def test_rates_of_a_list_without_names_are_read() -> None:
+    new = NewRates(DeckReader(Rows([("code", "price"), ("44", "0.1"), ("33", "0.2")]), ImportOptions()))
+    assert [found.destination for found in new.each_rate() if isinstance(found, Rate)] in ([], ["unnamed"] * 2)
+    assert new.rates == 2
+
+
 def test_merge_price_without_a_date_takes_the_place_of_all() -> None:
     assert merge([rate("44", end=500), rate("44", begin=500)], [rate("44", micros=2)]) == [rate("44", micros=2)]
 

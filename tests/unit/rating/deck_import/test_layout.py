@@ -71,7 +71,6 @@ def test_header_after_titles_and_comments_is_found() -> None:
     [
         ("Code|Name", "no column known as price"),
         ("Name|Rate", "no column known as prefix"),
-        ("Code|Rate", "name of the destination"),
         ("Code|Name|Rate|Price", "'Rate' and 'Price' could all be the price"),
         ("Code|Name|Peak|Off-Peak", "--peak"),
         ("Code|Name|Peak", "off-peak price"),
