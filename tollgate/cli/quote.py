@@ -9,6 +9,7 @@ import typer
 from rating.decision import explain
 from rating.deck import Rate
 from rating.money import format_money
+from rating.periods import per_minute_micros_at
 from store.store import Store
 from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import REFUSED
@@ -16,6 +17,7 @@ from tollgate.cli.output import Document, print_fields, say, show
 from tollgate.cli.quote_words import header
 from tollgate.cli.quoting import Quote, find_quote, quote_steps
 from tollgate.cli.rate_document import rate_document
+from tollgate.cli.times import zone
 from tollgate.cli.topic import topic
 
 quote_app = topic()
@@ -107,7 +109,11 @@ def _document(found: Quote, steps: list[str], *, at: str | None) -> Document:
 
 def _rate_document(found: Quote, rate: Rate) -> Document:
     deck = None if found.payer is None or found.payer.deck is None else found.payer.deck.name
-    document: Document = {"deck": deck, **rate_document(rate)}
+    document: Document = {"deck": deck, **rate_document(rate, zone(found.account.timezone))}
+    if rate.periods:
+        # What a minute costs at the moment of the call; beside it the price outside of all periods.
+        document["off_peak_per_minute"] = document["per_minute"]
+        document["per_minute"] = format_money(per_minute_micros_at(rate, found.at))
     del document["barred"]  # that is the call's class
     if not rate.minimum_charge_micros:
         del document["minimum_charge"]

@@ -6,6 +6,7 @@ Reasons and rules of refusals stay as they are in JSON and in records, so that t
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rating.periods import per_minute_micros_at
 from rating.sentences import language_of, money_text, name_of
 from tollgate.cli.quoting import Quote
 
@@ -96,7 +97,7 @@ def _price(found: Quote, words: _Words, locale: str) -> str | None:
     rate = found.decision.rate
     if rate is None:
         return None
-    amount = _money(rate.per_minute_micros, found.price_currency, locale)
+    amount = _money(per_minute_micros_at(rate, found.at), found.price_currency, locale)
     return words.a_minute.format(amount=amount)
 
 

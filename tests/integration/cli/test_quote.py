@@ -150,6 +150,20 @@ def test_quote_of_a_deck_in_another_currency_is_refused(funded: Terminal) -> Non
     assert "0.19 MXN" not in said
 
 
+def test_quote_at_peak_shows_the_price_of_that_moment(funded: Terminal) -> None:
+    Path("peak.csv").write_text("prefix,destination,off-peak,peak\n447797,Jersey mobile,0.10,0.30\n")
+    funded.done("rates", "import", "peak.csv", "--deck", "example", "--peak", "mon-fri 08:00-20:00")
+    options = ("00447797123456", "--duration", "60", "--at")
+    peak = funded.json("quote", *options, "2026-12-02T19:00")
+    assert (peak["rate"]["per_minute"], peak["rate"]["off_peak_per_minute"]) == ("0.30", "0.10")
+    assert Decimal(peak["charge"]) == Decimal("0.30")
+    off_peak = funded.json("quote", *options, "2026-12-02T20:00")
+    assert (off_peak["rate"]["per_minute"], Decimal(off_peak["charge"])) == ("0.10", Decimal("0.10"))
+    # Half of the minute is peak.
+    assert Decimal(funded.json("quote", *options, "2026-12-02T19:59:30")["charge"]) == Decimal("0.20")
+    assert "0.30 EUR" in funded.done("quote", *options, "2026-12-02T19:00").out
+
+
 def test_quote_of_a_barred_prefix_is_refused(funded: Terminal) -> None:
     Path("deck.csv").write_text("prefix,destination,per_minute,barred\n44,UK,0.1,no\n447797,Jersey,0.1,yes\n")
     funded.done("rates", "import", "deck.csv", "--deck", "example", "--replace")

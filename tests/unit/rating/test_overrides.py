@@ -109,8 +109,10 @@ def test_free_short_number_is_free_at_home_only() -> None:
         ('[[short]]\nhome = ["ES", "FR"]\nnumbers = ["115"]\nbarred = true\nsource = "s"', "of FR; it always rings"),
         ('[[short]]\nnumbers = ["112"]\ncost = "free"\nbarred = true\nsource = "s"', "112 is an emergency number;"),
         (
-            '[[emergency]]\nhome = ["FR"]\nnumbers = ["3237"]\nsource = "s"\n'
-            '[[short]]\nhome = ["FR"]\nnumbers = ["3237"]\ncost = "ordinary"\nsource = "s"',
+            (
+                '[[emergency]]\nhome = ["FR"]\nnumbers = ["3237"]\nsource = "s"\n'
+                '[[short]]\nhome = ["FR"]\nnumbers = ["3237"]\ncost = "ordinary"\nsource = "s"'
+            ),
             "3237 is an emergency number of FR",
         ),
     ],
