@@ -49,13 +49,13 @@ def premium_type_of_unknown(country_code: int, region: str, national: str) -> in
 def begins_ordinary(country_code: int, region: str, national_prefix: str, national_digits: int) -> bool:
     """Say whether fixed, mobile or VoIP lines of a region begin with these digits; all of them begin with none.
 
-    Lines of so many national digits count where there are some, else those of any length: 1600 is premium in Malaysia,
-    and there are mobiles one digit shorter that begin with 16 00.
+    Lines of so many national digits count: 1600 is premium in Malaysia, and there are mobiles one digit shorter that
+    begin with 16 00. Where no line is that long, what few digits begin is ordinary for whatever lines begin so.
     """
     lines = _ranges(country_code, region).lines
     begun = [pattern for pattern, _ in lines if beginnings(pattern).fullmatch(national_prefix)]
     if not any(national_digits in lengths for _, lengths in lines):
-        return bool(begun)
+        return bool(begun) and len(national_prefix) < _LEAST_SHARED_DIGITS
     return any(_has_number(pattern, national_prefix, national_digits) for pattern in begun)
 
 
@@ -80,7 +80,7 @@ def _ranges(country_code: int, region: str) -> _Ranges:
     )
     lines = [known for known in (metadata.fixed_line, metadata.mobile, metadata.voip) if known is not None]
     services = (metadata.toll_free, metadata.uan, metadata.pager, metadata.voicemail)
-    any_length = metadata.general_desc.possible_length
+    any_length = cast("PhoneNumberDesc", metadata.general_desc).possible_length
     return _Ranges(
         premium=tuple((kind, pattern) for kind, known in premium for pattern in _patterns(known)),
         lines=tuple((pattern, known.possible_length or any_length) for known in lines for pattern in _patterns(known)),

@@ -125,9 +125,7 @@ class DeckReader:
     def _below_header(self) -> Iterator[NumberedRow]:
         header_line = self.layout.line
         rows = self._table.rows()
-        for row in rows:
-            if row[0] >= header_line:
-                break
+        next((row for row in rows if row[0] >= header_line), None)
         return rows
 
     def _survey(self) -> dict[int, set[Cell]]:

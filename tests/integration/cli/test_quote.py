@@ -203,3 +203,29 @@ def test_quote_for_people_explains_itself(funded: Terminal) -> None:
     refused = funded("quote", "abc")
     assert (refused.status, refused.err) == (1, "")
     assert "refused: invalid_number" in refused.out
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["a minute", "admitted", "60 s cost 0.19 EUR.", "by the second"]),
+        ("es", ["0,19 EUR por minuto", "admitida", "clase", "60 s cuestan 0,19 EUR.", "por segundos"]),
+        ("fr", ["0,19 EUR la minute", "admis", "internationale", "60 s coûtent 0,19 EUR.", "à la seconde"]),
+    ],
+)
+def test_quote_for_people_is_in_one_language(funded: Terminal, language: str, words: list[str]) -> None:
+    said = funded.done("quote", "00447797123456", "--duration", "60", "--language", language).out
+    assert all(word in said for word in words), said
+
+
+def test_quote_of_a_call_that_ends_by_the_longest_time_says_so(funded: Terminal) -> None:
+    funded.done("funds", "add", "1000000", "--reference", "r2")
+    document = funded.json("quote", "00447797123456")
+    assert document["max_duration_s"] == 86_400
+    assert document["steps"][-1].endswith("would last longer than the 86400 s that a call may.")
+
+
+def test_quote_of_premium_without_a_rate_of_its_own_has_no_rate(funded: Terminal) -> None:
+    answer = funded("quote", "+12129761234", "--json")
+    assert (answer.status, answer.document["class"]) == (1, "premium")
+    assert (answer.document["deny_reason"], answer.document["rate"]) == ("no_rate", None)

@@ -62,6 +62,18 @@ def test_init_where_a_store_exists_refuses_and_changes_nothing(terminal: Termina
     assert Path("tollgate.toml").read_text() == before
 
 
+@pytest.mark.parametrize(("written", "code"), [("UK", "GB"), ("el", "GR")])
+def test_init_of_another_code_for_a_region_hints_at_the_right_one(terminal: Terminal, written: str, code: str) -> None:
+    assert f"write {code}" in terminal.fails(2, "init", "--home-region", written)
+
+
+def test_init_pay_as_you_go_includes_what_is_free_and_prices_the_rest(terminal: Terminal) -> None:
+    terminal.done("init", "--home-region", "FR", "--plan", "pay-as-you-go")
+    for free in ("0800123456", "3919", "116006"):
+        assert terminal.json("quote", free)["class"] == "included"
+    assert terminal("quote", "0142685300", "--json").document["class"] == "national"
+
+
 def test_init_keeps_a_settings_file_that_is_there(terminal: Terminal, tmp_path: Path) -> None:
     Path("own.toml").write_text(f'database_url = "sqlite:///{tmp_path}/own.db"\nhome_region = "ES"\n')
     document = terminal.done("--config", "own.toml", "init", "--json").document

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rating.calendar import LAST_MONTH_DAY, period_at
+from rating.calendar import LAST_MONTH_DAY, add_months, period_at
 
 PARIS = ZoneInfo("Europe/Paris")
 HAVANA = ZoneInfo("America/Havana")  # changes its clocks at midnight: 8 March 2026 has none, 1 November has two
@@ -63,6 +63,11 @@ def test_midnight_that_is_skipped_or_comes_twice() -> None:
     twice = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)  # 00:30 the second time
     assert period_at(twice, HAVANA).first_day == date(2026, 11, 1)
     assert period_at(twice, HAVANA).starts_at == datetime(2026, 11, 1, 4, tzinfo=UTC)
+
+
+def test_months_later_is_the_same_day_or_the_last() -> None:
+    assert add_months(date(2028, 2, 29), 12) == date(2029, 2, 28)
+    assert add_months(date(2026, 12, 15), 1) == date(2027, 1, 15)
 
 
 def test_begun_second_before_the_end_counts() -> None:

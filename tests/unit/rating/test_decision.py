@@ -1,5 +1,6 @@
 """Decisions: the order of the questions, funds, and the explanation in words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from string import Formatter
 
@@ -210,6 +211,26 @@ def test_explain_minimum_charge_of_a_paid_call(example_deck: Deck) -> None:
 )
 def test_reading_steps_end_with_the_reading(raw: str, keys: list[str]) -> None:
     assert [step.key for step in reading_steps(decided(raw).steps)] == keys
+
+
+@pytest.mark.parametrize(
+    ("increments", "words"),
+    [
+        ((1, 1), "0.60 EUR a minute, by the second."),
+        ((60, 60), "0.60 EUR a minute, every 60 s."),
+        ((30, 6), "0.60 EUR a minute, 30 s at first and then every 6 s."),
+    ],
+)
+def test_explain_says_equal_increments_once(increments: tuple[int, int], words: str) -> None:
+    initial_s, further_s = increments
+    priced = replace(rate("44"), initial_increment_s=initial_s, increment_s=further_s)
+    told = explain(decided("00442079460018", deck=Deck("test", "EUR", [priced])).steps)
+    assert told[-1].endswith(words)
+
+
+def test_explain_unknown_range_names_the_country_code_and_its_region() -> None:
+    told = explain(decided("+447700900123").steps)
+    assert told[-1].startswith("It is a number of GB or of a region that shares its country code +44, but no number")
 
 
 def test_explain_language_that_is_not_there_in_english() -> None:

@@ -48,7 +48,6 @@ def decided(home: str, raw: str, *prefixes: str, own: str = "", refused: tuple[s
         ("DE", "+4911833", NumberType.PREMIUM),
         ("AT", "090012345", NumberType.PREMIUM),
         ("NL", "090012345678", NumberType.PREMIUM),
-        ("CH", "09001234567", NumberType.PREMIUM),
     ],
 )
 def test_premium_number_of_another_length_is_premium_and_refused_where_the_plan_says_so(

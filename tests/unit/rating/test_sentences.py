@@ -82,5 +82,24 @@ def test_class_and_type_are_words_of_the_language() -> None:
     assert sentence("read_e164", reading, "es").endswith("tipo de coste compartido.")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "In the hours mon-fri 08:00-20:00 (peak) a minute costs 0.25 EUR."),
+        ("es", "En las horas lun-vie 08:00-20:00 (hora punta), el minuto cuesta 0,25 EUR."),
+        ("fr", "Aux heures lun-ven 08:00-20:00 (heures pleines), la minute coûte 0,25 EUR."),
+    ],
+)
+def test_hours_have_the_days_and_the_name_of_the_language(language: str, words: str) -> None:
+    values: dict[str, str | int] = {
+        "hours": "mon-fri 08:00-20:00",
+        "period": "peak",
+        "per_minute_micros": 250_000,
+        "currency": "EUR",
+    }
+    assert sentence("rate_hours", values, language) == words
+    assert "(siesta)" in sentence("rate_hours", {**values, "period": "siesta"}, language)
+
+
 def test_language_of_a_locale_is_the_table_that_it_has() -> None:
     assert [language_of(locale) for locale in ("fr_CH", "es", "tlh", "")] == ["fr", "es", "en", "en"]
