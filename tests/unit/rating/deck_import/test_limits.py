@@ -1,6 +1,7 @@
 """Cells at the edge of what can be: bounds of numbers and lists, memory that is kept short, cells of odd types."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,11 +40,11 @@ def test_no_text_is_no_period() -> None:
 
 @pytest.mark.parametrize(
     ("begin", "end", "reason"),
-    [("1960-01-01", "", "before 1970"), ("2026-12-02", "2026-12-01", "ends before it begins")],
+    [("1970-01-01", "", "before 1970"), ("2026-12-02", "2026-12-01", "ends before it begins")],
 )
 def test_price_that_no_rate_can_be_is_a_bad_row(begin: str, end: str, reason: str) -> None:
     rows = Rows([("code", "name", "price", "valid from", "valid until"), ("44", "UK", "0.1", begin, end)])
-    read = DeckReader(rows, ImportOptions())
+    read = DeckReader(rows, ImportOptions(zone=ZoneInfo("Europe/Paris")))
     assert list(read.priced_rows()) == []
     [bad] = read.bad_rows
     assert reason in bad.reason
