@@ -53,6 +53,8 @@ def begins_ordinary(country_code: int, region: str, national_prefix: str, nation
     begin with 16 00. Where no line is that long, what few digits begin is ordinary for whatever lines begin so.
     """
     lines = _ranges(country_code, region).lines
+    if not national_prefix:
+        return bool(lines)
     begun = [pattern for pattern, _ in lines if beginnings(pattern).fullmatch(national_prefix)]
     if not any(national_digits in lengths for _, lengths in lines):
         return bool(begun) and len(national_prefix) < _LEAST_SHARED_DIGITS
