@@ -1,6 +1,7 @@
 """CSV in whatever dialect: delimiter and encoding are recognized, a line that is broken is one bad row."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from tollgate.deck_files.errors import DeckFileError
 
 _DELIMITERS = ",;\t|"
 _LINES_LOOKED_AT = 200
+_ROWS_AT_ONCE = 500
+_LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _LONGEST_LINE = 1 << 20
 """Characters; a file with a longer one is no CSV, and would be read into memory as a whole."""
 
@@ -40,15 +43,29 @@ class CsvTable:
             # NUL bytes and fields of any length are an error of the csv module, and a bad row to us.
             reader = csv.reader(file, delimiter=self.delimiter)
             while True:
+                before, found, fault = reader.line_num, list[list[str]](), None
                 try:
-                    for cells in reader:
-                        yield reader.line_num, cells
+                    found.extend(islice(reader, _ROWS_AT_ONCE))  # what was read before an error stays in it
                 except csv.Error as error:
-                    yield reader.line_num, (BrokenLine(f"the line is not CSV: {error}"),)
+                    fault = BrokenLine(f"the line is not CSV: {error}")
                 except UnicodeError as error:
                     raise DeckFileError(f"{self.path} is no {self.encoding} text; save it as CSV in UTF-8") from error
+                if fault is None and reader.line_num - before == len(found):
+                    yield from zip(range(before + 1, reader.line_num + 1), found, strict=True)
                 else:
+                    yield from _numbered(before, found)
+                if fault is not None:
+                    yield reader.line_num, (fault,)
+                elif len(found) < _ROWS_AT_ONCE:
                     return
+
+
+def _numbered(before: int, rows: list[list[str]]) -> Iterator[NumberedRow]:
+    """Yield rows with the number of the line that each ends on, where cells hold line breaks."""
+    line = before
+    for cells in rows:
+        line += 1 + sum(len(_LINE_BREAK.findall(cell)) for cell in cells)
+        yield line, cells
 
 
 def open_csv(path: Path) -> CsvTable:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from rating.deck_import import BrokenLine, Cell, DeckImportError, DeckReader, ImportOptions, NewRates
 from tollgate.deck_files import DeckFileError, open_tables
+from tollgate.deck_files.csv_table import CsvTable
 
 HEADER = ["prefix", "destination", "price"]
 
@@ -226,3 +227,19 @@ def test_any_damaged_workbook_is_read_or_refused_by_our_own_errors(tmp_path: Pat
             NewRates(DeckReader(table, ImportOptions()))
     except (DeckFileError, DeckImportError):
         return
+
+
+def test_lines_are_numbered_as_in_the_file_around_breaks_and_broken_lines(tmp_path: Path) -> None:
+    lines = [f"{number},x" for number in range(1, 1201)]
+    lines[600] = '601,"two\r\nlines"'
+    lines[700] = '701,"broken' + "x" * 200_000
+    lines[701] = '702,closes"'
+    lines[1100] = '1101,"a\nb\nc"'
+    path = tmp_path / "many.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    numbers: dict[str, int] = {}
+    for line, cells in CsvTable(path, "utf-8", ",").rows():
+        numbers.setdefault(str(cells[0]), line)
+    assert (numbers["1"], numbers["600"], numbers["601"], numbers["602"]) == (1, 600, 602, 603)
+    # One line more since 601, and two more since 1101, whose row ends on its last line.
+    assert (numbers["1100"], numbers["1101"], numbers["1200"]) == (1101, 1104, 1203)
