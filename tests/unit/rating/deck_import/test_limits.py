@@ -63,3 +63,14 @@ def test_increment_alone_is_both() -> None:
     rows = Rows([("code", "name", "price", "increment"), ("44", "UK", "0.1", "60")])
     [item] = NewRates(DeckReader(rows, ImportOptions())).of("44")
     assert (item.initial_increment_s, item.increment_s) == (60, 60)  # type: ignore[union-attr]
+
+
+def test_separators_alone_are_no_code() -> None:
+    with pytest.raises(CodeError, match="needs a code"):
+        read_codes(";;", None)
+
+
+def test_price_headed_min_alone_is_that_of_a_minute() -> None:
+    rows = Rows([("code", "name", "Rate EUR min"), ("44", "UK", "0.1")])
+    [item] = NewRates(DeckReader(rows, ImportOptions(currency="EUR"))).of("44")
+    assert item.per_minute_micros == 100_000  # type: ignore[union-attr]
