@@ -15,7 +15,6 @@ from charging.call import AllowanceShare, Call
 from dialplan.contract import LegMark, MarkKind, caller_channel_of, endpoint_of, entry_of
 from rating.decision import RING_LIMIT_MS, Decision, DenyReason
 from rating.destination import DestinationClass
-from rating.plan import AllowanceScope
 from store.payers import Catalog, Payer, decide_for
 
 MOST_ENTRIES = 50
@@ -150,7 +149,7 @@ def _share(payer: Payer, decision: Decision) -> AllowanceShare | None:
     return AllowanceShare(
         plan=payer.plan.name,
         name=allowance.name,
-        extension=payer.extension if allowance.scope is AllowanceScope.EXTENSION else "",
+        extension=allowance.owner(payer.extension),
         limit_s=allowance.limit_s(payer.seats),
     )
 

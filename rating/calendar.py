@@ -39,6 +39,11 @@ def local_midnight(day: date, zone: tzinfo) -> datetime:
     return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
 
 
+def later(at: datetime, span: timedelta) -> datetime:
+    """Add real time to a local time, in its zone; the wall clock may be changed meanwhile."""
+    return (at.astimezone(UTC) + span).astimezone(at.tzinfo)
+
+
 def period_at(at: datetime, zone: tzinfo, month_day: int = 1) -> Period:
     """Return the period that an instant lies in.
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from rating.calendar import later
 from rating.decision import RING_LIMIT_MS, Decision, DenyReason
 from rating.deck import Rate
 from rating.price import LEAST_FIRST_HOLD_S, affordable_s, aligned_s, charge_micros, dearest, first_hold_s
@@ -47,7 +48,7 @@ def first_hold(
         ring_limit: how long the call may ring, on all trunks together.
     """
     paid_s = max(first_hold_s(rate, least_s) for rate in rates)
-    until = _later(at, ring_limit + timedelta(seconds=paid_s))
+    until = later(at, ring_limit + timedelta(seconds=paid_s))
     micros = max(charge_micros(dearest(rate, at, until), aligned_s(rate, paid_s)) for rate in rates)
     return FirstHold(paid_s, micros)
 
@@ -80,7 +81,7 @@ def quote_funds(
     if not left_s and (decision.rate is None or held > available_micros):
         reason = DenyReason.NO_FUNDS if decision.after_allowance is None else decision.after_allowance.reason
         return FundsVerdict(False, 0, held, reason)
-    lasts_s = left_s + _affordable_s(decision, available_micros, _later(at, timedelta(seconds=left_s)))
+    lasts_s = left_s + _affordable_s(decision, available_micros, later(at, timedelta(seconds=left_s)))
     if decision.longest_call_s is not None:
         lasts_s = min(lasts_s, decision.longest_call_s)
     return FundsVerdict(True, lasts_s, held, None)
@@ -89,11 +90,6 @@ def quote_funds(
 def _rates(decision: Decision) -> list[Rate]:
     """Return the prices one of which is in force at the answer."""
     return [rate for rate in (decision.rate, *(later for _, later in decision.later_rates)) if rate is not None]
-
-
-def _later(at: datetime, span: timedelta) -> datetime:
-    """Add real time to a local time; the wall clock may be changed meanwhile."""
-    return (at.astimezone(UTC) + span).astimezone(at.tzinfo)
 
 
 def _affordable_s(decision: Decision, available_micros: int, starts_at: datetime) -> int:

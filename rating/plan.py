@@ -63,6 +63,10 @@ class Allowance:
     scope: AllowanceScope
     covers: frozenset[tuple[str, NumberType]]
 
+    def owner(self, extension: str) -> str:
+        """Return whose pool an extension uses: its own, or "" for the one that is shared."""
+        return extension if self.scope is AllowanceScope.EXTENSION else ""
+
     def limit_s(self, seats: int) -> int:
         """Return the seconds of one pool a month, where ``seats`` extensions are under the plan."""
         return self.minutes * 60 * (seats if self.scope is AllowanceScope.SEAT else 1)

@@ -4,10 +4,11 @@ The journal has a hold row for each slice that cost something, keyed by call and
 number and the inputs of its last slice, so that a repeated request changes nothing.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, literal_column, select, update
 
+from rating.calendar import later
 from rating.deck import Rate
 from store import schema
 from store.allowances import AllowanceRequest, take_seconds
@@ -101,7 +102,9 @@ def renew_slice(
     charged_s, amount_micros = session.paid_s - session.allowance_s, 0
     allowance_s = session.allowance_s + taken_s
     if rate is not None and (allowance is None or taken_s < allowance.want_s):
-        starts_at = _later(answered_at, allowance_s) if answered_at is not None and rate.periods else None
+        starts_at = (
+            later(answered_at, timedelta(seconds=allowance_s)) if answered_at is not None and rate.periods else None
+        )
         request = SliceRequest(
             rate,
             charged_s,
@@ -145,11 +148,6 @@ def _slice_inputs(rate: Rate | None, want_s: int, min_s: int, allowance: Allowan
         rate.minimum_charge_micros,
     )
     return " ".join(map(str, (want_s, min_s, rate.prefix, *prices, *(() if allowance is None else (allowance,)))))
-
-
-def _later(at: datetime, seconds: int) -> datetime:
-    """Add real seconds to a local time; the wall clock may be changed meanwhile."""
-    return (at.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(at.tzinfo)
 
 
 def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> Granted:

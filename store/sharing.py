@@ -15,9 +15,10 @@ Instants are UTC milliseconds, money is in micro-units, durations in seconds.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from rating.calendar import later
 from rating.deck import Rate
 from rating.periods import highest_per_minute_micros_within
 from rating.price import affordable_s, charge_micros, grow_s
@@ -52,9 +53,8 @@ class SliceRequest:
         """The dearest price of the seconds that are asked for."""
         if self.starts_at is None:
             return self.rate.per_minute_micros
-        begin = self.starts_at.astimezone(UTC) + timedelta(seconds=self.paid_s)
-        end, zone = begin + timedelta(seconds=self.want_s), self.starts_at.tzinfo
-        return highest_per_minute_micros_within(self.rate, begin.astimezone(zone), end.astimezone(zone))
+        begin = later(self.starts_at, timedelta(seconds=self.paid_s))
+        return highest_per_minute_micros_within(self.rate, begin, later(begin, timedelta(seconds=self.want_s)))
 
     def cost_micros(self, paid_s: int) -> int:
         """Answer what to hold on top for a total of ``paid_s``; 0 where a minimum charge covers it."""

@@ -42,6 +42,9 @@ NODE = "e2e"
 CARRIERS = ("carrier1", "carrier2")
 EXTENSIONS = ("101", "102", "103", "104")
 
+SHORT_SLICES = "first_slice_s = 3\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
+"""Metering by which a call of some seconds is renewed several times."""
+
 INCLUDED = "0612345678"
 SECOND_PRICED = "00299321212"
 """Greenland: 0.60 a minute, 1/1, so a second costs 0.01."""

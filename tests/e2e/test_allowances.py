@@ -6,12 +6,11 @@ from datetime import timedelta
 from charging.cdr import HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, Desk, wait_until
+from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, wait_until
 from tests.e2e.earlier_use import use_allowance
 
 MakeDesk = Callable[..., Desk]
 
-SHORT_SLICES = "first_slice_s = 3\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
 MINUTE_OF_GREENLAND = """
 [[allowance]]
 name = "greenland"

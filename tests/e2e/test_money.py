@@ -6,11 +6,9 @@ from datetime import timedelta
 from charging.cdr import Disposition, HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import MINUTE_PRICED, SECOND_PRICED, Desk, wait_until
+from tests.e2e.conftest import MINUTE_PRICED, SECOND_PRICED, SHORT_SLICES, Desk, wait_until
 
 MakeDesk = Callable[..., Desk]
-
-SHORT_SLICES = "first_slice_s = 3\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
 
 
 def test_funds_end_mid_call_and_the_leg_is_gone_just_before_the_paid_end(make_desk: MakeDesk) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, Desk, wait_until
+from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, wait_until
 
 MakeDesk = Callable[..., Desk]
-
-SHORT_SLICES = "first_slice_s = 3\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
 
 
 def load(desk: Desk, *rows: str, options: tuple[str, ...] = ()) -> None:

@@ -48,7 +48,7 @@ def _pools(catalog: Catalog, account: Account) -> Iterator[tuple[str, str, Allow
     payers = [payer for payer in catalog.payers.values() if payer.account.id == account.id]
     for payer in sorted(payers, key=_number):
         for allowance in () if payer.plan is None else payer.plan.allowances:
-            owner = payer.extension if allowance.scope is AllowanceScope.EXTENSION else ""
+            owner = allowance.owner(payer.extension)
             assert payer.plan is not None
             yield payer.plan.name, owner, allowance, payer.seats
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rating.deck import Rate
 from rating.deck_import import Change, PriceChange, PriceChanges
 from rating.money import format_money
+from rating.periods import highest_per_minute_micros
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.output import Document
 from tollgate.cli.times import iso_ms
@@ -60,16 +61,12 @@ def raise_document(found: PriceChange, zone: tzinfo) -> Document:
     return {
         "prefix": found.prefix,
         "destination": found.after.destination,
-        "from_per_minute": format_money(_dearest_micros(found.before)),
-        "to_per_minute": format_money(_dearest_micros(found.after)),
+        "from_per_minute": format_money(highest_per_minute_micros(found.before)),
+        "to_per_minute": format_money(highest_per_minute_micros(found.after)),
         "from": price_words(found.before),
         "to": price_words(found.after),
         "at": iso_ms(found.at_ms, zone),
     }
-
-
-def _dearest_micros(rate: Rate) -> int:
-    return max([rate.per_minute_micros, *(period.per_minute_micros for period in rate.periods)])
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """What the gate would say of a call, and what it would cost: decided by the gate's own catalog and code."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from ari_app.clock import epoch_ms, utc_now
-from rating.calendar import period_at
+from rating.calendar import later, period_at
 from rating.decision import (
     FUNDED_BY_ALLOWANCE,
     Decision,
@@ -15,7 +15,6 @@ from rating.decision import (
 )
 from rating.destination import DestinationClass
 from rating.funding import FundsVerdict, quote_funds
-from rating.plan import AllowanceScope
 from rating.price import LONGEST_PAID_S, billable_s, charge_micros
 from store.payers import Payer, decide_for, empty_catalog, load_catalog
 from store.records import Account
@@ -97,8 +96,7 @@ class Quote:
         rate = self.decision.rate
         if rate is None:
             return 0
-        starts_at = self.at.astimezone(UTC) + timedelta(seconds=self.allowance_s)
-        return charge_micros(rate, self.charged_s, starts_at.astimezone(self.at.tzinfo))
+        return charge_micros(rate, self.charged_s, later(self.at, timedelta(seconds=self.allowance_s)))
 
 
 async def find_quote(
@@ -182,7 +180,7 @@ async def _allowance_left(
     allowance = decision.allowance
     if allowance is None or payer is None or payer.plan is None:
         return _AllowanceLeft()
-    owner = payer.extension if allowance.scope is AllowanceScope.EXTENSION else ""
+    owner = allowance.owner(payer.extension)
     lefts_s, lasts_s, begins = [], 0, at
     while lasts_s < LONGEST_PAID_S:
         month = period_at(begins, zone(account.timezone), account.month_day)
