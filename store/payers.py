@@ -100,10 +100,10 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     extensions = await store.extensions()
     # Read after them: an extension that is added meanwhile, with an account of its own, waits for the next version.
     accounts = {account.id: account for account in await store.accounts()}
-    plans = _plans(await store.plans())
+    plans = readable_plans(await store.plans())
     decks, generations = await _decks(store, known)
     seats = Counter(
-        (extension.account_id, _plan_name(accounts[extension.account_id], extension)) for extension in extensions
+        (extension.account_id, plan_name_of(accounts[extension.account_id], extension)) for extension in extensions
     )
     return Catalog(
         version=version,
@@ -118,7 +118,7 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     )
 
 
-def _plans(texts: Mapping[str, str]) -> dict[str, Plan]:
+def readable_plans(texts: Mapping[str, str]) -> dict[str, Plan]:
     """Return the plans that can be read; an extension under another is refused, with the reason."""
     plans = {}
     for name, text in texts.items():
@@ -163,7 +163,7 @@ def _payer(
     decks: Mapping[str, Deck],
     seats: Mapping[tuple[int, str | None], int],
 ) -> Payer:
-    plan_name = _plan_name(account, extension)
+    plan_name = plan_name_of(account, extension)
     plan = None if plan_name is None else plans.get(plan_name)
     deck = None if plan is None else decks.get(plan.deck)
     return Payer(
@@ -179,7 +179,8 @@ def _payer(
     )
 
 
-def _plan_name(account: Account, extension: Extension | None) -> str | None:
+def plan_name_of(account: Account, extension: Extension | None) -> str | None:
+    """Return the name of the plan that an extension is under; None: of a nameless one of the account."""
     return (None if extension is None else extension.plan) or account.plan
 
 

@@ -8,7 +8,6 @@ from ari_app.clock import epoch_ms, utc_now
 from rating.calendar import LAST_MONTH_DAY
 from rating.money import format_money
 from store import catalog
-from store.payers import empty_catalog, load_catalog
 from store.records import Account
 from store.store import Store
 from tollgate.cli.allowances import allowance_documents, print_allowances
@@ -149,16 +148,14 @@ def show_one(
       tollgate account show main
       tollgate account show sales --json
     """
-    rules = settings_of(ctx).dial_rules()
 
     async def work(store: Store) -> Document:
         account = await require_account(store, name)
-        known = await load_catalog(store, empty_catalog(rules))
         extensions = await store.extensions(account.id)
         return {
             **account_document(account),
             "extensions": [extension.number for extension in extensions],
-            "allowances": await allowance_documents(store, known, account, utc_now()),
+            "allowances": await allowance_documents(store, account, extensions, utc_now()),
         }
 
     document = with_store(ctx, work)

@@ -1,19 +1,22 @@
 """What is left of an account's allowances this month, as every command shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rating.calendar import period_at
-from rating.plan import Allowance, AllowanceScope
-from store.payers import Catalog, Payer
-from store.records import Account
+from rating.plan import Allowance, AllowanceScope, Plan
+from store.payers import plan_name_of, readable_plans
+from store.records import Account, Extension
 from store.store import Store
 from tollgate.cli.output import Document, print_table
 from tollgate.cli.times import iso, zone
 
 
-async def allowance_documents(store: Store, catalog: Catalog, account: Account, at: datetime) -> list[Document]:
+async def allowance_documents(
+    store: Store, account: Account, extensions: Sequence[Extension], at: datetime
+) -> list[Document]:
     """Return each pool of the account's extensions in the month that ``at`` lies in, for JSON."""
+    plans = readable_plans(await store.plans())
     account_zone = zone(account.timezone)
     month = period_at(at, account_zone, account.month_day)
     gone = {
@@ -21,7 +24,7 @@ async def allowance_documents(store: Store, catalog: Catalog, account: Account, 
         for use in await store.allowance_uses(account.id, month.first_day.isoformat())
     }
     documents = []
-    for plan, owner, allowance, seats in dict.fromkeys(_pools(catalog, account)):
+    for plan, owner, allowance, seats in dict.fromkeys(_pools(plans, account, extensions)):
         use = gone.get((plan, allowance.name, owner))
         used_s, held_s = (0, 0) if use is None else (use.used_s, use.held_s)
         limit_s = allowance.limit_s(seats)
@@ -43,18 +46,15 @@ async def allowance_documents(store: Store, catalog: Catalog, account: Account, 
     return documents
 
 
-def _pools(catalog: Catalog, account: Account) -> Iterator[tuple[str, str, Allowance, int]]:
+def _pools(
+    plans: Mapping[str, Plan], account: Account, extensions: Sequence[Extension]
+) -> Iterator[tuple[str, str, Allowance, int]]:
     """Yield plan, owner (empty: shared), allowance and seats of every pool, once for each extension that has it."""
-    payers = [payer for payer in catalog.payers.values() if payer.account.id == account.id]
-    for payer in sorted(payers, key=_number):
-        for allowance in () if payer.plan is None else payer.plan.allowances:
-            owner = allowance.owner(payer.extension)
-            assert payer.plan is not None
-            yield payer.plan.name, owner, allowance, payer.seats
-
-
-def _number(payer: Payer) -> str:
-    return payer.extension
+    names = [plan_name_of(account, extension) for extension in extensions]
+    for extension, name in zip(extensions, names, strict=True):
+        plan = None if name is None else plans.get(name)
+        for allowance in () if plan is None else plan.allowances:
+            yield name or "", allowance.owner(extension.number), allowance, names.count(name)
 
 
 def print_allowances(documents: list[Document]) -> None:
