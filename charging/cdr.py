@@ -79,3 +79,5 @@ class Cdr:
     hangup_cause: int | None = None
     trunk: str | None = None
     end_source: EndSource = EndSource.EVENT
+    provisional: bool = False
+    """The call's end is not known: its hold was charged, and is refunded in part once the end is known."""

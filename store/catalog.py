@@ -41,6 +41,8 @@ INSERT_ACCOUNT = Sql(
         available_micros=literal_column("0"),
         reserved_micros=literal_column("0"),
         created_at_ms=bindparam("at_ms"),
+        daily_cap_micros=bindparam("daily_cap_micros"),
+        monthly_cap_micros=bindparam("monthly_cap_micros"),
     )
     .returning(_ACCOUNT.id)
 )
@@ -51,6 +53,8 @@ UPDATE_ACCOUNT = Sql(
         timezone=bindparam("new_timezone"),
         month_day=bindparam("new_month_day"),
         plan=bindparam("new_plan"),
+        daily_cap_micros=bindparam("new_daily_cap_micros"),
+        monthly_cap_micros=bindparam("new_monthly_cap_micros"),
     )
 )
 SELECT_PLAN = Sql(select(_PLAN.toml).where(_PLAN.name == bindparam("of_name")))
@@ -70,37 +74,45 @@ SELECT_HOLDERS = Sql(
         (_EXTENSION.number == bindparam("of_number")) | (_EXTENSION.endpoint == bindparam("of_endpoint"))
     )
 )
+_SETTINGS = (
+    "account_id",
+    "endpoint",
+    "plan",
+    "prepaid",
+    "language",
+    "display_name",
+    "daily_cap_micros",
+    "monthly_cap_micros",
+    "max_calls",
+    "max_rate_micros",
+    "longest_call_s",
+    "allow_list",
+    "deny_list",
+    "hours",
+)
+"""The columns that :class:`ExtensionSettings` has too, but for the number, which never changes."""
 INSERT_EXTENSION = Sql(
     insert(schema.extension)
     .values(
-        account_id=bindparam("account_id"),
         number=bindparam("number"),
-        endpoint=bindparam("endpoint"),
-        plan=bindparam("plan"),
-        prepaid=bindparam("prepaid"),
-        language=bindparam("language"),
-        display_name=bindparam("display_name"),
         created_at_ms=bindparam("at_ms"),
+        **{name: bindparam(name) for name in _SETTINGS},
     )
     .returning(_EXTENSION.id)
 )
 UPDATE_EXTENSION = Sql(
     update(schema.extension)
     .where(_EXTENSION.number == bindparam("of_number"))
-    .values(
-        account_id=bindparam("new_account_id"),
-        endpoint=bindparam("new_endpoint"),
-        plan=bindparam("new_plan"),
-        prepaid=bindparam("new_prepaid"),
-        language=bindparam("new_language"),
-        display_name=bindparam("new_display_name"),
-    )
+    .values({name: bindparam(f"new_{name}") for name in _SETTINGS})
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionSettings:
-    """All that an administrator sets on an extension; ``plan`` None means the account's default plan."""
+    """All that an administrator sets on an extension; ``plan`` None means the account's default plan.
+
+    What the limits mean is said at :class:`store.records.Extension`.
+    """
 
     number: str
     account_id: int
@@ -109,10 +121,26 @@ class ExtensionSettings:
     prepaid: bool = True
     language: str = "en"
     display_name: str | None = None
+    daily_cap_micros: int | None = None
+    monthly_cap_micros: int | None = None
+    max_calls: int | None = None
+    max_rate_micros: int | None = None
+    longest_call_s: int | None = None
+    allow_list: str | None = None
+    deny_list: str | None = None
+    hours: str | None = None
 
 
 def create_account(
-    *, name: str, currency: str, timezone: str, at_ms: int, plan: str | None = None, month_day: int = 1
+    *,
+    name: str,
+    currency: str,
+    timezone: str,
+    at_ms: int,
+    plan: str | None = None,
+    month_day: int = 1,
+    daily_cap_micros: int | None = None,
+    monthly_cap_micros: int | None = None,
 ) -> Operation[int]:
     """Write an empty account and answer its id.
 
@@ -121,6 +149,8 @@ def create_account(
         timezone: IANA name; the account's calendar.
         plan: The plan of its extensions that have none of their own.
         month_day: The day, 1 to 31, on which its months begin; in a shorter month its last one.
+        daily_cap_micros, monthly_cap_micros: The most that all its calls may spend in a local day, and in one of its
+            months; None is no cap.
 
     Raises:
         DuplicateNameError: there is an account of that name.
@@ -131,14 +161,29 @@ def create_account(
         raise DuplicateNameError(f"there is an account {name} already; choose another name")
     yield from _check_plan(plan, currency)
     rows = yield INSERT_ACCOUNT(
-        name=name, currency=currency, timezone=timezone, month_day=month_day, plan=plan, at_ms=at_ms
+        name=name,
+        currency=currency,
+        timezone=timezone,
+        month_day=month_day,
+        plan=plan,
+        daily_cap_micros=daily_cap_micros,
+        monthly_cap_micros=monthly_cap_micros,
+        at_ms=at_ms,
     )
     yield BUMP_VERSION()
     return int(rows[0][0])
 
 
-def set_account(*, name: str, timezone: str, month_day: int, plan: str | None) -> Operation[None]:
-    """Replace an account's calendar and default plan; its currency never changes.
+def set_account(
+    *,
+    name: str,
+    timezone: str,
+    month_day: int,
+    plan: str | None,
+    daily_cap_micros: int | None = None,
+    monthly_cap_micros: int | None = None,
+) -> Operation[None]:
+    """Replace an account's calendar, default plan and caps; its currency never changes.
 
     Raises:
         UnknownAccountError: there is no such account.
@@ -149,7 +194,14 @@ def set_account(*, name: str, timezone: str, month_day: int, plan: str | None) -
     if not currencies:
         raise UnknownAccountError(f"there is no account {name}; `tollgate account list` shows them")
     yield from _check_plan(plan, currencies[0][0])
-    yield UPDATE_ACCOUNT(of_name=name, new_timezone=timezone, new_month_day=month_day, new_plan=plan)
+    yield UPDATE_ACCOUNT(
+        of_name=name,
+        new_timezone=timezone,
+        new_month_day=month_day,
+        new_plan=plan,
+        new_daily_cap_micros=daily_cap_micros,
+        new_monthly_cap_micros=monthly_cap_micros,
+    )
     yield BUMP_VERSION()
 
 
@@ -203,14 +255,7 @@ def set_extension(settings: ExtensionSettings) -> Operation[None]:
 
 
 def _columns(settings: ExtensionSettings, prefix: str) -> dict[str, SqlValue]:
-    return {
-        f"{prefix}account_id": settings.account_id,
-        f"{prefix}endpoint": settings.endpoint,
-        f"{prefix}plan": settings.plan,
-        f"{prefix}prepaid": settings.prepaid,
-        f"{prefix}language": settings.language,
-        f"{prefix}display_name": settings.display_name,
-    }
+    return {f"{prefix}{name}": getattr(settings, name) for name in _SETTINGS}
 
 
 def _check_references(settings: ExtensionSettings) -> Operation[None]:

@@ -78,6 +78,7 @@ def cdr_params(cdr: Cdr) -> dict[str, SqlValue]:
         "hangup_cause": cdr.hangup_cause,
         "trunk": cdr.trunk,
         "end_source": cdr.end_source.value,
+        "provisional": cdr.provisional,
     }
 
 
@@ -96,6 +97,7 @@ def cdr_from_row(row: RowMapping) -> Cdr:
         deny_reason=_word(DenyReason, row["deny_reason"]),
         hangup_side=_word(HangupSide, row["hangup_side"]),
         end_source=EndSource(row["end_source"]),
+        provisional=bool(row["provisional"]),
     )
 
 

@@ -17,6 +17,9 @@ class Account:
     available_micros: int
     reserved_micros: int
     created_at_ms: int
+    daily_cap_micros: int | None = None
+    """The most that all its calls may spend in a local day; None is no cap."""
+    monthly_cap_micros: int | None = None
 
     @property
     def total_micros(self) -> int:
@@ -26,7 +29,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """Who pays attention. ``plan`` None means the account's default plan."""
+    """Who pays attention. ``plan`` None means the account's default plan; a limit of None is none."""
 
     id: int
     account_id: int
@@ -37,6 +40,18 @@ class Extension:
     language: str
     display_name: str | None
     created_at_ms: int
+    daily_cap_micros: int | None = None
+    monthly_cap_micros: int | None = None
+    max_calls: int | None = None
+    """Paid calls at a time."""
+    max_rate_micros: int | None = None
+    """The highest price per minute."""
+    longest_call_s: int | None = None
+    allow_list: str | None = None
+    """Regions and destination classes, with commas between them; None is all."""
+    deny_list: str | None = None
+    hours: str | None = None
+    """When paid calls may be made, as :func:`rating.hours.parse_hours` reads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

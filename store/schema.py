@@ -84,8 +84,13 @@ account = Table(
     Column("available_micros", BigInteger, nullable=False),
     Column("reserved_micros", BigInteger, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    # The most that all its calls may spend in a local day and in one of its months; null: no cap.
+    Column("daily_cap_micros", BigInteger),
+    Column("monthly_cap_micros", BigInteger),
     UniqueConstraint("name"),
     CheckConstraint("month_day BETWEEN 1 AND 31", name="month_day_in_month"),
+    CheckConstraint("daily_cap_micros >= 0", name="daily_cap_not_negative"),
+    CheckConstraint("monthly_cap_micros >= 0", name="monthly_cap_not_negative"),
     CheckConstraint("available_micros >= 0", name="available_not_negative"),
     CheckConstraint("reserved_micros >= 0", name="reserved_not_negative"),
 )
@@ -102,8 +107,22 @@ extension = Table(
     Column("language", Text, nullable=False),
     Column("display_name", Text),
     Column("created_at_ms", BigInteger, nullable=False),
+    # What it may spend, and on what; null is no limit. Both lists are comma-separated regions and destination classes.
+    Column("daily_cap_micros", BigInteger),
+    Column("monthly_cap_micros", BigInteger),
+    Column("max_calls", BigInteger),
+    Column("max_rate_micros", BigInteger),  # a minute
+    Column("longest_call_s", BigInteger),
+    Column("allow_list", Text),
+    Column("deny_list", Text),
+    Column("hours", Text),
     UniqueConstraint("number"),
     UniqueConstraint("endpoint"),
+    CheckConstraint("daily_cap_micros >= 0", name="daily_cap_not_negative"),
+    CheckConstraint("monthly_cap_micros >= 0", name="monthly_cap_not_negative"),
+    CheckConstraint("max_calls >= 0", name="max_calls_not_negative"),
+    CheckConstraint("max_rate_micros >= 0", name="max_rate_not_negative"),
+    CheckConstraint("longest_call_s > 0", name="longest_call_positive"),
     Index(None, "account_id"),
 )
 
@@ -238,6 +257,12 @@ session = Table(
     Column("state", Text, nullable=False),
     Column("opened_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    # JSON object: local day → micro-units of the hold that count in it. A first hold counts in each day in which the
+    # call may be answered, until it is.
+    Column("held_by_day", Text, nullable=False, server_default="{}"),
+    # Charged while the call's end is unknown; the hold is gone then.
+    Column("provisional_micros", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("provisional_micros >= 0", name="provisional_not_negative"),
     CheckConstraint("held_micros >= 0", name="held_not_negative"),
     CheckConstraint("paid_s >= 0", name="paid_not_negative"),
     CheckConstraint("first_allowance_s BETWEEN 0 AND first_paid_s", name="first_allowance_in_paid"),
@@ -309,6 +334,7 @@ cdr = Table(
     Column("hangup_cause", BigInteger),
     Column("trunk", Text),
     Column("end_source", Text, nullable=False),
+    Column("provisional", Boolean, nullable=False, server_default="false"),  # the true end may still be learnt
     UniqueConstraint("call_id", "leg"),
     CheckConstraint("leg >= 0", name="leg_not_negative"),
     CheckConstraint("billable_s >= 0", name="billable_not_negative"),
@@ -318,3 +344,38 @@ cdr = Table(
     Index(None, "extension", "started_at_ms"),
     Index(None, "started_at_ms"),
 )
+
+spend = Table(
+    "spend",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("extension", Text, nullable=False),  # empty: the whole account
+    Column("day", Text, nullable=False),  # local date
+    Column("spent_micros", BigInteger, nullable=False),
+    PrimaryKeyConstraint("account_id", "extension", "day"),
+    CheckConstraint("spent_micros >= 0", name="spent_not_negative"),
+    sqlite_with_rowid=False,
+)
+"""What ended calls cost on each local day, an increment on the day in which it starts."""
+
+node = Table(
+    "node",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("seen_at_ms", BigInteger, nullable=False),
+)
+"""The services that share the store, and when each was last heard of."""
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON object
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("key"),
+    Index(None, "account_id", "id"),
+)
+"""What an account's administrators are to be told, each once: its key names the occasion."""
