@@ -27,7 +27,7 @@ def insert_rows(connection: sqlite3.Connection, insert_one: str, rows: Sequence[
     """
     whole = len(rows) - len(rows) % ROWS_AT_ONCE
     columns = list(zip(*rows[:whole], strict=True))
-    differs = tuple(len(set(column)) > 1 for column in columns)
+    differs = tuple(column.count(column[0]) < whole for column in columns)
     if not any(differs):  # fewer than fifty, or all the same
         connection.executemany(insert_one, rows)
         return

@@ -3,9 +3,10 @@
 How a table becomes a deck, and which module does it::
 
     rows of cells ─▶ layout     the header, what each column means (fields, units)
+                  ─▶ forms      how amounts and dates are written, as all rows together tell (numbers, dates)
                   ─▶ terms      prices, increments, dates, once for each combination (numbers, dates, words)
-                  ─▶ reader     each row: its codes (codes), its name, its terms
-                  ─▶ collect    all of them; no prefix twice at once
+                  ─▶ reader     each row: its codes (code_cells, codes), its name (names), its terms
+                  ─▶ collect    all of them; no prefix twice at once; read puts these together
                   ─▶ changes    what becomes of the prices in force (comparison)
                   ─▶ merge      the rates of a prefix afterwards
 
@@ -22,7 +23,7 @@ from rating.deck_import.merge import merge
 from rating.deck_import.model import BadRow, BrokenLine, Cell, NumberedRow, Table, Withdrawal
 from rating.deck_import.options import DateOrder, DecimalMark, FeeUnit, ImportOptions
 from rating.deck_import.own_csv import COLUMNS, csv_cells, parse_deck_csv
-from rating.deck_import.reader import DeckReader
+from rating.deck_import.read import DeckReading, read_deck
 from rating.deck_import.units import PriceUnit, parse_price_unit
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
     "DateOrder",
     "DecimalMark",
     "DeckImportError",
-    "DeckReader",
+    "DeckReading",
     "FeeUnit",
     "Field",
     "ImportOptions",
@@ -51,4 +52,5 @@ __all__ = [
     "merge",
     "parse_deck_csv",
     "parse_price_unit",
+    "read_deck",
 ]

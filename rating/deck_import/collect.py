@@ -4,11 +4,15 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import count
+from operator import attrgetter
 
 from rating.deck import Rate, SharedRate
 from rating.deck_import.model import BadRow, Withdrawal
-from rating.deck_import.reader import DeckReader
+from rating.deck_import.reader import PricedRows
 from rating.deck_import.terms import Terms
+
+_rate_of = attrgetter("rate")
 
 
 class NewRates:
@@ -16,12 +20,9 @@ class NewRates:
 
     It keeps the prefixes and who shares which terms, and makes a rate when it is asked for: a million take
     about 200 MB.
-
-    Args:
-        reader: The file; it is read to its end, and rows that price a prefix again are its bad rows too.
     """
 
-    def __init__(self, reader: DeckReader) -> None:
+    def __init__(self) -> None:
         self._lines = array("I")
         self._names: list[str] = []
         self._terms: list[Terms] = []
@@ -29,18 +30,17 @@ class NewRates:
         """Prefix → place of its first item."""
         self._more: dict[str, list[int]] = {}
         """Prefix → places of its further items, for the few that have several."""
-        first, lines, names, all_terms = self._first, self._lines, self._names, self._terms
-        for line, prefix, name, terms in reader.priced_rows():
-            if prefix in first:
-                clash = self._add_again(line, prefix, terms)
-                if clash is not None:
-                    reader.bad_rows.append(clash)
-                    continue
-            else:
-                first[prefix] = len(names)
-            lines.append(line)
-            names.append(name)
-            all_terms.append(terms)
+
+    def add(self, rows: PricedRows) -> list[BadRow]:
+        """Add what rows price; return those that price a prefix again at the same time, which are left out."""
+        prefixes = set(rows.prefixes)
+        if len(prefixes) < len(rows.prefixes) or not self._first.keys().isdisjoint(prefixes):
+            return list(self._add_one_by_one(rows))
+        self._first.update(zip(rows.prefixes, count(len(self._names))))
+        self._lines.extend(rows.lines)
+        self._names.extend(rows.names)
+        self._terms.extend(rows.terms)
+        return []
 
     def __len__(self) -> int:
         """How many rates and withdrawals there are."""
@@ -72,11 +72,12 @@ class NewRates:
         return sorted(self._first)
 
     def each_rate(self) -> Iterator[SharedRate]:
-        """Yield the rates by prefix, where :attr:`has_one_each`; much quicker than asking for each prefix."""
-        first, names, terms = self._first, self._names, self._terms
-        for prefix in self.prefixes():
-            place = first[prefix]
-            yield SharedRate(prefix, names[place], terms[place].rate)
+        """Return the rates by prefix, where :attr:`has_one_each`; much quicker than asking for each prefix."""
+        prefixes = self.prefixes()
+        places = list(map(self._first.__getitem__, prefixes))
+        names = map(self._names.__getitem__, places)
+        rates = map(_rate_of, map(self._terms.__getitem__, places))
+        return map(SharedRate, prefixes, names, rates)
 
     def of(self, prefix: str) -> list[Rate | Withdrawal]:
         """Return what the file says of a prefix, in its order; empty for nothing."""
@@ -92,6 +93,19 @@ class NewRates:
         if terms.withdrawn:
             return Withdrawal(prefix, terms.rate.effective_from_ms)
         return terms.rate.priced_as(prefix, self._names[place])
+
+    def _add_one_by_one(self, rows: PricedRows) -> Iterator[BadRow]:
+        for line, prefix, name, terms in zip(*rows, strict=True):
+            if prefix in self._first:
+                clash = self._add_again(line, prefix, terms)
+                if clash is not None:
+                    yield clash
+                    continue
+            else:
+                self._first[prefix] = len(self._names)
+            self._lines.append(line)
+            self._names.append(name)
+            self._terms.append(terms)
 
     def _add_again(self, line: int, prefix: str, terms: Terms) -> BadRow | None:
         """Make room for another item of a prefix; return why there is none where it holds at the same time."""

@@ -48,10 +48,10 @@ class DateFormatError(ValueError):
     """A cell that is no date, or one that can be read in two ways; the message is the reason."""
 
 
-def date_order(cells: Iterable[Cell]) -> DateOrder | None:
-    """Return the order of a column's dates; None where its cells do not agree on one."""
-    evidence = {_evidence(cell) for cell in cells if isinstance(cell, str)} - {None}
-    return evidence.pop() if len(evidence) == 1 else None
+def proven_orders(cells: Iterable[Cell]) -> set[DateOrder]:
+    """Return the orders that cells of a column prove, each by itself; one where they agree."""
+    evidence = (_evidence(cell) for cell in cells if isinstance(cell, str))
+    return {order for order in evidence if order is not None}
 
 
 def read_date_ms(cell: Cell, order: DateOrder | None, zone: tzinfo, *, last_day: bool = False) -> int:

@@ -37,6 +37,7 @@ class Field(StrEnum):
 
 PRICES = (Field.PRICE, Field.PEAK, Field.OFF_PEAK, Field.WEEKEND)
 FEES = (Field.CONNECT_FEE, Field.MINIMUM_CHARGE)
+DATES = (Field.FROM, Field.UNTIL)
 
 _NAMES: dict[Field, str] = {
     Field.PREFIX: """prefix|prefixes|code|codes|dial code|dial codes|dialcode|dialling code|dialing code|dialed digits

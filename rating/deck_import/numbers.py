@@ -24,10 +24,10 @@ class NumberFormatError(ValueError):
     """A cell that is no amount, or one that can be read in two ways; the message is the reason."""
 
 
-def decimal_mark(cells: Iterable[Cell]) -> str | None:
-    """Return what separates decimals in a column, ``.`` or ``,``; None where the cells do not agree on one."""
-    evidence = {_evidence(_bare(cell)) for cell in cells if isinstance(cell, str)} - {None}
-    return evidence.pop() if len(evidence) == 1 else None
+def proven_marks(cells: Iterable[Cell]) -> set[str]:
+    """Return the decimal marks, ``.`` and ``,``, that cells of a column prove, each by itself; one where they agree."""
+    evidence = (_evidence(_bare(cell)) for cell in cells if isinstance(cell, str))
+    return {mark for mark in evidence if mark is not None}
 
 
 def read_number(cell: Cell, mark: str | None) -> Fraction:

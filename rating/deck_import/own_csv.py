@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rating.deck import Rate
-from rating.deck_import.collect import NewRates
 from rating.deck_import.errors import DeckImportError
 from rating.deck_import.model import BadRow, NumberedRow
 from rating.deck_import.options import ImportOptions
 from rating.deck_import.period_text import format_periods
-from rating.deck_import.reader import DeckReader
+from rating.deck_import.read import read_deck
 from rating.money import format_money
 
 COLUMNS = (
@@ -66,14 +65,13 @@ def parse_deck_csv(lines: Iterable[str]) -> Iterator[Rate | BadRow]:
     A text that has no header of prices is one bad row.
     """
     try:
-        reader = DeckReader(TextTable(tuple(lines)), ImportOptions())
+        read = read_deck(TextTable(tuple(lines)), ImportOptions())
     except DeckImportError as error:
         yield BadRow(1, "", "", str(error))
         return
-    new = NewRates(reader)
-    for prefix in new.prefixes():
-        yield from (item for item in new.of(prefix) if isinstance(item, Rate))
-    yield from reader.bad_rows
+    for prefix in read.new.prefixes():
+        yield from (item for item in read.new.of(prefix) if isinstance(item, Rate))
+    yield from read.bad_rows
 
 
 def _instant(at_ms: int | None) -> str:

@@ -3,26 +3,26 @@
 A price list has far fewer of them than rows, so that a row costs one look-up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar, cast
 
 from rating.deck import PricedHours, Rate, RateError
-from rating.deck_import.dates import DateFormatError, date_order, read_date_ms
+from rating.deck_import.dates import DateFormatError, read_date_ms
 from rating.deck_import.errors import CellError, DeckImportError
 from rating.deck_import.fields import FEES, PRICES, Field
+from rating.deck_import.forms import Forms
 from rating.deck_import.layout import Layout
 from rating.deck_import.model import Cell, shown
-from rating.deck_import.numbers import NumberFormatError, decimal_mark, read_number
-from rating.deck_import.options import DateOrder, FeeUnit, ImportOptions
+from rating.deck_import.numbers import NumberFormatError, read_number
+from rating.deck_import.options import FeeUnit, ImportOptions
 from rating.deck_import.period_text import PeriodTextError, parse_periods
 from rating.deck_import.units import CODES, PriceUnit
 from rating.deck_import.words import Status, WordError, read_increments, read_seconds, read_status, read_truth
 from rating.money import MICROS_PER_UNIT
 
 T = TypeVar("T")
-DATES = (Field.FROM, Field.UNTIL)
 _NOT_TERMS = frozenset({Field.PREFIX, Field.COUNTRY_CODE, Field.AREA_CODE, Field.DESTINATION, Field.COUNTRY})
 _MOST_READ = 200_000
 _NO_PREFIX = "1"
@@ -30,20 +30,18 @@ _HIGHEST_MICROS = 10**9 * MICROS_PER_UNIT
 """Beyond it something else was read as a price, whatever the currency."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terms:
-    """What a row says of any code: its rate, whose prefix and destination are none of the row's."""
+    """What a row says of any code: its rate, whose prefix and destination are none of the row's.
+
+    Two are never compared: rows that say the same share one.
+    """
 
     rate: Rate
     withdrawn: bool
     """Whether it ends what was sold, from the rate's beginning on, instead of pricing it."""
     rounded: bool
     """Whether a price had more decimals than can be kept."""
-
-
-def surveyed_columns(layout: Layout) -> tuple[int, ...]:
-    """Return the columns whose cells have to be seen before any of them can be read: amounts and dates."""
-    return tuple(sorted({layout.columns[meant] for meant in PRICES + FEES + DATES if meant in layout.columns}))
 
 
 def term_columns(layout: Layout) -> tuple[int, ...]:
@@ -57,24 +55,18 @@ class TermsReader:
     Args:
         layout: Which column means what.
         options: What was said by the importing person.
-        seen: The distinct cells of :func:`surveyed_columns`.
+        forms: How its amounts and dates are written.
 
     Raises:
         DeckImportError: the unit of a fee is uncertain.
     """
 
-    def __init__(self, layout: Layout, options: ImportOptions, seen: Mapping[int, set[Cell]]) -> None:
+    def __init__(self, layout: Layout, options: ImportOptions, forms: Forms) -> None:
         self._columns = layout.columns
         self._options = options
+        self._forms = forms
         self._read: dict[tuple[Field, Cell], object] = {}
         """What cells were read as, so that a price or a date is worked out once."""
-        told_mark = options.decimal_mark and options.decimal_mark.character
-        told_order = options.date_order
-        amounts = [layout.columns[meant] for meant in PRICES + FEES if meant in layout.columns]
-        dates = [layout.columns[meant] for meant in DATES if meant in layout.columns]
-        self._marks = {column: told_mark or decimal_mark(seen[column]) for column in amounts}
-        orders = [told_order or date_order(seen[column]) for column in dates]
-        self._order = told_order or _agreed(orders)
         self._units = {
             layout.columns[meant]: _price_unit(layout, meant, options) for meant in PRICES if meant in layout.columns
         }
@@ -127,7 +119,7 @@ class TermsReader:
 
     def _amount(self, column: int, cell: Cell) -> tuple[int, bool]:
         try:
-            amount = read_number(cell, self._marks[column])
+            amount = read_number(cell, self._forms.marks[column])
         except NumberFormatError as error:
             raise CellError(column, shown(cell), str(error)) from error
         exact = amount * self._micros_of_one(column)
@@ -173,7 +165,7 @@ class TermsReader:
 
     def _date_ms(self, cells: Sequence[Cell], meant: Field, *, last_day: bool) -> int | None:
         def read(cell: Cell) -> int:
-            return read_date_ms(cell, self._order, self._options.zone, last_day=last_day)
+            return read_date_ms(cell, self._forms.date_order, self._options.zone, last_day=last_day)
 
         return self._cell(cells, meant, read, None)
 
@@ -249,12 +241,6 @@ class _Prices:
 
 def _is_empty(cell: Cell) -> bool:
     return isinstance(cell, str) and not cell.strip()
-
-
-def _agreed(orders: Sequence[DateOrder | None]) -> DateOrder | None:
-    """Return the order that the date columns of a file have together."""
-    proven = set(orders) - {None}
-    return proven.pop() if len(proven) == 1 else None
 
 
 def _price_unit(layout: Layout, meant: Field, options: ImportOptions) -> PriceUnit:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rating.deck_import import DeckReader, ImportOptions, NewRates, NoHeaderError
+from rating.deck_import import DeckReading, ImportOptions, NewRates, NoHeaderError, read_deck
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.errors import BadInputError
 from tollgate.deck_files import CsvTable, DeckFileError, XlsxTable, open_tables
@@ -38,25 +38,23 @@ def read_deck_file(file: Path, sheet: str | None, options: ImportOptions) -> Dec
         BadInputError: it cannot be read, or no header of prices is found in it.
         DeckImportError: prices cannot be read by its header.
     """
-    with _file_errors(file), _busy(f"reading {file.name}"), _kept():
-        name, reader = _first_with_header(open_tables(file, sheet), options)
-        new = NewRates(reader)
-    bad_rows = sorted(reader.bad_rows, key=lambda row: row.line)
+    with _file_errors(file), _busy(f"reading {file.name}"):
+        name, read = _first_with_header(open_tables(file, sheet), options)
     return DeckFile(
         table=name,
-        rows=reader.rows_seen,
-        rounded=reader.rounded,
-        unused=reader.layout.unused,
-        bad_rows=tuple(BadLine(row.line, row.column, row.value, row.reason) for row in bad_rows),
-        new=new,
+        rows=read.rows,
+        rounded=read.rounded,
+        unused=read.layout.unused,
+        bad_rows=tuple(BadLine(row.line, row.column, row.value, row.reason) for row in read.bad_rows),
+        new=read.new,
     )
 
 
-def _first_with_header(tables: Sequence[CsvTable | XlsxTable], options: ImportOptions) -> tuple[str, DeckReader]:
+def _first_with_header(tables: Sequence[CsvTable | XlsxTable], options: ImportOptions) -> tuple[str, DeckReading]:
     first_error: NoHeaderError | None = None
     for table in tables:
         try:
-            return table.name, DeckReader(table, options)
+            return table.name, read_deck(table, options)
         except NoHeaderError as error:
             first_error = first_error or error
     assert first_error is not None, "a file has at least one table"
@@ -85,10 +83,10 @@ def _busy(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
-    """Read without collecting garbage: what is made stays until the command ends.
+def without_collecting() -> Iterator[None]:
+    """Do without the collection of garbage: what an import makes stays until it ends, or goes with its last user.
 
-    Of a million rates each collection looks at all of them again, which is an eighth of an import's time.
+    Of a million rates each collection looks at many again, which is an eighth of an import's time.
     """
     gc.disable()
     try:

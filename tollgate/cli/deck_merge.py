@@ -40,15 +40,14 @@ class DeckMerge:
 
     def rates(self, store: Store) -> Iterator[Rate | SharedRate] | AsyncIterator[Rate]:
         """Return the rates afterwards, by prefix and beginning."""
-        return self._merged(store) if self.generation and not self.replace else self._from_file()
+        if self.generation and not self.replace:
+            return self._merged(store)
+        return self.new.each_rate() if self.new.has_one_each else self._from_file()
 
     def _after(self, in_force: Sequence[Rate], items: Sequence[Rate | Withdrawal]) -> Sequence[Rate]:
         return merge(() if self.replace else in_force, items)
 
-    def _from_file(self) -> Iterator[Rate | SharedRate]:
-        if self.new.has_one_each:
-            yield from self.new.each_rate()
-            return
+    def _from_file(self) -> Iterator[Rate]:
         for prefix in self.new.prefixes():
             yield from merge((), self.new.of(prefix))
 

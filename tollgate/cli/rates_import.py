@@ -16,7 +16,7 @@ from store.records import DeckInfo
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, AccountOption, JsonOption, require_account, with_store
 from tollgate.cli.deck_changes import change_cells, changes_file, counts_sentence, raise_document
-from tollgate.cli.deck_file import DeckFile, read_deck_file
+from tollgate.cli.deck_file import DeckFile, read_deck_file, without_collecting
 from tollgate.cli.deck_merge import DeckMerge
 from tollgate.cli.deck_use import DeckUse, deck_use
 from tollgate.cli.errors import CheckFailedError, RefusedError
@@ -140,7 +140,8 @@ def import_file(
             await _apply(store, merged, changes.rates_after, in_currency, now_ms)
         return _Imported(in_currency, read, changes, await deck_use(store, deck), applied, options.zone)
 
-    done = with_store(ctx, work)
+    with without_collecting():
+        done = with_store(ctx, work)
     show(_document(done, dry_run=dry_run), lambda: _say_done(done), as_json=as_json)
     if not done.file.is_usable(skip_bad=skip_bad):
         raise _bad_deck(done.file)

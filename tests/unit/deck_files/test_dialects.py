@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rating.deck import Rate
-from rating.deck_import import DateOrder, DeckReader, ImportOptions, NewRates, Withdrawal, parse_price_unit
+from rating.deck_import import DateOrder, ImportOptions, Withdrawal, parse_price_unit, read_deck
 from rating.hours import parse_hours
 from tollgate.deck_files import open_tables
 
@@ -22,10 +22,9 @@ Priced = tuple[str, str, int, int, int]
 
 def items(name: str, options: ImportOptions | None = None) -> list[Rate | Withdrawal]:
     (table,) = open_tables(DECKS / name)
-    reader = DeckReader(table, options or ImportOptions(zone=PARIS))
-    new = NewRates(reader)
-    assert reader.bad_rows == []
-    return [item for prefix in new.prefixes() for item in new.of(prefix)]
+    read = read_deck(table, options or ImportOptions(zone=PARIS))
+    assert read.bad_rows == []
+    return [item for prefix in read.new.prefixes() for item in read.new.of(prefix)]
 
 
 def rates(name: str, options: ImportOptions | None = None) -> list[Rate]:

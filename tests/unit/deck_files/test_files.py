@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rating.deck_import import BrokenLine, Cell, DeckImportError, DeckReader, ImportOptions, NewRates
+from rating.deck_import import BrokenLine, Cell, DeckImportError, ImportOptions, read_deck
 from tollgate.deck_files import DeckFileError, open_tables
 from tollgate.deck_files.csv_table import CsvTable
 
@@ -146,9 +146,9 @@ def test_xlsx_error_cells_and_wrecked_codes_are_bad_rows(tmp_path: Path) -> None
         [1e17, "x", 1],
     ]
     (table,) = open_tables(workbook(tmp_path / "deck.xlsx", Rates=cells))
-    reader = DeckReader(table, ImportOptions())
-    assert NewRates(reader).prefixes() == ["44"]
-    assert [(bad.line, bad.column) for bad in reader.bad_rows] == [(3, "prefix"), (4, "price"), (5, "prefix")]
+    read = read_deck(table, ImportOptions())
+    assert read.new.prefixes() == ["44"]
+    assert [(bad.line, bad.column) for bad in read.bad_rows] == [(3, "prefix"), (4, "price"), (5, "prefix")]
 
 
 def archive(path: Path, **members: bytes) -> Path:
@@ -196,7 +196,7 @@ def test_any_bytes_are_read_or_refused_by_our_own_errors(tmp_path: Path, content
         path.write_bytes(begin + content)
         try:
             for table in open_tables(path):
-                NewRates(DeckReader(table, ImportOptions()))
+                read_deck(table, ImportOptions())
         except (DeckFileError, DeckImportError):
             continue
 
@@ -224,7 +224,7 @@ def test_any_damaged_workbook_is_read_or_refused_by_our_own_errors(tmp_path: Pat
     path.write_bytes(content)
     try:
         for table in open_tables(path):
-            NewRates(DeckReader(table, ImportOptions()))
+            read_deck(table, ImportOptions())
     except (DeckFileError, DeckImportError):
         return
 

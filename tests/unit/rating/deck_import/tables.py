@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rating.deck import Rate
-from rating.deck_import import BadRow, Cell, DeckReader, ImportOptions, NewRates, NumberedRow, Withdrawal
+from rating.deck_import import BadRow, Cell, DeckReading, ImportOptions, NumberedRow, Withdrawal, read_deck
 
 HEADER = ("prefix", "destination", "price")
 
@@ -24,9 +24,17 @@ class Rows:
 class Read:
     """What was read."""
 
-    items: list[Rate | Withdrawal]
-    bad: list[BadRow]
-    reader: DeckReader
+    reading: DeckReading
+
+    @property
+    def items(self) -> list[Rate | Withdrawal]:
+        """What it says, by prefix."""
+        return [item for prefix in self.reading.new.prefixes() for item in self.reading.new.of(prefix)]
+
+    @property
+    def bad(self) -> list[BadRow]:
+        """Its bad rows."""
+        return self.reading.bad_rows
 
     @property
     def rates(self) -> list[Rate]:
@@ -36,9 +44,7 @@ class Read:
 
 def read(*cells: Sequence[Cell], options: ImportOptions | None = None) -> Read:
     """Import a table."""
-    reader = DeckReader(Rows(cells), options or ImportOptions())
-    new = NewRates(reader)
-    return Read([item for prefix in new.prefixes() for item in new.of(prefix)], reader.bad_rows, reader)
+    return Read(read_deck(Rows(cells), options or ImportOptions()))
 
 
 def rate(

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from rating.deck import Rate
 from rating.deck_import import (
     Change,
-    DeckReader,
     ImportOptions,
-    NewRates,
     PriceChange,
     PriceChanges,
     Withdrawal,
     merge,
+    read_deck,
 )
 from rating.deck_import.changes import SHOWN_RAISES
 from rating.hours import parse_hours
@@ -166,7 +165,7 @@ def test_changes_of_a_new_deck_are_counted_without_its_rates() -> None:
         ("33", "France", "", "yes", "", ""),
         ("34", "Spain", "0.1", "no", "", "1970-01-02"),
     ]
-    new = NewRates(DeckReader(Rows(rows), ImportOptions()))
+    new = read_deck(Rows(rows), ImportOptions()).new
     assert new.has_one_each
     one, all_at_once = PriceChanges(10**9), PriceChanges(10**9)
     all_at_once.count_all_new(new)
@@ -202,7 +201,7 @@ def test_merge_price_without_a_name_keeps_that_of_the_deck() -> None:
 
 
 def test_rates_of_a_list_without_names_are_read() -> None:
-    new = NewRates(DeckReader(Rows([("code", "price"), ("44", "0.1"), ("33", "0.2")]), ImportOptions()))
+    new = read_deck(Rows([("code", "price"), ("44", "0.1"), ("33", "0.2")]), ImportOptions()).new
     assert [found.destination for found in new.each_rate()] == ["unnamed"] * 2
 
 

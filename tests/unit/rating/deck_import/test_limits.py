@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rating.deck_import import DeckReader, ImportOptions, NewRates, reader, terms
+from rating.deck_import import ImportOptions, names, read_deck, reader, terms
 from rating.deck_import.codes import MOST_CODES, CodeError, read_codes
 from rating.deck_import.dates import DateFormatError, read_date_ms
 from rating.deck_import.numbers import NumberFormatError, read_number
@@ -44,24 +44,25 @@ def test_no_text_is_no_period() -> None:
 )
 def test_price_that_no_rate_can_be_is_a_bad_row(begin: str, end: str, reason: str) -> None:
     rows = Rows([("code", "name", "price", "valid from", "valid until"), ("44", "UK", "0.1", begin, end)])
-    read = DeckReader(rows, ImportOptions(zone=ZoneInfo("Europe/Paris")))
-    assert list(read.priced_rows()) == []
+    read = read_deck(rows, ImportOptions(zone=ZoneInfo("Europe/Paris")))
+    assert len(read.new) == 0
     [bad] = read.bad_rows
     assert reason in bad.reason
 
 
 def test_what_is_remembered_is_kept_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(names, "_MOST_KNOWN", 2)
     monkeypatch.setattr(terms, "_MOST_READ", 2)
     lines = [(str(4400 + number), f"place {number}", f"0.{number + 1}") for number in range(9)]
-    new = NewRates(DeckReader(Rows([("code", "name", "price"), *lines]), ImportOptions()))
+    new = read_deck(Rows([("code", "name", "price"), *lines]), ImportOptions()).new
     assert (new.rates, new.destinations) == (9, 9)
     assert new.of("33") == []
 
 
 def test_increment_alone_is_both() -> None:
     rows = Rows([("code", "name", "price", "increment"), ("44", "UK", "0.1", "60")])
-    [item] = NewRates(DeckReader(rows, ImportOptions())).of("44")
+    [item] = read_deck(rows, ImportOptions()).new.of("44")
     assert (item.initial_increment_s, item.increment_s) == (60, 60)  # type: ignore[union-attr]
 
 
@@ -72,5 +73,5 @@ def test_separators_alone_are_no_code() -> None:
 
 def test_price_headed_min_alone_is_that_of_a_minute() -> None:
     rows = Rows([("code", "name", "Rate EUR min"), ("44", "UK", "0.1")])
-    [item] = NewRates(DeckReader(rows, ImportOptions(currency="EUR"))).of("44")
+    [item] = read_deck(rows, ImportOptions(currency="EUR")).new.of("44")
     assert item.per_minute_micros == 100_000  # type: ignore[union-attr]

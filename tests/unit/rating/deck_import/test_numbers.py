@@ -8,30 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rating.deck_import.model import Cell
-from rating.deck_import.numbers import NumberFormatError, decimal_mark, read_number
+from rating.deck_import.numbers import NumberFormatError, proven_marks, read_number
 
 
 @pytest.mark.parametrize(
-    ("cells", "mark"),
+    ("cells", "marks"),
     [
         (["0,0123", "1"], ","),
         (["0.012", "3"], "."),
         (["1.234,50"], ","),
         (["1,234.50"], "."),
         (["1.234.567"], ","),
-        (["1.234", "2.345"], None),
+        (["1.234", "2.345"], ""),
         (["12,345", "0,5"], ","),
         (["1234.567"], "."),
         (["0.123"], "."),
         ([".5"], "."),
-        (["0.5", "0,5"], None),
-        (["1", "2"], None),
-        ([Decimal("0.5"), "1.234"], None),
+        (["0.5", "0,5"], ",."),
+        (["1", "2"], ""),
+        ([Decimal("0.5"), "1.234"], ""),
         (["free", "1.5"], "."),
     ],
 )
-def test_decimal_mark_of_a_column(cells: list[Cell], mark: str | None) -> None:
-    assert decimal_mark(cells) == mark
+def test_decimal_marks_that_cells_prove(cells: list[Cell], marks: str) -> None:
+    assert proven_marks(cells) == set(marks)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_number_that_is_none_is_refused_with_the_reason(cell: Cell, mark: str | 
 
 @given(st.text(max_size=20) | st.decimals(), st.sampled_from([None, ".", ","]))
 def test_number_of_any_cell_is_not_negative_or_refused(cell: Cell, mark: str | None) -> None:
-    decimal_mark([cell])
+    assert len(proven_marks([cell])) <= 1
     try:
         assert read_number(cell, mark) >= 0
     except NumberFormatError:
