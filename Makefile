@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check bench e2e asterisk sipp clean
+.PHONY: help run test check bench e2e asterisk postgresql sipp tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -19,11 +19,11 @@ run: $(INSTALLED) ## start the demonstration office: PBX, simulated public netwo
 	@exec $(PY) -m tollgate.office $(ARGS)
 
 # In this order under `make -j` too: what is missing stops the run before the first test, not after ten minutes.
-test: sipp ## every check and test there is, end-to-end tests with a real Asterisk and SIPp included
+test: tools ## every check and test there is, end-to-end tests with a real Asterisk and SIPp included
 	@$(MAKE) check
 	@$(MAKE) e2e
 
-check: asterisk ## format, lint, types, import contracts, unit, property and integration tests
+check: postgresql ## format, lint, types, import contracts, unit, property and integration tests
 	@echo '== ruff format'; $(PY) -m ruff format --check .
 	@echo '== ruff check'; $(PY) -m ruff check .
 	@echo '== mypy'; $(PY) -m mypy
@@ -46,8 +46,14 @@ clean: ## remove what was built here: .venv, caches, the demonstration office's 
 asterisk: $(INSTALLED)
 	@$(PY) -m tollgate.office.prepare
 
+postgresql: $(INSTALLED)
+	@$(PY) -m tollgate.office.prepare --with-postgresql
+
 sipp: $(INSTALLED)
 	@$(PY) -m tollgate.office.prepare --with-sipp
+
+tools: $(INSTALLED)
+	@$(PY) -m tollgate.office.prepare --with-postgresql --with-sipp
 
 # The environment: made once, brought up to date when a requirement changes. `python3` may be older than a python3.x
 # beside it, and Debian keeps venv in a package of its own.

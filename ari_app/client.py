@@ -161,6 +161,10 @@ class AriClient:
         path = f"applications/{quote(self._access.application)}/subscription"
         return await self._request("POST", path, {"eventSource": event_source})
 
+    async def status(self) -> AriReply:
+        """Return when Asterisk was started, among other things."""
+        return await self._request("GET", "asterisk/info", {"only": "status"})
+
     async def list_channels(self) -> AriReply:
         """Return every channel that lives."""
         return await self._request("GET", "channels")

@@ -5,7 +5,7 @@ too, becomes an event of the call. Nothing here decides.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol
@@ -18,14 +18,13 @@ from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import decode_channel
 from ari_app.errors import AsteriskError
 from ari_app.live import LiveCall
-from ari_app.requests import opening, renewal
+from ari_app.requests import opening, renewal, saving
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
 from charging.cdr import EndSource
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
-from charging.saved import dump_session
 from charging.session import paid_end_at
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
@@ -40,7 +39,9 @@ from dialplan.contract import (
 from dialplan.trunks import Trunk, trunk_number
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
+from rating.money import format_money
 from store.answers import Denied, Granted, Held
+from store.caps import SpendLimits
 from store.errors import (
     CallSettledError,
     KeyConflictError,
@@ -48,7 +49,7 @@ from store.errors import (
     StoreOverloadedError,
     UnknownCallError,
 )
-from store.sessions import save_session
+from store.operation import Operation
 from store.settlement import settle_leg
 from store.store import Store
 
@@ -85,8 +86,10 @@ class CommandExecutor:
         policy: MeteringPolicy,
         trunks: tuple[Trunk, ...],
         home_region: str,
+        limits_of: Callable[[Call], SpendLimits],
     ) -> None:
-        """Take what the commands need."""
+        """Take what the commands need; ``limits_of`` answers what limits a call's spending as things stand."""
+        self._limits_of = limits_of
         self._store = store
         self._lines = lines
         self._policy = policy
@@ -136,7 +139,7 @@ class CommandExecutor:
             case cmd.RenewSlice():
                 return self._renew(live, command)
             case cmd.SaveSession():
-                return self._save(live)
+                return self._save(live, command)
             case cmd.CheckDeadline():
                 return self._check_deadline(live, command)
             case cmd.ArmDeadline():
@@ -158,25 +161,28 @@ class CommandExecutor:
             return
         try:
             async with asyncio.timeout(STORE_LIMIT_S):
-                answer = await self._store.apply(opening(live.session, command, call.account_id))
+                answer = await self._store.apply(self._opening(live, command, call.account_id))
         except (StoreError, TimeoutError) as error:
             log.warning("session_not_opened", call_id=call.call_id, error=repr(error))
             reason = DenyReason.OVERLOAD if isinstance(error, StoreOverloadedError) else DenyReason.STORE_DOWN
-            fault = str(error) or f"no answer within {STORE_LIMIT_S:g} s"
-            live.post(ev.SessionDenied(utc_now(), reason, f"the store: {fault}"))
+            live.post(ev.SessionDenied(utc_now(), reason, f"the store: {_fault(error)}"))
             return
         match answer:
             case Held():
                 live.post(ev.SessionOpened(utc_now(), ev.Slice(answer.paid_s, answer.held_micros, answer.allowance_s)))
-            case Denied(available_micros=available_micros):
-                live.post(ev.SessionDenied(utc_now(), *_denial(call, command.held_micros, available_micros)))
+            case Denied():
+                live.post(ev.SessionDenied(utc_now(), *_denial(call, command.held_micros, answer)))
+
+    def _opening(self, live: LiveCall, command: cmd.OpenSession, account_id: int) -> Operation[Held | Denied]:
+        return opening(live.session, command, account_id, self._policy, self._limits_of(live.session.call))
 
     async def _renew(self, live: LiveCall, command: cmd.RenewSlice) -> None:
         session = live.session
         paid_until = paid_end_at(session)
         if paid_until is None:
             return  # it ended before we could ask
-        operation = renewal(session, command, self._policy, paid_until, utc_now())
+        limits = self._limits_of(session.call)
+        operation = renewal(session, command, self._policy, paid_until, utc_now(), limits)
         try:
             async with asyncio.timeout(STORE_LIMIT_S):
                 answer = await self._store.apply(operation)
@@ -184,25 +190,20 @@ class CommandExecutor:
             return  # it ended while we asked
         except (StoreError, TimeoutError) as error:
             log.warning("slice_not_renewed", call_id=live.call_id, error=repr(error))
-            live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.STORE_DOWN))
+            rule = f"the store: {_fault(error)}"
+            live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.STORE_DOWN, rule))
             return
         match answer:
             case Granted():
                 granted = (answer.paid_s, answer.held_micros, answer.allowance_s)
                 live.post(ev.SliceGranted(utc_now(), command.slice_no, *granted))
             case Denied():
-                live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.NO_FUNDS))
+                live.post(ev.SliceDenied(utc_now(), command.slice_no, *_renewal_denial(session.call, answer)))
 
-    async def _save(self, live: LiveCall) -> None:
+    async def _save(self, live: LiveCall, command: cmd.SaveSession) -> None:
         if live.session.call.account_id is None:
             return
-        paid_until = paid_end_at(live.session)
-        operation = save_session(
-            call_id=live.call_id,
-            state=dump_session(live.session),
-            paid_until_ms=None if paid_until is None else epoch_ms(paid_until),
-            at_ms=epoch_ms(utc_now()),
-        )
+        operation = saving(live.session, command, paid_end_at(live.session), utc_now())
         try:
             await self._store.apply(operation)
         except (UnknownCallError, CallSettledError):
@@ -365,13 +366,30 @@ class CommandExecutor:
         live.post(ev.DeadlineFailed(utc_now(), channel_id))
 
 
-def _denial(call: Call, held_micros: int, available_micros: int) -> tuple[DenyReason, str]:
+def _fault(error: StoreError | TimeoutError) -> str:
+    return str(error) or f"no answer within {STORE_LIMIT_S:g} s"
+
+
+def _renewal_denial(call: Call, denied: Denied) -> tuple[DenyReason, str]:
+    """Return why a call gets no further slice, and the rule."""
+    if denied.limit is not None:
+        return denied.limit.reason, denied.limit.rule(call.extension)
+    if call.after_allowance is not None:
+        reason, rule = call.after_allowance
+        return reason, f"the allowance is used up; {rule}"
+    return DenyReason.NO_FUNDS, f"{denied.available_micros} micro-units are available to further seconds of the call"
+
+
+def _denial(call: Call, held_micros: int, denied: Denied) -> tuple[DenyReason, str]:
     """Return why a call that the store would not open is refused, and the rule."""
+    if denied.limit is not None:
+        rule = f"{denied.limit.rule(call.extension)}; the first hold is {format_money(held_micros)}"
+        return denied.limit.reason, rule
     if call.after_allowance is not None:
         reason, rule = call.after_allowance
         return reason, f"the allowance is used up; {rule}"
     used_up = "" if call.allowance is None else "the allowance is used up; "
-    rule = f"{used_up}the first hold is {held_micros} micro-units, available are {available_micros}"
+    rule = f"{used_up}the first hold is {held_micros} micro-units, available are {denied.available_micros}"
     return DenyReason.NO_FUNDS, rule
 
 

@@ -4,6 +4,10 @@ Done after each connect and every half minute. A session of this node that the s
 (the service was restarted) is adopted where one of its channels lives; where none does it is settled by its true
 end, which the dialplan's hang-up handler left in AstDB; where nobody knows the end, by the last moment that was
 paid for. Legs that the dialplan let through by itself are found here too.
+
+While this node was away another may have charged its calls what they hold (:mod:`store.lost_calls`). Where there is
+a trace of such a call, or Asterisk lived through it, the charge is taken back first and the call is then settled as
+any other. Where there is none, nobody will ever know its end: it stays charged, and its record is final.
 """
 
 import asyncio
@@ -14,16 +18,21 @@ import structlog
 
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
-from ari_app.clock import utc_now
+from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import Channel, decode_channel
 from ari_app.errors import AmiUnavailableError, AriUnavailableError
 from ari_app.live import LiveCall
+from ari_app.saved_calls import session_of_row
 from ari_app.switchboard import Switchboard
 from charging import events as ev
 from charging.cdr import EndSource
-from charging.saved import SavedSessionError, load_session
-from charging.session import Session, adopted, paid_end_at
-from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of
+from charging.saved import SavedSessionError
+from charging.session import Session, paid_end_at
+from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of, caller_channel_of
+from store.cdr_rows import from_ms
+from store.lost_calls import settle_as_charged
+from store.provisional import take_back
+from store.records import OpenSession
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -81,10 +90,7 @@ class Reconciler:
             AsteriskError: Asterisk does not answer; nothing was concluded.
             StoreError: the store does not answer.
         """
-        orphans = await self._orphans()
-        if orphans and not ami.connected:
-            raise AmiUnavailableError("AMI is not connected, so a call's deadline and its end could not be looked at")
-        for session in orphans:
+        for session in await self._orphans(ari, ami):
             log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
             self._switchboard.take(session)
         known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
@@ -116,27 +122,35 @@ class Reconciler:
         elif not is_followed:
             self._post_unseen(live, channels, at)
 
-    async def _orphans(self) -> list[Session]:
-        """Return this node's open sessions in the store for which no call answers."""
-        sessions = []
-        for row in await self._store.open_sessions(node=self._node):
-            if self._switchboard.knows(row.call_id):
-                continue
-            try:
-                session = load_session(row.state)
-            except SavedSessionError:
-                log.exception("saved_session_damaged", call_id=row.call_id)
-                continue
-            sessions.append(
-                adopted(
-                    session,
-                    held_micros=row.held_micros,
-                    paid_s=row.paid_s,
-                    allowance_s=row.allowance_s,
-                    slice_no=row.slice_n,
-                )
-            )
-        return sessions
+    async def _orphans(self, ari: AriClient, ami: AmiAdapter) -> list[Session]:
+        """Return this node's open sessions in the store for which no call answers, none of them charged as lost."""
+        rows = await self._orphan_rows()
+        if rows and not ami.connected:
+            raise AmiUnavailableError("AMI is not connected, so a call's deadline and its end could not be looked at")
+        if lost := [row for row in rows if row.is_lost]:
+            await self._resume_lost(lost, ari, ami)
+            rows = await self._orphan_rows()
+        return _sessions_of(rows)
+
+    async def _orphan_rows(self) -> list[OpenSession]:
+        """Return the rows of this node's sessions for which no call answers."""
+        rows = await self._store.open_sessions(node=self._node)
+        return [row for row in rows if not self._switchboard.knows(row.call_id)]
+
+    async def _resume_lost(self, rows: list[OpenSession], ari: AriClient, ami: AmiAdapter) -> None:
+        """Make each lost call an ordinary open one again, or close it where nothing is left of it."""
+        channels = await _list_channels(ari)
+        with_trace = {call_id_of(channel.leg_variable) for channel in channels.values()}
+        with_trace.update(await _leg_records(ami))
+        asterisk_since = await _asterisk_since(ari)
+        for row in rows:
+            has_trace = row.call_id in with_trace or caller_channel_of(row.call_id) in channels
+            if has_trace or asterisk_since < from_ms(row.opened_at_ms):
+                await self._store.apply(take_back(call_id=row.call_id, at_ms=epoch_ms(utc_now())))
+                log.info("lost_call_resumed", call_id=row.call_id, charged_micros=row.provisional_micros)
+            else:
+                await self._store.apply(settle_as_charged(call_id=row.call_id))
+                log.warning("lost_call_final", call_id=row.call_id, charged_micros=row.provisional_micros)
 
     def _post_unseen(self, live: LiveCall, channels: dict[str, Channel], at: datetime) -> None:
         """Post legs, and answers of legs, whose events went by unseen."""
@@ -149,6 +163,16 @@ class Reconciler:
                 live.post(ev.LegAnswered(channel.answered_at or at, channel.channel_id, trunk))
             elif leg is None:
                 live.post(ev.LegSeen(at, channel.channel_id, trunk))
+
+
+def _sessions_of(rows: list[OpenSession]) -> list[Session]:
+    sessions = []
+    for row in rows:
+        try:
+            sessions.append(session_of_row(row))
+        except SavedSessionError:
+            log.exception("saved_session_damaged", call_id=row.call_id)
+    return sessions
 
 
 def _channels_of(live: LiveCall) -> set[str]:
@@ -164,6 +188,16 @@ async def _list_channels(ari: AriClient) -> dict[str, Channel]:
     if not reply.done or not isinstance(reply.body, list):
         raise AriUnavailableError(f"the list of channels came with status {reply.status}")
     return {channel.channel_id: channel for channel in map(decode_channel, reply.body)}
+
+
+async def _asterisk_since(ari: AriClient) -> datetime:
+    """Return when Asterisk was started: the hang-up handlers of calls since then have all run, unless they live."""
+    reply = await ari.status()
+    try:
+        started_at = datetime.fromisoformat(reply.body["status"]["startup_time"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise AriUnavailableError(f"Asterisk does not say when it was started: status {reply.status}") from error
+    return started_at.astimezone(UTC)
 
 
 async def _leg_records(ami: AmiAdapter) -> dict[str, list[LegRecord]]:

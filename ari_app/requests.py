@@ -1,6 +1,7 @@
 """What a call asks of the store, in the store's terms."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from ari_app.clock import epoch_ms
 from charging import commands as cmd
@@ -11,14 +12,21 @@ from charging.session import Session
 from rating.periods import highest_per_minute_micros
 from store.allowances import AllowanceRequest
 from store.answers import Denied, Granted, Held
+from store.caps import SpendDay, Spending, SpendLimits
 from store.operation import Operation
 from store.renewal import renew_slice
-from store.sessions import open_session
+from store.sessions import open_session, save_session
 
 
-def opening(session: Session, command: cmd.OpenSession, account_id: int) -> Operation[Held | Denied]:
-    """Return the operation that holds the first slice. It counts in the month in which the call is placed."""
+def opening(
+    session: Session, command: cmd.OpenSession, account_id: int, policy: MeteringPolicy, limits: SpendLimits
+) -> Operation[Held | Denied]:
+    """Return the operation that holds the first slice.
+
+    Of an allowance it counts in the month in which the call is placed; its money counts on the day of the answer.
+    """
     call = session.call
+    answered_by = call.started_at + policy.ring_limit(call.trunks) + timedelta(seconds=command.allowance_want_s)
     return open_session(
         call_id=call.call_id,
         node=call.node,
@@ -30,27 +38,63 @@ def opening(session: Session, command: cmd.OpenSession, account_id: int) -> Oper
         state=dump_session(session),
         at_ms=epoch_ms(call.started_at),
         allowance=_allowance(call, call.started_at, command.allowance_want_s),
+        spending=_spending(call, limits, call.started_at, answered_by),
     )
 
 
 def renewal(
-    session: Session, command: cmd.RenewSlice, policy: MeteringPolicy, paid_until: datetime, now: datetime
+    session: Session,
+    command: cmd.RenewSlice,
+    policy: MeteringPolicy,
+    paid_until: datetime,
+    now: datetime,
+    limits: SpendLimits,
 ) -> Operation[Granted | Denied]:
-    """Return the operation that holds the next slice, which begins at ``paid_until``."""
+    """Return the operation that holds the next slice, which begins at ``paid_until``.
+
+    It ends with the day, since spend counts by days: an increment that begins before midnight is the day's.
+    """
     call, leg = session.call, session.talking_leg
-    allowance = _allowance(call, paid_until, command.want_s, within_month=True)
+    want_s = min(command.want_s, call.day(paid_until).seconds_left(paid_until))
+    allowance = _allowance(call, paid_until, want_s, within_month=True)
     return renew_slice(
         call_id=call.call_id,
         n=command.slice_no,
         rate=call.rate,
-        want_s=command.want_s,
+        want_s=want_s,
         min_s=policy.least_slice_s,
         paid_until_ms=epoch_ms(paid_until),
         state=dump_session(session),
         at_ms=epoch_ms(now),
         allowance=allowance,
         answered_at=None if leg is None or leg.answered_at is None else call.local(leg.answered_at),
+        spending=_spending(call, limits, paid_until),
     )
+
+
+def saving(session: Session, command: cmd.SaveSession, paid_until: datetime | None, now: datetime) -> Operation[None]:
+    """Return the operation that saves the session's state and, at the answer, on which day its hold counts."""
+    held_by_day = None
+    if command.answered_at is not None and session.held_micros:
+        begins = command.answered_at + timedelta(seconds=session.allowance_s)
+        held_by_day = {session.call.day(begins).first_day.isoformat(): session.held_micros}
+    return save_session(
+        call_id=session.call.call_id,
+        state=dump_session(session),
+        paid_until_ms=None if paid_until is None else epoch_ms(paid_until),
+        held_by_day=held_by_day,
+        at_ms=epoch_ms(now),
+    )
+
+
+def _spending(call: Call, limits: SpendLimits, *moments: datetime) -> Spending:
+    """Return on which days a slice may count, and within which limits."""
+    days = []
+    for at in moments:
+        month = call.period(at)
+        month_to = month.ends_at.astimezone(ZoneInfo(call.timezone)).date()
+        days.append(SpendDay(*(day.isoformat() for day in (call.day(at).first_day, month.first_day, month_to))))
+    return Spending(extension=call.extension, days=tuple(dict.fromkeys(days)), limits=limits)
 
 
 def _allowance(call: Call, at: datetime, want_s: int, *, within_month: bool = False) -> AllowanceRequest | None:

@@ -23,11 +23,14 @@ from ari_app.decode import (
 from ari_app.errors import AmiUnavailableError, AriUnavailableError, AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings
+from ari_app.nodes import NodeKeeper
 from ari_app.reconcile import Reconciler
 from ari_app.switchboard import Switchboard
-from charging.policy import MeteringPolicy
+from charging.call import Call
+from charging.policy import NODE_LOST_S, MeteringPolicy
 from dialplan.trunks import Trunk
 from rating.dialled import DialRules
+from store.caps import SpendLimits
 from store.errors import StoreError
 from store.payers import empty_catalog, load_catalog
 from store.store import Store
@@ -58,6 +61,7 @@ class Service:
         home_region: str,
         policy: MeteringPolicy,
         rules: DialRules,
+        node_lost_s: int = NODE_LOST_S,
     ) -> None:
         """Wire the service up; :meth:`run` starts it."""
         self._store = store
@@ -65,9 +69,10 @@ class Service:
         self._trunks = trunks
         self.ari: AriClient | None = None
         self.ami = AmiAdapter(ami)
-        self._executor = CommandExecutor(store, self, policy, trunks, home_region)
+        self._executor = CommandExecutor(store, self, policy, trunks, home_region, self._limits_of)
         self.switchboard = Switchboard(gate, policy, self._executor, self, empty_catalog(rules))
         self._reconciler = Reconciler(store, self.switchboard, gate.node)
+        self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s)
         self._replaced = asyncio.Event()
         self._catalog_loaded = asyncio.Event()
         self.ready = asyncio.Event()
@@ -81,6 +86,7 @@ class Service:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_catalog())
+                group.create_task(self._nodes.run())
                 group.create_task(self._keep_ami())
                 group.create_task(self._keep_ari())
                 group.create_task(self._stop_when_replaced())
@@ -188,6 +194,9 @@ class Service:
     async def _stop_when_replaced(self) -> None:
         await self._replaced.wait()
         raise ApplicationTakenError("another instance registered the same ARI application: this one stops")
+
+    def _limits_of(self, call: Call) -> SpendLimits:
+        return self.switchboard.catalog.spend_limits(call.endpoint, call.account_id)
 
     # --- events -------------------------------------------------------------------------------------------
 

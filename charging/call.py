@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from charging.policy import MeteringPolicy
-from rating.calendar import Period, period_at
+from rating.calendar import Period, day_at, period_at
 from rating.decision import Denial
 from rating.deck import Rate
 from rating.destination import DestinationClass
@@ -89,6 +89,10 @@ class Call:
     def local(self, at: datetime) -> datetime:
         """Return an instant in the account's time zone."""
         return at.astimezone(ZoneInfo(self.timezone))
+
+    def day(self, at: datetime) -> Period:
+        """Return the account's day that an instant lies in."""
+        return day_at(at, ZoneInfo(self.timezone))
 
     def period(self, at: datetime) -> Period:
         """Return the account's month that an instant lies in."""

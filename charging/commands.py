@@ -44,7 +44,12 @@ class RenewSlice:
 
 @dataclass(frozen=True, slots=True)
 class SaveSession:
-    """Keep the session's present state in the store."""
+    """Keep the session's present state in the store.
+
+    ``answered_at`` is told at the answer that the hold pays for: the hold counts on that day from then on.
+    """
+
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,11 +123,12 @@ class SliceGranted:
 
 @dataclass(frozen=True, slots=True)
 class SliceDenied:
-    """The store granted no further slice: no funds, or the store itself failed."""
+    """The store granted no further slice: no funds, a limit on spending, or the store itself failed."""
 
     at: datetime
     slice_no: int
     reason: DenyReason
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,10 @@ LEAST_LEAD = timedelta(milliseconds=500)
 """A renewal is asked for at least this long before the cut."""
 
 
+NODE_LOST_S = 60
+"""For how long another node is silent before its calls are judged lost (:mod:`charging.lost`), as a rule."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteringPolicy:
     """How long slices are, when they are renewed, and how early a call is cut.
@@ -21,7 +25,7 @@ class MeteringPolicy:
 
     slice_s: int = 60
     first_slice_s: int = 10
-    least_slice_s: int = 10
+    least_slice_s: int = 2
     renew_lead_s: int = 15
     retry_ms: int = 1000
     """Pause before a refused renewal or a failed command is tried again."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from charging import events as ev
 from charging.call import Call, Leg
 from charging.cdr import Cdr, Disposition, EndSource, HangupSide
-from rating.decision import FUNDED_BY_ACCOUNT, FUNDED_BY_ALLOWANCE, DenyReason
+from rating.decision import FUNDED_BY_ACCOUNT, FUNDED_BY_ALLOWANCE, Denial, DenyReason
 from rating.price import billable_s, charge_micros
 
 CUT_TOLERANCE = timedelta(milliseconds=100)
@@ -83,9 +83,15 @@ def answered_record(
     caller_hung_up: bool,
     caller_gone_at: datetime | None,
     cut: datetime | None,
+    denied: Denial | None = None,
 ) -> Cdr:
-    """Return the record of an answered leg: its seconds priced, never above what was held for them."""
+    """Return the record of an answered leg: its seconds priced, never above what was held for them.
+
+    Where it was cut because no more could be held, ``denied`` says why.
+    """
     assert leg.answered_at is not None
+    side = _side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut)
+    was_cut = side is HangupSide.TOLLGATE and cut is not None and end.at >= cut - CUT_TOLERANCE
     used = usage(call, leg.answered_at, end.at, allowance_s)
     charged_micros = min(used.price_micros, held_micros)
     return _answered(
@@ -97,7 +103,8 @@ def answered_record(
         funded_by=used.funded_by(paid_s - allowance_s) if call.metered else call.funded_by,
         charged_micros=charged_micros,
         unfunded_micros=used.price_micros - charged_micros,
-        hangup_side=_side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut),
+        hangup_side=side,
+        denied=denied if was_cut else None,
     )
 
 
@@ -179,6 +186,7 @@ def _answered(
     hangup_side: HangupSide | None,
     allowance_s: int = 0,
     funded_by: tuple[str, ...] | None = None,
+    denied: Denial | None = None,
 ) -> Cdr:
     return _record(
         call,
@@ -191,6 +199,8 @@ def _answered(
         charged_micros=charged_micros,
         unfunded_micros=unfunded_micros,
         disposition=Disposition.ANSWERED,
+        deny_reason=None if denied is None else denied.reason,
+        deny_rule=None if denied is None else denied.rule,
         hangup_side=hangup_side,
         hangup_cause=end.cause,
         trunk=leg.trunk,

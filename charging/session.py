@@ -58,7 +58,7 @@ from charging.timing import (
     talk_limit,
     verdict_limit_at,
 )
-from rating.decision import DenyReason
+from rating.decision import Denial, DenyReason
 from rating.funding import FirstHold, first_hold
 
 __all__ = [
@@ -258,7 +258,8 @@ def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -
         end_of_dial_at=None,
     )
     session, hang_ups = _hang_up_due(session, event.at, policy)
-    return session, (SaveSession(), *hang_ups)
+    pays_from = None if leg.surplus else event.at
+    return session, (SaveSession(pays_from), *hang_ups)
 
 
 def _leg_hangup(session: Session, event: ev.LegHangupRequested, _policy: MeteringPolicy) -> Transition:
@@ -310,6 +311,7 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         caller_hung_up=session.caller_hung_up,
         caller_gone_at=session.caller_gone_at,
         cut=cut_at(session, leg, policy),
+        denied=session.denied,
     )
     session, rest = _end_surplus_legs(session, event.at)
     session, settle = _close(session, record)
@@ -352,10 +354,12 @@ def _caller_gone(session: Session, event: ev.CallerGone, _policy: MeteringPolicy
 def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -> Transition:
     if event.slice_no != session.slice_no + 1:
         return session, ()
-    # An allowance's slice is short where its month or the pool ends: what follows is asked for as early as ever.
-    least_s = policy.slice_s if event.allowance_s > session.allowance_s else 0
+    # A slice is short where a day, a month or an allowance ends: what follows is asked for as early as ever.
+    turns = _ends_a_day(session, event.paid_s) or event.allowance_s > session.allowance_s
+    least_s = policy.slice_s if turns else 0
     session = replace(
         session,
+        denied=None,
         slice_no=event.slice_no,
         slice_s=max(event.paid_s - session.paid_s, least_s),
         paid_s=event.paid_s,
@@ -366,10 +370,19 @@ def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -
     return session, ()
 
 
+def _ends_a_day(session: Session, paid_s: int) -> bool:
+    """Say whether a slice reaches the account's midnight, where caps turn over."""
+    end_at = paid_end_at(session)
+    if end_at is None:
+        return False
+    local = session.call.local
+    return local(end_at).date() != local(end_at + timedelta(seconds=paid_s - session.paid_s)).date()
+
+
 def _slice_denied(session: Session, event: ev.SliceDenied, policy: MeteringPolicy) -> Transition:
     if event.slice_no != session.slice_no + 1:
         return session, ()
-    return replace(session, retry_at=event.at + policy.retry), ()
+    return replace(session, retry_at=event.at + policy.retry, denied=Denial(event.reason, event.rule)), ()
 
 
 def _armed(session: Session, event: ev.DeadlineArmed, _policy: MeteringPolicy) -> Transition:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from charging.call import Call, Leg
+from rating.decision import Denial
 
 ENDED_LEGS_REMEMBERED = 16
 
@@ -48,6 +49,8 @@ class Session:
     last_trunk: str | None = None
     end_of_dial_at: datetime | None = None
     """No further leg is expected; the call closes then unless one shows up."""
+    denied: Denial | None = None
+    """Why the newest slice was not renewed."""
     retry_at: datetime | None = None
     """Earliest moment to ask for the next slice again, after a refusal or while no answer has come."""
     closing_leg: int = 0

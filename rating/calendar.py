@@ -13,7 +13,7 @@ LAST_MONTH_DAY = 31
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One month of an account, half-open, both ends in UTC. ``first_day`` is the local date that names it."""
+    """A day or a month of an account, half-open, both ends in UTC. ``first_day`` is the local date that names it."""
 
     first_day: date
     starts_at: datetime
@@ -42,6 +42,12 @@ def local_midnight(day: date, zone: tzinfo) -> datetime:
 def later(at: datetime, span: timedelta) -> datetime:
     """Add real time to a local time, in its zone; the wall clock may be changed meanwhile."""
     return (at.astimezone(UTC) + span).astimezone(at.tzinfo)
+
+
+def day_at(at: datetime, zone: tzinfo) -> Period:
+    """Return the local day that an instant lies in."""
+    day = at.astimezone(zone).date()
+    return Period(day, local_midnight(day, zone), local_midnight(day + timedelta(days=1), zone))
 
 
 def period_at(at: datetime, zone: tzinfo, month_day: int = 1) -> Period:

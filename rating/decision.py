@@ -1,49 +1,55 @@
 """The verdict on dialled digits: number, destination class, rate, or the reason why not.
 
 The order of the questions is fixed. Can the digits be read? Is it an emergency (then nothing else counts), or
-inside the office? Does the deck bar it? Does the plan include it? Only then does it cost money: does the plan
-allow its class, is prepaid on, is there a price? Whether the funds suffice is asked last and separately
-(:mod:`rating.funding`), since they change while a decision does not.
+inside the office? Does the deck bar it? Does the plan include it, and the extension's deny list not? Only then does
+it cost minutes or money: do the extension's lists and hours permit it, does the plan allow its class, is prepaid on,
+is there a price, and none too high? Whether the funds suffice is asked last and separately (:mod:`rating.funding`),
+since they change while a decision does not.
 
-What an allowance covers is made with its minutes first. Whatever would refuse a paid call (the plan, prepaid off,
-no price) then only says that no money follows: the call ends with the allowance.
+What an allowance covers is made with its minutes first. Whatever would keep only money away (the plan, prepaid off,
+no price, one too high) then says that none follows: the call ends with the allowance.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import NamedTuple, TypeGuard
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TypeGuard
 
+from rating.decision_steps import dialled_step, override_step, rate_steps, reading_step, unreadable_step
 from rating.deck import Deck, Rate
 from rating.destination import DestinationClass, NumberFacts, NumberType, describe
 from rating.dialled import Dialled, DialledKind, DialRules, Unreadable, read_dialled
 from rating.general_rates import is_general_rate
-from rating.hours import format_hours
-from rating.numbering import main_region
 from rating.overrides import Override, ShortOverride
+from rating.permission_rules import (
+    dearest_micros,
+    denied,
+    longest_call_steps,
+    not_in_allow_list,
+    outside_hours,
+    passed_steps,
+    rate_passed_steps,
+    rate_too_high,
+    shorter_s,
+)
+from rating.permissions import ALL_PERMITTED, Permissions
 from rating.plan import Allowance, Plan
+from rating.reasons import Denial, DenyReason, Refusal, Step
 from rating.sentences import sentence
 
-
-class DenyReason(StrEnum):
-    """Why a call was refused. The values are part of the command line's contract."""
-
-    NO_FUNDS = "no_funds"
-    NO_RATE = "no_rate"
-    BARRED = "barred"
-    INVALID_NUMBER = "invalid_number"
-    PREPAID_OFF = "prepaid_off"
-    CAP_REACHED = "cap_reached"
-    TOO_MANY_CALLS = "too_many_calls"
-    RATE_TOO_HIGH = "rate_too_high"
-    DESTINATION_DENIED = "destination_denied"
-    OUTSIDE_HOURS = "outside_hours"
-    UNKNOWN_EXTENSION = "unknown_extension"
-    OVERLOAD = "overload"
-    GATE_LATE = "gate_late"
-    GATE_HUNG = "gate_hung"
-    STORE_DOWN = "store_down"
-
+__all__ = [
+    "FUNDED_BY_ACCOUNT",
+    "FUNDED_BY_ALLOWANCE",
+    "FUNDED_BY_PLAN",
+    "RING_LIMIT_MS",
+    "Decision",
+    "Denial",
+    "DenyReason",
+    "Step",
+    "decide",
+    "explain",
+    "reading_steps",
+    "without_money",
+]
 
 FUNDED_BY_PLAN = "plan"
 FUNDED_BY_ALLOWANCE = "allowance"
@@ -52,12 +58,7 @@ FUNDED_BY_ACCOUNT = "account"
 RING_LIMIT_MS = 600_000
 """How long a call may ring where nobody says otherwise: a price that begins meanwhile may be the one at the answer."""
 
-
-class Step(NamedTuple):
-    """One step of a decision: a key of :mod:`rating.sentences` and the values of its sentence."""
-
-    key: str
-    values: Mapping[str, str | int]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Decision:
     applies: for paid calls and barred ones. ``later_rates`` are those that follow it while the call may ring, each
     with its beginning (UTC ms): the price in force at the answer counts. ``deny_rule`` names the rule behind
     ``deny_reason``. ``funded_by`` is empty for refused calls and for those that need nobody to pay.
-    ``longest_call_s`` is the plan's limit.
+    ``longest_call_s`` is the plan's limit or the extension's, the shorter one.
 
     ``allowance`` is used before money. Where no money may follow it, ``rate`` is None and ``after_allowance`` says
     why: the reason to refuse the call with once the allowance is used up. ``unfunded_rate`` is the price that money
@@ -100,13 +101,6 @@ class Decision:
         return self.deny_reason is None
 
 
-class Denial(NamedTuple):
-    """Why money may not pay for a call."""
-
-    reason: DenyReason
-    rule: str
-
-
 def decide(
     raw: str,
     *,
@@ -116,17 +110,20 @@ def decide(
     prepaid: bool,
     at_ms: int,
     ring_limit_ms: int = RING_LIMIT_MS,
+    permissions: Permissions = ALL_PERMITTED,
+    zone: tzinfo = UTC,
 ) -> Decision:
     """Decide on dialled digits. Total: any text has a decision, and none raises.
 
     ``at_ms`` is the moment, in UTC milliseconds since 1970: prices come and go. ``plan`` is None where no
     extension was found or it has none, ``deck`` where the plan's deck is missing; emergency and internal calls need
     neither. ``prepaid`` says whether the extension may make paid calls. ``ring_limit_ms`` is how long the call may
-    ring, on all trunks together.
+    ring, on all trunks together. ``permissions`` are the extension's, ``zone`` the account's, on whose wall clock
+    hours are.
     """
     dialled = read_dialled(raw, rules)
     if isinstance(dialled, Unreadable):
-        steps = (_dialled_step(raw), _unreadable_step(dialled))
+        steps = (dialled_step(raw), unreadable_step(dialled))
         return Decision(
             dialled=raw,
             deny_reason=DenyReason.INVALID_NUMBER,
@@ -134,8 +131,9 @@ def decide(
             steps=steps,
         )
     facts = describe(dialled, rules)
-    moments_ms = (at_ms, at_ms + ring_limit_ms)
-    return _Deciding(dialled, facts, plan, deck, rules.home_region, moments_ms).decide(prepaid=prepaid)
+    place = plan.home_region if plan is not None else rules.home_region
+    when = _When(at_ms, ring_limit_ms, zone)
+    return _Deciding(dialled, facts, plan, deck, place, when, permissions).decide(prepaid=prepaid)
 
 
 def without_money(decision: Decision, denial: Denial, step: Step) -> Decision:
@@ -174,10 +172,28 @@ def reading_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return steps[: ends[-1]]
 
 
+@dataclass(frozen=True, slots=True)
+class _When:
+    """The moment of dialling, in UTC milliseconds, and how long the call may ring after it."""
+
+    at_ms: int
+    ring_limit_ms: int
+    zone: tzinfo
+
+    @property
+    def rings_until_ms(self) -> int:
+        return self.at_ms + self.ring_limit_ms
+
+    @property
+    def local(self) -> datetime:
+        """The moment on the account's wall clock."""
+        return (_EPOCH + timedelta(milliseconds=self.at_ms)).astimezone(self.zone)
+
+
 class _Deciding:
     """One decision on a number that could be read."""
 
-    __slots__ = ("at_ms", "deck", "dialled", "facts", "home_region", "plan", "rings_until_ms", "steps")
+    __slots__ = ("deck", "dialled", "facts", "home_region", "permissions", "plan", "steps", "when")
 
     def __init__(
         self,
@@ -186,21 +202,23 @@ class _Deciding:
         plan: Plan | None,
         deck: Deck | None,
         home_region: str,
-        moments_ms: tuple[int, int],
+        when: _When,
+        permissions: Permissions,
     ) -> None:
-        self.at_ms, self.rings_until_ms = moments_ms
+        self.when = when
         self.dialled = dialled
         self.facts = facts
         self.plan = plan
         self.deck = deck
-        self.home_region = home_region if plan is None else plan.home_region
-        self.steps = [_dialled_step(dialled.raw)]
+        self.home_region = home_region
+        self.permissions = permissions
+        self.steps = [dialled_step(dialled.raw)]
         self.steps += [Step(what, {"digits": digits}) for what, digits in dialled.taken_off]
-        self.steps.append(_reading_step(dialled.kind, facts))
+        self.steps.append(reading_step(dialled.kind, facts))
         if facts.is_by_beginning:
             self.steps.append(Step("read_by_beginning", {"region": facts.region, "number_type": facts.number_type}))
         if facts.override is not None:
-            self.steps.append(_override_step(facts, facts.override))
+            self.steps.append(override_step(facts, facts.override))
 
     def decide(self, *, prepaid: bool) -> Decision:
         kind = self.dialled.kind
@@ -210,7 +228,7 @@ class _Deciding:
             return self._free(DestinationClass.INTERNAL, Step("internal", {}))
         if self.facts.override is not None and self.facts.is_barred:
             return self._barred_by_override(self.facts.override)
-        rate = self._rate(self.at_ms)
+        rate = self._rate(self.when.at_ms)
         if rate is not None and rate.barred:
             return self._barred(rate)
         if self.plan is not None and self.plan.includes(self.facts):
@@ -229,8 +247,8 @@ class _Deciding:
         Where a price ends and none follows, the one the call was let through at stays.
         """
         later: list[tuple[int, Rate]] = []
-        change_ms = self.deck.next_change_ms(self.at_ms) if self.deck is not None else None
-        while self.deck is not None and change_ms is not None and change_ms <= self.rings_until_ms:
+        change_ms = self.deck.next_change_ms(self.when.at_ms) if self.deck is not None else None
+        while self.deck is not None and change_ms is not None and change_ms <= self.when.rings_until_ms:
             follower = self._rate(change_ms)
             if self._may_follow(follower) and follower != (later[-1][1] if later else rate):
                 later.append((change_ms, follower))
@@ -246,57 +264,82 @@ class _Deciding:
 
     def _barred(self, rate: Rate) -> Decision:
         values = {"deck": self._deck_name, "prefix": rate.prefix, "destination": rate.destination}
-        return self._denied(
-            DestinationClass.BARRED,
-            DenyReason.BARRED,
-            f"deck {self._deck_name}: prefix {rate.prefix} is barred",
-            Step("barred", values),
-            rate,
-        )
+        denial = Denial(DenyReason.BARRED, f"deck {self._deck_name}: prefix {rate.prefix} is barred")
+        return self._refused(DestinationClass.BARRED, Refusal(denial, Step("barred", values)), rate)
 
     def _barred_by_override(self, override: Override | ShortOverride) -> Decision:
-        rule = f"override table: {override.digits} is barred"
+        denial = Denial(DenyReason.BARRED, f"override table: {override.digits} is barred")
         step = Step("barred_by_override", {"digits": override.digits, "source": override.source})
-        return self._denied(DestinationClass.BARRED, DenyReason.BARRED, rule, step, None)
+        return self._refused(DestinationClass.BARRED, Refusal(denial, step), None)
 
     def _included(self, plan: Plan) -> Decision:
         self.steps.append(Step("included", {"plan": plan.name}))
+        refusal = denied(self.permissions, self.facts.region, DestinationClass.INCLUDED)
+        if refusal is not None:
+            return self._refused(DestinationClass.INCLUDED, refusal, None)
+        self._tell_longest_call()
         return self._decision(
-            DestinationClass.INCLUDED, funded_by=(FUNDED_BY_PLAN,), longest_call_s=plan.longest_call_s
+            DestinationClass.INCLUDED, funded_by=(FUNDED_BY_PLAN,), longest_call_s=self._longest_call_s
         )
 
     def _paid(self, rate: Rate | None, *, prepaid: bool) -> Decision:
         paid_class = self._paid_class()
-        plan = self.plan
-        allowance = None if plan is None else plan.allowance_for(self.facts)
+        allowance = None if self.plan is None else self.plan.allowance_for(self.facts)
         self.steps.append(self._funding_step(paid_class, allowance))
-        limit_s = None if plan is None else plan.longest_call_s
-        refusal = self._refusal(paid_class, rate, prepaid=prepaid)
+        refusal = self._not_permitted(paid_class)
         if refusal is not None:
-            denial, step = refusal
-            if allowance is None:
-                priced = None if denial.reason is DenyReason.NO_RATE else rate
-                return self._denied(paid_class, denial.reason, denial.rule, step, priced)
-            self.steps.append(Step(f"only_allowance_{step.key}", step.values))
-            return self._decision(
-                paid_class,
-                allowance=allowance,
-                after_allowance=denial,
-                unfunded_rate=rate,
-                funded_by=(FUNDED_BY_ALLOWANCE,),
-                longest_call_s=limit_s,
-            )
-        assert rate is not None
+            return self._refused(paid_class, refusal, rate)
+        self.steps += passed_steps(self.permissions, self.facts.region, paid_class)
+        refusal = self._refusal(paid_class, rate, prepaid=prepaid)
+        if refusal is None:
+            assert rate is not None
+            return self._with_money(paid_class, rate, allowance)
+        if allowance is None:
+            return self._refused(paid_class, refusal, rate)
+        self.steps.append(Step(f"only_allowance_{refusal.step.key}", refusal.step.values))
+        self._tell_longest_call()
+        return self._decision(
+            paid_class,
+            allowance=allowance,
+            after_allowance=refusal.denial,
+            unfunded_rate=rate,
+            funded_by=(FUNDED_BY_ALLOWANCE,),
+            longest_call_s=self._longest_call_s,
+        )
+
+    def _with_money(self, paid_class: DestinationClass, rate: Rate, allowance: Allowance | None) -> Decision:
+        """Admit a call that money may pay for, after its allowance where it has one."""
         assert self.deck is not None
-        self.steps += _rate_steps(self.deck, rate)
+        self.steps += rate_steps(self.deck, rate)
+        self.steps += rate_passed_steps(self.permissions, self.deck.currency)
+        self._tell_longest_call()
         return self._decision(
             paid_class,
             rate=rate,
             later_rates=self._later_rates(rate),
             allowance=allowance,
             funded_by=(FUNDED_BY_ACCOUNT,) if allowance is None else (FUNDED_BY_ALLOWANCE, FUNDED_BY_ACCOUNT),
-            longest_call_s=limit_s,
+            longest_call_s=self._longest_call_s,
         )
+
+    def _not_permitted(self, paid_class: DestinationClass) -> Refusal | None:
+        """Return why the extension may not make the call at all, though it were paid for."""
+        permissions, region = self.permissions, self.facts.region
+        refusal = denied(permissions, region, paid_class) or not_in_allow_list(permissions, region, paid_class)
+        if refusal is not None or permissions.hours is None:
+            return refusal
+        return outside_hours(permissions, self.when.local)
+
+    @property
+    def _longest_call_s(self) -> int | None:
+        return shorter_s(self.permissions.longest_call_s, self._plan_limit_s)
+
+    @property
+    def _plan_limit_s(self) -> int | None:
+        return None if self.plan is None else self.plan.longest_call_s
+
+    def _tell_longest_call(self) -> None:
+        self.steps += longest_call_steps(self.permissions, self._plan_limit_s)
 
     def _funding_step(self, paid_class: DestinationClass, allowance: Allowance | None) -> Step:
         if self.plan is None:
@@ -308,25 +351,33 @@ class _Deciding:
             f"allowance_{allowance.scope}", {**values, "allowance": allowance.name, "minutes": allowance.minutes}
         )
 
-    def _refusal(self, paid_class: DestinationClass, rate: Rate | None, *, prepaid: bool) -> tuple[Denial, Step] | None:
+    def _refusal(self, paid_class: DestinationClass, rate: Rate | None, *, prepaid: bool) -> Refusal | None:
         """Return why money may not pay for the call, and the step that says so; None where it may."""
         plan, deck = self.plan, self.deck
         if plan is not None and paid_class in plan.refused:
             step = Step("plan_refuses", {"plan": plan.name, "destination_class": paid_class})
-            return Denial(DenyReason.DESTINATION_DENIED, f"plan {plan.name}: {paid_class} is refused"), step
+            rule = f"plan {plan.name}: {paid_class} is refused"
+            return Refusal(Denial(DenyReason.DESTINATION_DENIED, rule), step)
         if not prepaid:
-            return Denial(DenyReason.PREPAID_OFF, "extension: prepaid is off"), Step("prepaid_off", {})
+            return Refusal(Denial(DenyReason.PREPAID_OFF, "extension: prepaid is off"), Step("prepaid_off", {}))
         if deck is None:
-            return Denial(DenyReason.NO_RATE, "plan: no deck"), Step("no_deck", {})
+            return Refusal(Denial(DenyReason.NO_RATE, "plan: no deck"), Step("no_deck", {}))
         if rate is None:
-            return Denial(DenyReason.NO_RATE, f"deck {deck.name}: no prefix matches"), Step(
-                "no_rate", {"deck": deck.name}
-            )
+            rule = f"deck {deck.name}: no prefix matches"
+            return Refusal(Denial(DenyReason.NO_RATE, rule), Step("no_rate", {"deck": deck.name}))
         if self._is_general(rate):
             rule = f"deck {deck.name}: prefix {rate.prefix} prices ordinary numbers, not premium ones"
             values = {"deck": deck.name, "prefix": rate.prefix, "destination": rate.destination}
-            return Denial(DenyReason.NO_RATE, rule), Step("general_rate", values)
-        return None
+            return Refusal(Denial(DenyReason.NO_RATE, rule), Step("general_rate", values))
+        return self._rate_too_high(deck, rate)
+
+    def _rate_too_high(self, deck: Deck, rate: Rate) -> Refusal | None:
+        if self.permissions.max_rate_micros is None:
+            return None
+        rates = (rate, *(follower for _, follower in self._later_rates(rate)))
+        ring_limit = timedelta(milliseconds=self.when.ring_limit_ms)
+        dearest = dearest_micros(rates, self.when.local, ring_limit, self._longest_call_s)
+        return rate_too_high(self.permissions, dearest, deck.currency)
 
     def _paid_class(self) -> DestinationClass:
         if self.facts.is_premium:
@@ -342,16 +393,12 @@ class _Deciding:
         self.steps.append(step)
         return self._decision(destination_class)
 
-    def _denied(
-        self,
-        destination_class: DestinationClass,
-        reason: DenyReason,
-        rule: str,
-        step: Step,
-        rate: Rate | None,
-    ) -> Decision:
-        self.steps.append(step)
-        return self._decision(destination_class, rate=rate, deny_reason=reason, deny_rule=rule)
+    def _refused(self, destination_class: DestinationClass, refusal: Refusal, rate: Rate | None) -> Decision:
+        """Refuse the call; a price that counts for it, were it made, is told."""
+        denial = refusal.denial
+        self.steps.append(refusal.step)
+        priced = None if denial.reason is DenyReason.NO_RATE else rate
+        return self._decision(destination_class, rate=priced, deny_reason=denial.reason, deny_rule=denial.rule)
 
     def _decision(
         self,
@@ -387,67 +434,3 @@ class _Deciding:
             withhold_caller_id=self.dialled.withhold_caller_id,
             steps=tuple(self.steps),
         )
-
-
-def _dialled_step(raw: str) -> Step:
-    return Step("dialled", {"raw": raw}) if raw.strip() else Step("dialled_nothing", {})
-
-
-def _unreadable_step(unreadable: Unreadable) -> Step:
-    code = unreadable.country_code
-    values = {} if code is None else {"country_code": str(code), "region": main_region(code)}
-    return Step(f"unreadable_{unreadable.detail}", values)
-
-
-def _reading_step(kind: DialledKind, facts: NumberFacts) -> Step:
-    values = {"number": facts.number, "region": facts.region, "number_type": facts.number_type}
-    return Step(f"read_{kind}", values)
-
-
-def _rate_steps(deck: Deck, rate: Rate) -> list[Step]:
-    steps = [
-        Step(
-            _rate_key(rate),
-            {
-                "deck": deck.name,
-                "prefix": rate.prefix,
-                "destination": rate.destination,
-                "currency": deck.currency,
-                "per_minute_micros": rate.per_minute_micros,
-                "initial_increment_s": rate.initial_increment_s,
-                "increment_s": rate.increment_s,
-            },
-        )
-    ]
-    steps += [
-        Step(
-            "rate_hours",
-            {
-                "hours": format_hours(period.hours),
-                "period": period.name,
-                "per_minute_micros": period.per_minute_micros,
-                "currency": deck.currency,
-            },
-        )
-        for period in rate.periods
-    ]
-    if rate.connect_fee_micros:
-        steps.append(Step("connect_fee", {"connect_fee_micros": rate.connect_fee_micros, "currency": deck.currency}))
-    if rate.minimum_charge_micros:
-        steps.append(
-            Step("minimum_charge", {"minimum_charge_micros": rate.minimum_charge_micros, "currency": deck.currency})
-        )
-    return steps
-
-
-def _rate_key(rate: Rate) -> str:
-    if rate.initial_increment_s != rate.increment_s:
-        return "rate"
-    return "rate_by_second" if rate.increment_s == 1 else "rate_even"
-
-
-def _override_step(facts: NumberFacts, override: Override | ShortOverride) -> Step:
-    if isinstance(override, ShortOverride):
-        return Step(f"read_override_{override.cost}", {"number": facts.number, "source": override.source})
-    values = {"region": facts.region, "number_type": facts.number_type, "source": override.source}
-    return Step("read_override", values)

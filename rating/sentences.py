@@ -1,9 +1,9 @@
 """A decision's explanation in words: one sentence a step, in the languages of the tables beside this module.
 
-Keys are those of :class:`rating.decision.Step`. In a sentence ``{…_micros}`` is written as money, the
+Keys are those of :class:`rating.reasons.Step`. In a sentence ``{…_micros}`` is written as money, the
 ``{number_type}``, ``{destination_class}`` and ``{period}`` by their name in that language, ``{hours}`` with its days,
-anything else as it is. A new key needs its sentence in every language, with the same values; a test compares the
-tables.
+the classes among ``{destinations}`` by their names, anything else as it is. A new key needs its sentence in every
+language, with the same values; a test compares the tables.
 """
 
 import re
@@ -19,7 +19,7 @@ _NAMES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     for language, table in _TABLES.items()
 }
 _DAYS: Mapping[str, Mapping[str, str]] = {language: table.DAYS for language, table in _TABLES.items()}
-_DAY = re.compile(r"[a-z]+")
+_LOWER_CASE_WORD = re.compile(r"[a-z]+")
 _ENGLISH = "en"
 
 _COMMA_LANGUAGES = frozenset({"es", "fr"})
@@ -65,5 +65,7 @@ def _word(name: str, value: str | int, language: str, locale: str) -> str:
     if isinstance(value, int):
         return money_text(value, locale) if name.endswith("_micros") else str(value)
     if name == "hours":
-        return _DAY.sub(lambda day: _DAYS[language].get(day[0], day[0]), value)
+        return _LOWER_CASE_WORD.sub(lambda day: _DAYS[language].get(day[0], day[0]), value)
+    if name == "destinations":
+        return _LOWER_CASE_WORD.sub(lambda word: name_of("destination_class", word[0], language), value)
     return name_of(name, value, language)

@@ -51,7 +51,7 @@ SENTENCES = {
     "only_allowance_no_rate": "The deck {deck} has no price for what follows: it ends with the allowance.",
     "only_allowance_general_rate": "Of the deck {deck} only prefix {prefix} ({destination}) fits what follows, which "
     "prices ordinary numbers: it ends with the allowance.",
-    "only_allowance_payer_fault": "What follows cannot be priced ({fault}): it ends with the allowance.",
+    "only_allowance_payer_fault": "Money may not pay for what follows ({fault}): it ends with the allowance.",
     "allowance_left": "{left_s} s of the allowance are left this month.",
     "allowance_gone": "Nothing of the allowance is left this month: money pays from the first second.",
     "allowance_gone_refused": "Nothing of the allowance is left this month: the call is refused.",
@@ -62,7 +62,7 @@ SENTENCES = {
     "{currency} that are available it would last longer than the {max_duration_s} s that a call may.",
     "charged_after_allowance": "{allowance_s} of {duration_s} s are the allowance's; {charged_s} s are charged and "
     "cost {charge_micros} {currency}.",
-    "payer_fault": "Paid calls of this extension cannot be priced ({fault}): the call is refused.",
+    "payer_fault": "Paid calls of this extension are not possible ({fault}): the call is refused.",
     "unknown_extension": "There is no extension {extension}: the call is refused.",
     "held": "{hold_micros} {currency} are held before it rings; {available_micros} {currency} last for "
     "{max_duration_s} s.",
@@ -72,6 +72,35 @@ SENTENCES = {
     "available: it is refused.",
     "charged": "{duration_s} s are charged as {billable_s} s and cost {charge_micros} {currency}.",
     "charged_even": "{duration_s} s cost {charge_micros} {currency}.",
+    "deny_list_has": "The deny list of extension {extension} has {destinations}: the call is refused.",
+    "allow_list_has": "The allow list of extension {extension} has {destinations}.",
+    "not_in_allow_list": "Beyond what its plan includes, extension {extension} may only call {destinations}: the "
+    "call is refused.",
+    "outside_hours": "Beyond what its plan includes, extension {extension} may only call in the hours {hours}: the "
+    "call is refused.",
+    "within_hours": "It is within the hours of extension {extension}: {hours}.",
+    "rate_too_high": "Extension {extension} may pay at most {most_micros} {currency} a minute, and up to "
+    "{per_minute_micros} {currency} may be due: the call is refused.",
+    "only_allowance_rate_too_high": "Extension {extension} may pay at most {most_micros} {currency} a minute, and up "
+    "to {per_minute_micros} {currency} may be due for what follows: it ends with the allowance.",
+    "rate_within": "That is within the {most_micros} {currency} a minute that extension {extension} may pay.",
+    "longest_call": "A call of extension {extension} may last {longest_s} s.",
+    "cap_extension_day": "Of its daily cap of {cap_micros} {currency}, extension {extension} has {left_micros} "
+    "{currency} left.",
+    "cap_extension_month": "Of its monthly cap of {cap_micros} {currency}, extension {extension} has {left_micros} "
+    "{currency} left.",
+    "cap_account_day": "Of its daily cap of {cap_micros} {currency}, account {account} has {left_micros} {currency} "
+    "left.",
+    "cap_account_month": "Of its monthly cap of {cap_micros} {currency}, account {account} has {left_micros} "
+    "{currency} left.",
+    "held_capped": "{hold_micros} {currency} are held before it rings; it lasts for {max_duration_s} s, until a cap "
+    "is reached.",
+    "held_later_capped": "The allowance pays for the beginning, so no money is held yet; it lasts for "
+    "{max_duration_s} s, until a cap is reached.",
+    "cap_reached": "{hold_micros} {currency} must be held before it rings, and that is more than a cap leaves: the "
+    "call is refused.",
+    "too_many_calls": "Extension {extension} has {open_calls} paid calls open and may have {most_calls}: the call is "
+    "refused.",
     "unreadable_empty": "There is no number in it: the call is refused.",
     "unreadable_characters": "Only the digits 0-9, +, * and # can be dialled: the call is refused.",
     "unreadable_too_long": "That is too long for a phone number: the call is refused.",

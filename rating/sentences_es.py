@@ -55,8 +55,7 @@ SENTENCES = {
     "only_allowance_no_rate": "La tarifa {deck} no tiene precio para lo que sigue: la llamada termina con la bolsa.",
     "only_allowance_general_rate": "De la tarifa {deck} solo corresponde a lo que sigue el prefijo {prefix} "
     "({destination}), que da el precio de números ordinarios: la llamada termina con la bolsa.",
-    "only_allowance_payer_fault": "No se puede fijar el precio de lo que sigue ({fault}): "
-    "la llamada termina con la bolsa.",
+    "only_allowance_payer_fault": "No se puede pagar lo que sigue ({fault}): la llamada termina con la bolsa.",
     "allowance_left": "Este mes quedan {left_s} s de la bolsa.",
     "allowance_gone": "Este mes no queda nada de la bolsa: la llamada es de pago desde el primer segundo.",
     "allowance_gone_refused": "Este mes no queda nada de la bolsa: se rechaza la llamada.",
@@ -67,7 +66,7 @@ SENTENCES = {
     "{currency} disponibles duraría más que los {max_duration_s} s permitidos a una llamada.",
     "charged_after_allowance": "{allowance_s} de {duration_s} s son de la bolsa; se cobran {charged_s} s y cuestan "
     "{charge_micros} {currency}.",
-    "payer_fault": "Las llamadas de pago de esta extensión no tienen precio ({fault}): la llamada se rechaza.",
+    "payer_fault": "Las llamadas de pago de esta extensión no son posibles ({fault}): la llamada se rechaza.",
     "unknown_extension": "No existe la extensión {extension}: la llamada se rechaza.",
     "held": "Se reservan {hold_micros} {currency} antes de que suene; {available_micros} {currency} alcanzan "
     "para {max_duration_s} s.",
@@ -77,6 +76,37 @@ SENTENCES = {
     "{currency} disponibles: la llamada se rechaza.",
     "charged": "{duration_s} s se cobran como {billable_s} s y cuestan {charge_micros} {currency}.",
     "charged_even": "{duration_s} s cuestan {charge_micros} {currency}.",
+    "deny_list_has": "La lista de destinos denegados de la extensión {extension} contiene {destinations}: la llamada "
+    "se rechaza.",
+    "allow_list_has": "La lista de destinos permitidos de la extensión {extension} contiene {destinations}.",
+    "not_in_allow_list": "Fuera de lo que incluye su plan, la extensión {extension} solo puede llamar a "
+    "{destinations}: la llamada se rechaza.",
+    "outside_hours": "Fuera de lo que incluye su plan, la extensión {extension} solo puede llamar en las horas "
+    "{hours}: la llamada se rechaza.",
+    "within_hours": "Está dentro de las horas de la extensión {extension}: {hours}.",
+    "rate_too_high": "La extensión {extension} puede pagar como máximo {most_micros} {currency} por minuto, y el "
+    "precio puede llegar a {per_minute_micros} {currency}: la llamada se rechaza.",
+    "only_allowance_rate_too_high": "La extensión {extension} puede pagar como máximo {most_micros} {currency} por "
+    "minuto, y el precio de lo que sigue puede llegar a {per_minute_micros} {currency}: la llamada termina con la "
+    "bolsa.",
+    "rate_within": "Está dentro de los {most_micros} {currency} por minuto que puede pagar la extensión {extension}.",
+    "longest_call": "Una llamada de la extensión {extension} puede durar {longest_s} s.",
+    "cap_extension_day": "De su límite diario de {cap_micros} {currency}, a la extensión {extension} le quedan "
+    "{left_micros} {currency}.",
+    "cap_extension_month": "De su límite mensual de {cap_micros} {currency}, a la extensión {extension} le quedan "
+    "{left_micros} {currency}.",
+    "cap_account_day": "De su límite diario de {cap_micros} {currency}, a la cuenta {account} le quedan "
+    "{left_micros} {currency}.",
+    "cap_account_month": "De su límite mensual de {cap_micros} {currency}, a la cuenta {account} le quedan "
+    "{left_micros} {currency}.",
+    "held_capped": "Se reservan {hold_micros} {currency} antes de que suene; dura {max_duration_s} s, hasta que se "
+    "alcanza un límite de gasto.",
+    "held_later_capped": "La bolsa paga el principio, así que aún no se reserva dinero; dura {max_duration_s} s, "
+    "hasta que se alcanza un límite de gasto.",
+    "cap_reached": "Hay que reservar {hold_micros} {currency} antes de que suene, más de lo que deja un límite de "
+    "gasto: la llamada se rechaza.",
+    "too_many_calls": "La extensión {extension} tiene {open_calls} llamadas de pago abiertas y puede tener "
+    "{most_calls}: la llamada se rechaza.",
     "unreadable_empty": "No hay ningún número: la llamada se rechaza.",
     "unreadable_characters": "Solo se pueden marcar las cifras 0-9, +, * y #: la llamada se rechaza.",
     "unreadable_too_long": "Es demasiado largo para un número de teléfono: la llamada se rechaza.",

@@ -60,8 +60,7 @@ SENTENCES = {
     "l'appel se termine avec le quota.",
     "only_allowance_general_rate": "De la grille tarifaire {deck}, seul le préfixe {prefix} ({destination}) correspond "
     "à la suite, qui est le prix de numéros ordinaires : l'appel se termine avec le quota.",
-    "only_allowance_payer_fault": "Le prix de la suite ne peut être établi ({fault}) : "
-    "l'appel se termine avec le quota.",
+    "only_allowance_payer_fault": "La suite ne peut être payée ({fault}) : l'appel se termine avec le quota.",
     "allowance_left": "Il reste {left_s} s du quota ce mois-ci.",
     "allowance_gone": "Il ne reste rien du quota ce mois-ci : l'appel est payant dès la première seconde.",
     "allowance_gone_refused": "Il ne reste rien du quota ce mois-ci : l'appel est refusé.",
@@ -72,7 +71,7 @@ SENTENCES = {
     "{available_micros} {currency} disponibles, il durerait plus que les {max_duration_s} s permises à un appel.",
     "charged_after_allowance": "{allowance_s} s sur {duration_s} sont prises sur le quota ; {charged_s} s sont "
     "facturées et coûtent {charge_micros} {currency}.",
-    "payer_fault": "Le prix des appels payants de ce poste ne peut être établi ({fault}) : l'appel est refusé.",
+    "payer_fault": "Les appels payants de ce poste sont impossibles ({fault}) : l'appel est refusé.",
     "unknown_extension": "Le poste {extension} n'existe pas : l'appel est refusé.",
     "held": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} suffisent "
     "pour {max_duration_s} s.",
@@ -82,6 +81,36 @@ SENTENCES = {
     "{available_micros} {currency} disponibles : l'appel est refusé.",
     "charged": "{duration_s} s sont facturées comme {billable_s} s et coûtent {charge_micros} {currency}.",
     "charged_even": "{duration_s} s coûtent {charge_micros} {currency}.",
+    "deny_list_has": "La liste des destinations refusées du poste {extension} contient {destinations} : l'appel est "
+    "refusé.",
+    "allow_list_has": "La liste des destinations permises du poste {extension} contient {destinations}.",
+    "not_in_allow_list": "Hors de ce que comprend son forfait, le poste {extension} ne peut appeler que "
+    "{destinations} : l'appel est refusé.",
+    "outside_hours": "Hors de ce que comprend son forfait, le poste {extension} ne peut appeler qu'aux heures "
+    "{hours} : l'appel est refusé.",
+    "within_hours": "C'est dans les heures du poste {extension} : {hours}.",
+    "rate_too_high": "Le poste {extension} peut payer au plus {most_micros} {currency} la minute, et le prix peut "
+    "atteindre {per_minute_micros} {currency} : l'appel est refusé.",
+    "only_allowance_rate_too_high": "Le poste {extension} peut payer au plus {most_micros} {currency} la minute, et "
+    "le prix de la suite peut atteindre {per_minute_micros} {currency} : l'appel se termine avec le quota.",
+    "rate_within": "C'est dans la limite de {most_micros} {currency} la minute que le poste {extension} peut payer.",
+    "longest_call": "Un appel du poste {extension} peut durer {longest_s} s.",
+    "cap_extension_day": "De son plafond journalier de {cap_micros} {currency}, il reste {left_micros} {currency} au "
+    "poste {extension}.",
+    "cap_extension_month": "De son plafond mensuel de {cap_micros} {currency}, il reste {left_micros} {currency} au "
+    "poste {extension}.",
+    "cap_account_day": "De son plafond journalier de {cap_micros} {currency}, il reste {left_micros} {currency} au "
+    "compte {account}.",
+    "cap_account_month": "De son plafond mensuel de {cap_micros} {currency}, il reste {left_micros} {currency} au "
+    "compte {account}.",
+    "held_capped": "{hold_micros} {currency} sont réservés avant la sonnerie ; l'appel dure {max_duration_s} s, "
+    "jusqu'à ce qu'un plafond soit atteint.",
+    "held_later_capped": "Le quota paie le début de l'appel, rien n'est donc encore réservé ; l'appel dure "
+    "{max_duration_s} s, jusqu'à ce qu'un plafond soit atteint.",
+    "cap_reached": "{hold_micros} {currency} doivent être réservés avant la sonnerie, plus que ce que laisse un "
+    "plafond : l'appel est refusé.",
+    "too_many_calls": "Le poste {extension} a {open_calls} appels payants ouverts et peut en avoir {most_calls} : "
+    "l'appel est refusé.",
     "unreadable_empty": "Il n'y a pas de numéro : l'appel est refusé.",
     "unreadable_characters": "Seuls les chiffres 0-9, +, * et # peuvent être composés : l'appel est refusé.",
     "unreadable_too_long": "C'est trop long pour un numéro de téléphone : l'appel est refusé.",

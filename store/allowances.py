@@ -81,6 +81,23 @@ DELETE_UNUSED = Sql(
     delete(schema.allowance_slice).where(_SLICE.call_id == bindparam("of_call_id"), _SLICE.used_s == _ZERO)
 )
 
+SELECT_USED = Sql(
+    select(_SLICE.n, _SLICE.pool_id, _SLICE.used_s)
+    .where(_SLICE.call_id == bindparam("of_call_id"), _SLICE.used_s > _ZERO)
+    .order_by(_SLICE.n.desc())
+)
+HOLD_AGAIN = Sql(
+    update(schema.allowance_pool)
+    .where(_POOL.id == bindparam("pool_id"), _POOL.used_s >= bindparam("seconds"))
+    .values(used_s=_POOL.used_s - bindparam("seconds"), held_s=_POOL.held_s + bindparam("seconds"))
+    .returning(_POOL.id)
+)
+REOPEN_SLICE = Sql(
+    update(schema.allowance_slice)
+    .where(_SLICE.call_id == bindparam("of_call_id"), _SLICE.n == bindparam("of_n"))
+    .values(held_s=bindparam("seconds"), used_s=_ZERO)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowanceRequest:
@@ -153,3 +170,22 @@ def use_seconds(call_id: str, used_s: int) -> Operation[None]:
         raise LedgerInconsistentError(f"call {call_id} used {left_s} s more of its allowance than it held")
     if slices:
         yield DELETE_UNUSED(of_call_id=call_id)
+
+
+def hold_seconds_again(call_id: str, used_s: int) -> Operation[None]:
+    """Make the last ``used_s`` seconds that the call used held ones again: the slices that one record used whole.
+
+    Raises:
+        LedgerInconsistentError: these are not whole slices, or a pool has fewer used than its calls.
+    """
+    slices = yield SELECT_USED(of_call_id=call_id)
+    left_s = used_s
+    for n, pool_id, seconds in slices:
+        if not left_s:
+            return
+        left_s -= seconds
+        if left_s < 0 or not (yield HOLD_AGAIN(pool_id=pool_id, seconds=seconds)):
+            break
+        yield REOPEN_SLICE(of_call_id=call_id, of_n=n, seconds=seconds)
+    if left_s:
+        raise LedgerInconsistentError(f"call {call_id} did not use {used_s} s of its allowance; run `tollgate verify`")

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass, field
 
+from rating.caps import SpendLimit
+
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Not enough funds; nothing was written.
+    """Not enough funds, or a limit on spending; nothing was written.
 
     ``available_micros`` may be more than zero: too little for one increment or, on a renewal, needed by calls
     whose paid time ends sooner. Funds may come back until the paid time ends, so asking again makes sense.
+    ``limit`` is set where the funds would have sufficed.
     """
 
     available_micros: int
+    limit: SpendLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +74,11 @@ class Adjusted:
     amount_micros: int
     at_ms: int
     already_there: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """What an account's lots lost because their moment had come; ``more`` says that further lots wait for it."""
+
+    expired_micros: int
+    more: bool = False

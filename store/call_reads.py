@@ -10,7 +10,8 @@ from charging.cdr import Cdr, Disposition
 from rating.destination import DestinationClass
 from store import schema
 from store.cdr_rows import cdr_from_row
-from store.reads import Reads
+from store.nodes import IS_PROVISIONAL
+from store.reads import Reads, whole_sum
 from store.records import ExtensionTotals, OpenSession
 
 _SESSION = schema.session.c
@@ -32,6 +33,8 @@ SELECT_SESSIONS = select(
     _SESSION.state,
     _SESSION.opened_at_ms,
     _SESSION.updated_at_ms,
+    _SESSION.provisional_micros,
+    IS_PROVISIONAL.label("is_lost"),
 ).order_by(_SESSION.opened_at_ms, _SESSION.call_id)
 
 
@@ -108,9 +111,9 @@ class CallReads(Reads):
                 _CDR.extension,
                 func.count(distinct(_CDR.call_id)).label("calls"),
                 func.count(distinct(answered_call)).label("answered_calls"),
-                func.sum(_CDR.billable_s).label("billable_s"),
-                func.sum(_CDR.charged_micros).label("charged_micros"),
-                func.sum(_CDR.unfunded_micros).label("unfunded_micros"),
+                whole_sum(_CDR.billable_s).label("billable_s"),
+                whole_sum(_CDR.charged_micros).label("charged_micros"),
+                whole_sum(_CDR.unfunded_micros).label("unfunded_micros"),
             )
             .where(*which.conditions())
             .group_by(_CDR.extension)

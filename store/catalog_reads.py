@@ -1,7 +1,6 @@
 """Reading the catalog: accounts, extensions, plans, decks and their rates."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 from sqlalchemy import Select, exists, select
 
@@ -123,8 +122,7 @@ class CatalogReads(Reads):
         Raises:
             RatingError, ValueError, TypeError: what is stored is no deck.
         """
-        assert self._engine.url.database is not None, "a store is a file"
-        return await read_deck_rows(Path(self._engine.url.database), name)
+        return await read_deck_rows(self._location, name)
 
     async def overlapping_prefix(self, deck_id: int, generation: int) -> str | None:
         """Answer a prefix that is priced twice at the same time in a generation of a deck; None: none is."""

@@ -12,7 +12,7 @@ from rating.deck import Rate, SharedRate
 from store import decks
 from store.operation import Operation
 from store.pace import Pace
-from store.sqlite import SqliteWriter
+from store.writer import Writer
 
 RateSource = Iterable[Rate | SharedRate] | AsyncIterable[Rate | SharedRate]
 """The rates of a deck, by prefix for the sake of speed, in any order otherwise."""
@@ -21,7 +21,7 @@ RateSource = Iterable[Rate | SharedRate] | AsyncIterable[Rate | SharedRate]
 class DeckLoading:
     """One import: what it writes, and what it leaves behind to be deleted."""
 
-    def __init__(self, writer: SqliteWriter, begun: decks.DeckImport) -> None:
+    def __init__(self, writer: Writer, begun: decks.DeckImport) -> None:
         self._writer = writer
         self._begun = begun
         self._pace = Pace()

@@ -2,7 +2,8 @@
 
 A million rates take seconds, most of them in Python. In the event loop they would be slices of some milliseconds in
 front of the calls' own work; in a thread calls wait for the interpreter lock at most, which the thread gives away
-after every page. It reads by a connection of its own, in one statement: a switch meanwhile cannot mix two decks.
+after every page. It reads by a connection of its own, in one statement: a switch meanwhile cannot mix two decks. Of
+PostgreSQL's rows a cursor on the server gives out a page at a time, so that they are never in memory all at once.
 
 Rates were checked when they were imported. A damaged row must not become a price all the same: the terms that many
 rates share are made into a rate, and so checked, once; what is a rate's own is checked by ``DeckRows.extend``.
@@ -22,7 +23,10 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from rating.deck import DeckRows
 from store import schema
 from store.errors import StoreUnavailableError
+from store.location import Location, PostgresLocation
 from store.operation import Row, Sql, compile_sql
+from store.postgres_connection import CONNECTION_ERRORS, connect, unavailable
+from store.postgres_sql import DIALECT as POSTGRESQL
 from store.rate_rows import SELECT_RATES, rate_from_row
 from store.reads import BUSY_TIMEOUT_S, MEND
 
@@ -53,7 +57,7 @@ SELECT_OWN_AND_TERMS = Sql(
 )
 
 
-async def read_deck_rows(path: Path, deck: str) -> DeckRows:
+async def read_deck_rows(location: Location, deck: str) -> DeckRows:
     """Answer the rows of a deck, all of the generation in force; none for an unknown deck.
 
     Where this is cancelled the thread ends with its page.
@@ -64,53 +68,77 @@ async def read_deck_rows(path: Path, deck: str) -> DeckRows:
     """
     given_up = threading.Event()
     try:
-        return await asyncio.to_thread(_read, path, deck, given_up)
+        return await asyncio.to_thread(_read, location, deck, given_up)
     finally:
         given_up.set()
 
 
-def _read(path: Path, deck: str, given_up: threading.Event) -> DeckRows:
+def _read(location: Location, deck: str, given_up: threading.Event) -> DeckRows:
+    if isinstance(location, PostgresLocation):
+        # In an event loop of the thread's own: the service's has no part in it.
+        return asyncio.run(_read_server(location, deck, given_up))
+    return _read_file(location.path, deck, given_up)
+
+
+def _read_file(path: Path, deck: str, given_up: threading.Event) -> DeckRows:
+    pages = _Pages(given_up)
+    select = compile_sql(SELECT_OWN_AND_TERMS, sqlite_dialect.dialect(paramstyle="qmark"))
     try:
-        with closing(_connect(path)) as connection:
-            return _pages_into_rows(connection, deck, given_up)
+        with closing(_open_file(path)) as connection:
+            cursor = connection.execute(select.text, select.arguments({"of_name": deck}))
+            while page := cursor.fetchmany(_PAGE_ROWS):
+                pages.add(page)
     except sqlite3.Error as error:
         raise StoreUnavailableError(f"the database could not be read: {error}; {MEND}") from error
+    return pages.rows
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _open_file(path: Path) -> sqlite3.Connection:
     uri = path.absolute().as_uri() + "?mode=rw"  # "ro" could not open the log's index where no writer has it open
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _pages_into_rows(connection: sqlite3.Connection, deck: str, given_up: threading.Event) -> DeckRows:
-    select = compile_sql(SELECT_OWN_AND_TERMS, sqlite_dialect.dialect(paramstyle="qmark"))
-    cursor = connection.execute(select.text, select.arguments({"of_name": deck}))
-    pages = _Pages()
-    while page := cursor.fetchmany(_PAGE_ROWS):
-        pages.add(page)
-        if given_up.is_set():
-            raise StoreUnavailableError("reading the deck was given up; load it again")
-        time.sleep(_REST_S)
+async def _read_server(location: PostgresLocation, deck: str, given_up: threading.Event) -> DeckRows:
+    pages = _Pages(given_up)
+    select = compile_sql(SELECT_OWN_AND_TERMS, POSTGRESQL)
+    connection = await connect(location, role="deck")
+    try:
+        async with connection.transaction(readonly=True):
+            cursor = await connection.cursor(select.text, *select.arguments({"of_name": deck}))
+            while page := await cursor.fetch(_PAGE_ROWS):
+                pages.add(page)
+    except CONNECTION_ERRORS as error:
+        raise unavailable(location, error) from error
+    finally:
+        connection.terminate()
     return pages.rows
 
 
 class _Pages:
     """Puts pages of a deck together; terms that are known already cost a look-up."""
 
-    def __init__(self) -> None:
+    def __init__(self, given_up: threading.Event) -> None:
         self.rows = DeckRows()
+        self._given_up = given_up
         self._known: dict[Row, int] = {}
 
     def add(self, page: Sequence[Row]) -> None:
-        """Add rows as :data:`SELECT_OWN_AND_TERMS` gives them, by columns rather than one by one."""
+        """Add rows as :data:`SELECT_OWN_AND_TERMS` gives them, by columns rather than one by one; then rest.
+
+        Raises:
+            StoreUnavailableError: nobody waits for the deck any more.
+        """
         prefixes, destinations, prices_micros, *terms_columns = zip(*page, strict=True)
         all_terms = list(zip(*terms_columns, strict=True))
         numbers = [number for number in map(self._known.get, all_terms) if number is not None]
         if len(numbers) < len(page):
             numbers = list(map(self._number, page, all_terms))
         self.rows.extend(prefixes, destinations, prices_micros, numbers)
+        if self._given_up.is_set():
+            raise StoreUnavailableError("reading the deck was given up; load it again")
+        time.sleep(_REST_S)
 
     def _number(self, row: Row, terms: Row) -> int:
         """Answer the number of a row's terms, which are checked where they are new."""

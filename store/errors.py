@@ -75,3 +75,11 @@ class DeckCurrencyError(StoreError):
 
 class DeckImportSupersededError(StoreError):
     """A later import of the same deck went live first; this one must not replace it."""
+
+
+class StoreNotEmptyError(StoreError):
+    """A store is to be moved to a database that has rows already."""
+
+
+class OpenCallsError(StoreError):
+    """A store is to be moved while calls are open in it."""

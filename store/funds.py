@@ -6,6 +6,7 @@ from store import schema
 from store.answers import Adjusted, Denied, Funded
 from store.balances import CREDIT, DEBIT, read_available
 from store.errors import KeyConflictError, UnknownAccountError
+from store.expiry import read_usable
 from store.journal import Bucket, EntryKind, reference_key, write_adjustment, write_purchase
 from store.lots import consume_lots, make_lot
 from store.operation import Operation, Row, Sql
@@ -72,7 +73,7 @@ def adjust_funds(
     """Correct a balance by a signed amount; the same reference and amount again answers the first.
 
     Upwards makes a lot that ends at ``expires_at_ms`` (None is never). Downwards takes from the lots, first
-    to expire first, and only from what is available: ``Denied`` where that is less, nothing is written then.
+    to expire first, and only from what is available and has not expired: ``Denied`` where that is less.
 
     Raises:
         ValueError: the amount is zero.
@@ -85,6 +86,7 @@ def adjust_funds(
     if recorded:
         _check_same(recorded[0], EntryKind.ADJUST, amount_micros, account_id, reference)
         return Adjusted(amount_micros, recorded[0][3], already_there=True)
+    yield from read_usable(account_id, at_ms)  # what has expired is not there to be taken
     if amount_micros < 0 and not (yield DEBIT(account_id=account_id, amount_micros=-amount_micros)):
         return Denied((yield from read_available(account_id)))
     lot_id = None

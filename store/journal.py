@@ -10,6 +10,10 @@ adjust   ``account:<id>:ref:<reference>``     adjustment → available, or the r
 hold     ``<call>:slice:<n>``                 available → reserved
 charge   ``<call>:leg:<leg>:charge``          reserved → spent
 release  ``<call>:release``                   reserved → available
+charge   ``<call>:provisional:<k>``           reserved → spent
+refund   ``<call>:provisional:<k>:refund``    spent → available
+hold     ``<call>:provisional:<k>:hold``      available → reserved
+expire   ``lot:<id>:expire:<n>``              available → expired
 ======== ==================================== =======================================
 """
 
@@ -63,6 +67,7 @@ def _call_transfer(kind: EntryKind, debit: Bucket, credit: Bucket) -> Insert:
 
 INSERT_HOLD = Sql(_call_transfer(EntryKind.HOLD, Bucket.AVAILABLE, Bucket.RESERVED))
 INSERT_RELEASE = Sql(_call_transfer(EntryKind.RELEASE, Bucket.RESERVED, Bucket.AVAILABLE))
+INSERT_REFUND = Sql(_call_transfer(EntryKind.REFUND, Bucket.SPENT, Bucket.AVAILABLE).returning(_JOURNAL.id))
 INSERT_CHARGE = Sql(_call_transfer(EntryKind.CHARGE, Bucket.RESERVED, Bucket.SPENT).returning(_JOURNAL.id))
 INSERT_FUNDS = Sql(
     insert(schema.journal)
@@ -92,6 +97,11 @@ def charge_key(call_id: str, leg: int) -> str:
     return f"{call_id}:leg:{leg}:charge"
 
 
+def provisional_key(call_id: str, k: int) -> str:
+    """Name the ``k``-th provisional charge of a call, counted from 1: its node can be lost more than once."""
+    return f"{call_id}:provisional:{k}"
+
+
 def release_key(call_id: str) -> str:
     """Name the release of what a call no longer needs: there is one, at its end."""
     return f"{call_id}:release"
@@ -100,6 +110,11 @@ def release_key(call_id: str) -> str:
 def reference_key(account_id: int, reference: str) -> str:
     """Name a purchase of funds or an adjustment; the two share the account's references."""
     return f"account:{account_id}:ref:{reference}"
+
+
+def expire_key(lot_id: int, n: int) -> str:
+    """Name the ``n``-th expiry of a lot, counted from 1: what calls hold at its moment expires as they settle."""
+    return f"lot:{lot_id}:expire:{n}"
 
 
 def write_hold(*, call_id: str, n: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:
@@ -170,5 +185,48 @@ def write_adjustment(
         reference=reference,
         reason=reason,
         at_ms=at_ms,
+    )
+    return int(rows[0][0])
+
+
+def write_expiry(*, account_id: int, lot_id: int, n: int, amount_micros: int, at_ms: int) -> Operation[int]:
+    """Append the ``n``-th expiry of a lot and answer the row's id."""
+    rows = yield INSERT_FUNDS(
+        key=expire_key(lot_id, n),
+        account_id=account_id,
+        kind=EntryKind.EXPIRE.value,
+        debit_bucket=Bucket.AVAILABLE.value,
+        credit_bucket=Bucket.EXPIRED.value,
+        amount_micros=amount_micros,
+        lot_id=lot_id,
+        reference=None,
+        reason=None,
+        at_ms=at_ms,
+    )
+    return int(rows[0][0])
+
+
+def write_provisional_charge(
+    *, call_id: str, k: int, account_id: int, amount_micros: int, at_ms: int
+) -> Operation[int]:
+    """Append the ``k``-th charge of all that a lost call holds, and answer the row's id."""
+    rows = yield INSERT_CHARGE(
+        key=provisional_key(call_id, k),
+        account_id=account_id,
+        amount_micros=amount_micros,
+        call_id=call_id,
+        at_ms=at_ms,
+    )
+    return int(rows[0][0])
+
+
+def write_refund(*, call_id: str, k: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[int]:
+    """Append the refund of the ``k``-th provisional charge and its new hold; answer the refund's id."""
+    key = provisional_key(call_id, k)
+    rows = yield INSERT_REFUND(
+        key=f"{key}:refund", account_id=account_id, amount_micros=amount_micros, call_id=call_id, at_ms=at_ms
+    )
+    yield INSERT_HOLD(
+        key=f"{key}:hold", account_id=account_id, amount_micros=amount_micros, call_id=call_id, at_ms=at_ms
     )
     return int(rows[0][0])

@@ -1,10 +1,10 @@
 """Lots: purchases of funds, spent first-to-expire-first.
 
-A hold does not touch a lot; a charge or a downward adjustment takes from them. So the lots of an account
+A hold does not touch a lot; a charge, a downward adjustment or its expiry takes from them. So the lots of an account
 always sum up to what is available and reserved together.
 """
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, insert, literal_column, select, update
 
 from store import schema
 from store.errors import LedgerInconsistentError
@@ -12,6 +12,22 @@ from store.operation import Operation, Sql
 
 _LOT = schema.lot.c
 _LOTS_AT_ONCE = 8  # nearly always one is enough
+# The zero is spelled out: SQLite uses the index of unspent lots only where it sees the same condition.
+_NOTHING: ColumnElement[int] = literal_column("0")
+
+
+def next_expiry_ms(account_id: ColumnElement[int]) -> ScalarSelect[int | None]:
+    """Answer, as an expression, when the first of an account's unspent lots expires, or expired; null is never.
+
+    It costs a look into an index of few rows. Statements that calls need anyhow answer it along (SQLite and PostgreSQL
+    take a subquery after RETURNING): whether something must expire first is known without a statement of its own.
+    """
+    return (
+        select(func.min(_LOT.expires_at_ms))
+        .where(_LOT.account_id == account_id, _LOT.remaining_micros > _NOTHING)
+        .scalar_subquery()
+    )
+
 
 INSERT_LOT = Sql(
     insert(schema.lot)
@@ -25,10 +41,9 @@ INSERT_LOT = Sql(
     )
     .returning(_LOT.id)
 )
-# The zero is spelled out: SQLite uses the index of unspent lots only where it sees the same condition.
 SELECT_UNSPENT = Sql(
     select(_LOT.id, _LOT.remaining_micros)
-    .where(_LOT.account_id == bindparam("account_id"), _LOT.remaining_micros > literal_column("0"))
+    .where(_LOT.account_id == bindparam("account_id"), _LOT.remaining_micros > _NOTHING)
     .order_by(_LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id)
     .limit(_LOTS_AT_ONCE)
     .with_for_update()
@@ -44,6 +59,17 @@ INSERT_USE = Sql(
         journal_id=bindparam("journal_id"),
         amount_micros=bindparam("amount_micros"),
     )
+)
+
+GIVE_BACK_TO_LOT = Sql(
+    update(schema.lot)
+    .where(_LOT.id == bindparam("lot_id"))
+    .values(remaining_micros=_LOT.remaining_micros + bindparam("amount_micros"))
+)
+SELECT_USES = Sql(
+    select(schema.lot_use.c.lot_id, schema.lot_use.c.amount_micros)
+    .where(schema.lot_use.c.journal_id == bindparam("of_journal_id"))
+    .order_by(schema.lot_use.c.lot_id)
 )
 
 
@@ -77,8 +103,24 @@ def consume_lots(*, account_id: int, journal_id: int, amount_micros: int) -> Ope
             )
         for lot_id, remaining_micros in lots:
             taken_micros = min(missing_micros, remaining_micros)
-            yield TAKE_FROM_LOT(lot_id=lot_id, amount_micros=taken_micros)
-            yield INSERT_USE(lot_id=lot_id, journal_id=journal_id, amount_micros=taken_micros)
+            yield from take_from_lot(lot_id=lot_id, journal_id=journal_id, amount_micros=taken_micros)
             missing_micros -= taken_micros
             if missing_micros == 0:
                 break
+
+
+def take_from_lot(*, lot_id: int, journal_id: int, amount_micros: int) -> Operation[None]:
+    """Take ``amount_micros`` from one lot for a journal row."""
+    yield TAKE_FROM_LOT(lot_id=lot_id, amount_micros=amount_micros)
+    yield INSERT_USE(lot_id=lot_id, journal_id=journal_id, amount_micros=amount_micros)
+
+
+def give_back_lots(*, charge_id: int, refund_id: int) -> Operation[None]:
+    """Give back to its lots what a charge took from them, for the journal row that refunds all of it.
+
+    A lot may have expired meanwhile: what came back to it expires as the rest of it did (``store.expiry``).
+    """
+    uses = yield SELECT_USES(of_journal_id=charge_id)
+    for lot_id, amount_micros in uses:
+        yield GIVE_BACK_TO_LOT(lot_id=lot_id, amount_micros=amount_micros)
+        yield INSERT_USE(lot_id=lot_id, journal_id=refund_id, amount_micros=amount_micros)

@@ -2,66 +2,74 @@
 
 Migrations are an Alembic tree inside the package (``store/migrations``), found by the package's own path so
 that they run from an installed wheel. All that are missing run in one transaction; several processes may try
-at once.
+at once, on PostgreSQL from several machines.
 """
 
+import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from store.errors import StoreSchemaError, StoreUnavailableError
-from store.location import database_path
+from store.location import Location, PostgresLocation, SqliteLocation, locate
+from store.postgres_connection import CONNECTION_ERRORS, WRITER_LOCK, connect, unavailable
 from store.reads import MEND
+
+T = TypeVar("T")
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Create the database where there is none, and run the migrations that it lacks.
+    """Bring the schema up to date; a SQLite file is created where there is none, a server's database is not.
+
+    Blocks; not to be called in an event loop's thread.
 
     Raises:
-        StoreUnavailableError: the file can not be opened or written, or stays locked.
+        StoreUnavailableError: the database can not be opened or written, or stays locked.
         StoreSchemaError: it is the database of a later version, or of something else.
     """
-    path = database_path(url)
-    _prepare_file(path)
-    engine = _engine(path)
-    try:
-        with engine.begin() as connection:
-            _refuse_unknown_revision(connection)
-            command.upgrade(alembic_config(connection), "head")
-    except DatabaseError as error:
-        raise StoreUnavailableError(f"{path} could not be migrated: {error.orig}; {MEND}") from error
-    finally:
-        engine.dispose()
+    location = locate(url)
+    if isinstance(location, SqliteLocation):
+        _prepare_file(location.path)
+    _in_transaction(location, _upgrade)
 
 
 def ensure_current(url: str) -> None:
-    """Check that the database has the schema of this version.
+    """Check that the database has the schema of this version. Blocks, as :func:`upgrade` does.
 
     Raises:
         StoreUnavailableError: there is no database, or it can not be read.
         StoreSchemaError: its schema is older or newer.
     """
-    path = database_path(url)
-    if not path.is_file():
-        raise StoreUnavailableError(f"there is no store at {path}; run `tollgate init`")
-    engine = _engine(path)
-    try:
-        with engine.connect() as connection:
-            found = _refuse_unknown_revision(connection)
-    except DatabaseError as error:
-        raise StoreUnavailableError(f"{path} could not be read: {error.orig}; {MEND}") from error
-    finally:
-        engine.dispose()
-    if found != head_revision():
-        raise StoreSchemaError(f"the store at {path} has schema {found or 'none'}; run `tollgate migrate`")
+    location = locate(url)
+    found = found_revision(location)
+    if found == head_revision():
+        return
+    if found is None and isinstance(location, PostgresLocation):
+        raise StoreSchemaError(f"the {location.shown} has no store; run `tollgate init`, or `tollgate migrate`")
+    raise StoreSchemaError(f"the store at {location.shown} has schema {found or 'none'}; run `tollgate migrate`")
+
+
+def found_revision(location: Location) -> str | None:
+    """Answer the revision of the database's schema, None where it is empty.
+
+    Raises:
+        StoreUnavailableError, StoreSchemaError: as :func:`ensure_current` does.
+    """
+    if isinstance(location, SqliteLocation) and not location.path.is_file():
+        raise StoreUnavailableError(f"there is no store at {location.path}; run `tollgate init`")
+    return _in_transaction(location, _refuse_unknown_revision)
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -80,6 +88,13 @@ def head_revision() -> str:
     return head
 
 
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's transaction has locked everybody out already
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+    if _refuse_unknown_revision(connection) != head_revision():
+        command.upgrade(alembic_config(connection), "head")
+
+
 def _refuse_unknown_revision(connection: Connection) -> str | None:
     """Answer the database's revision, None for an empty one; raise where it is none of ours."""
     found = MigrationContext.configure(connection).get_current_revision()
@@ -87,6 +102,53 @@ def _refuse_unknown_revision(connection: Connection) -> str | None:
     if found is not None and found not in known:
         raise StoreSchemaError(f"the store has schema {found}, which this version does not know; update Tollgate")
     return found
+
+
+def _in_transaction(location: Location, work: Callable[[Connection], T]) -> T:
+    """Do ``work`` in one transaction."""
+    if isinstance(location, SqliteLocation):
+        return _in_file_transaction(location.path, work)
+    return asyncio.run(_in_server_transaction(location, work))
+
+
+def _in_file_transaction(path: Path, work: Callable[[Connection], T]) -> T:
+    engine = _file_engine(path)
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except DatabaseError as error:
+        raise StoreUnavailableError(f"{path} could not be used: {error.orig}; {MEND}") from error
+    finally:
+        engine.dispose()
+
+
+async def _in_server_transaction(location: PostgresLocation, work: Callable[[Connection], T]) -> T:
+    engine = server_engine(location, role="migration")
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    except DBAPIError as error:
+        raise unavailable(location, _driver_error(error)) from error
+    except CONNECTION_ERRORS as error:
+        raise unavailable(location, error) from error
+    finally:
+        await engine.dispose()
+
+
+def _driver_error(error: DBAPIError) -> BaseException:
+    """Answer asyncpg's own error; SQLAlchemy has one of its own around it."""
+    outer = error.orig
+    inner = None if outer is None else outer.__cause__
+    return inner or outer or error
+
+
+def server_engine(location: PostgresLocation, *, role: str) -> AsyncEngine:
+    """Answer an engine whose transactions may change everything: for migrations and moves, not for calls."""
+
+    async def open_connection() -> Any:
+        return await connect(location, role=role)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=open_connection, poolclass=NullPool)
 
 
 def _prepare_file(path: Path) -> None:
@@ -103,7 +165,7 @@ def _prepare_file(path: Path) -> None:
         raise StoreUnavailableError(f"{path} could not be opened: {error}; check the folder and its owner") from error
 
 
-def _engine(path: Path) -> Engine:
+def _file_engine(path: Path) -> Engine:
     """Answer an engine whose transactions are real from their first statement on, DDL included.
 
     Python's sqlite3 by itself begins a transaction only before a change of rows.

@@ -1,16 +1,37 @@
 """Reading what pays for calls: balances with their lots, the journal, and what is gone of allowances."""
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
 
 from store import schema
-from store.reads import Reads
+from store.caps import Hold, Spent
+from store.lot_expiries import expiries_of
+from store.reads import Reads, whole_sum
 from store.records import Account, AllowanceUse, Balance, JournalEntry, Lot
 
 _ACCOUNT = schema.account.c
 _LOT = schema.lot.c
 _JOURNAL = schema.journal.c
 _POOL = schema.allowance_pool.c
+_SPEND = schema.spend.c
+_SESSION = schema.session.c
 LONGEST_PAGE = 1000
+
+
+def _select_lots(which: ColumnElement[bool]) -> Select[Any]:
+    """Select lots with what has expired of each."""
+    expiries = expiries_of(which)
+    expired = (
+        select(expiries.c.lot_id, whole_sum(expiries.c.amount_micros).label("expired_micros"))
+        .group_by(expiries.c.lot_id)
+        .subquery()
+    )
+    return (
+        select(schema.lot, func.coalesce(expired.c.expired_micros, 0).label("expired_micros"))
+        .select_from(schema.lot.outerjoin(expired, expired.c.lot_id == _LOT.id))
+        .where(which)
+    )
 
 
 class MoneyReads(Reads):
@@ -24,17 +45,23 @@ class MoneyReads(Reads):
             if row is None:
                 return None
             lots = await connection.execute(
-                select(schema.lot)
-                .where(_LOT.account_id == account_id, _LOT.remaining_micros > 0)
-                .order_by(_LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id)
+                _select_lots((_LOT.account_id == account_id) & (_LOT.remaining_micros > 0)).order_by(
+                    _LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id
+                )
             )
-            return Balance(account=Account(**row), lots=tuple(Lot(**lot) for lot in lots.mappings()))
+            expiries = expiries_of(_LOT.account_id == account_id)
+            expired_micros = await connection.scalar(select(whole_sum(expiries.c.amount_micros)))
+            return Balance(
+                account=Account(**row),
+                lots=tuple(Lot(**lot) for lot in lots.mappings()),
+                expired_micros=int(expired_micros or 0),
+            )
 
     async def lots(self, account_id: int) -> list[Lot]:
         """Answer all lots of an account in the order of their purchase, spent ones too."""
         async with self._reading() as connection:
             rows = await connection.execute(
-                select(schema.lot).where(_LOT.account_id == account_id).order_by(_LOT.purchased_at_ms, _LOT.id)
+                _select_lots(_LOT.account_id == account_id).order_by(_LOT.purchased_at_ms, _LOT.id)
             )
             return [Lot(**row) for row in rows.mappings()]
 
@@ -47,6 +74,26 @@ class MoneyReads(Reads):
         )
         async with self._reading() as connection:
             return [AllowanceUse(**row) for row in (await connection.execute(query)).mappings()]
+
+    async def spend(self, account_id: int, from_day: str, to_day: str) -> tuple[list[Spent], list[Hold]]:
+        """Answer what counts against caps, of one instant.
+
+        First what ended calls cost on each local day of [``from_day``, ``to_day``), ISO dates: a row for each
+        extension, and one without for the account. Then what each running call holds.
+        """
+        spent = (
+            select(_SPEND.extension, _SPEND.day, _SPEND.spent_micros)
+            .where(_SPEND.account_id == account_id, _SPEND.day >= from_day, _SPEND.day < to_day)
+            .order_by(_SPEND.extension, _SPEND.day)
+        )
+        holds = (
+            select(_SESSION.extension, _SESSION.held_by_day, _SESSION.paid_until_ms)
+            .where(_SESSION.account_id == account_id, _SESSION.held_micros > 0)
+            .order_by(_SESSION.call_id)
+        )
+        async with self._reading() as connection:
+            spent_rows = [Spent(*row) for row in await connection.execute(spent)]
+            return spent_rows, [Hold.of_row(*row) for row in await connection.execute(holds)]
 
     async def journal(self, account_id: int, *, after_id: int = 0, limit: int = LONGEST_PAGE) -> list[JournalEntry]:
         """Answer a page of an account's journal, oldest first: up to ``limit`` entries after ``after_id``."""

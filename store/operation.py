@@ -2,21 +2,22 @@
 
 An operation is a generator. It yields a :class:`Statement`, receives the statement's rows (a list of tuples;
 empty where there is nothing to return), and in the end returns its answer or raises a ``StoreError``. It
-holds no connection, reads no clock and waits for nothing, so that one source serves every driver: today the
-SQLite writer thread, which runs many operations in one transaction. A statement is written once in SQLAlchemy
-Core and compiled once per dialect to SQL text with positional parameters, because Core's work at each
-execution costs more than SQLite's.
+holds no connection, reads no clock and waits for nothing, so that one source serves every driver: the writers
+of SQLite and of PostgreSQL, which run many operations in one transaction. A statement is written once in
+SQLAlchemy Core and compiled once per dialect to SQL text with positional parameters, because Core's work at
+each execution costs more than SQLite's.
 
-Rules for operations: guarded changes come back with RETURNING, never with a row count; rows are locked in the
-order session, account, lot (``FOR UPDATE`` is there for databases with several writers, SQLite leaves it
-out); an error is raised, never yielded into, since after a failed statement only a rollback is legal.
+Rules for operations: guarded changes come back with RETURNING, never with a row count; an error is raised, never
+yielded into, since after a failed statement only a rollback is legal. A change without RETURNING is only promised to
+be done before the next statement that looks at its tables, and before the operation's end. No other writer, of any
+process or machine, changes anything while an operation runs (docs/adr/0007-one-writer-at-a-time.md).
 """
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, Insert
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
@@ -82,7 +83,9 @@ class CompiledSql:
 
 def compile_sql(sql: Sql, dialect: Dialect) -> CompiledSql:
     """Compile ``sql`` for a ``dialect`` whose parameters are positional."""
-    compiled = sql.clause.compile(dialect=dialect)
+    # Inline: no RETURNING but the one asked for; SQLAlchemy would add the new row's id.
+    clause = sql.clause.inline() if isinstance(sql.clause, Insert) else sql.clause
+    compiled = clause.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler), "only data statements are operations"
     names = tuple(compiled.positiontup or ())
     constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}

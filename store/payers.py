@@ -5,21 +5,29 @@ The gate and ``tollgate quote`` decide with it, so that both say the same. It is
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+from zoneinfo import ZoneInfo
 
+from rating.caps import NO_CAPS, Caps
 from rating.decision import RING_LIMIT_MS, Decision, Denial, DenyReason, Step, decide, without_money
 from rating.deck import Deck
 from rating.dialled import DialRules
 from rating.errors import RatingError
+from rating.hours import parse_hours
+from rating.permissions import ALL_PERMITTED, Permissions, parse_destinations
 from rating.plan import Plan, PlanError, parse_plan
+from store.caps import SpendLimits
 from store.records import Account, DeckInfo, Extension
 from store.store import Store
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """An extension as the gate sees it. A fault says why paid calls cannot be priced; None where they can."""
+    """An extension as the gate sees it. A fault says why none of its paid calls can be made; None where they can."""
 
     extension: str
     endpoint: str
@@ -32,6 +40,15 @@ class Payer:
     """The extension's."""
     seats: int = 1
     """How many of the account's extensions are under the plan: they share its pooled allowances."""
+    permissions: Permissions = ALL_PERMITTED
+    """What the extension may call, and how many calls at a time."""
+    caps: Caps = NO_CAPS
+    """What the extension may spend."""
+
+    @property
+    def account_caps(self) -> Caps:
+        """What all calls of its account together may spend."""
+        return self.account.caps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +63,8 @@ class Catalog:
     plans: Mapping[str, Plan]
     decks: Mapping[str, Deck]
     deck_generations: Mapping[str, int]
+    accounts: Mapping[int, Account] = field(default_factory=dict)
+    """By id."""
 
     def payer_at(self, endpoint: str) -> Payer | None:
         """Return the extension at this endpoint."""
@@ -54,6 +73,16 @@ class Catalog:
     def payer(self, extension: str) -> Payer | None:
         """Return the extension of this number."""
         return next((payer for payer in self.payers.values() if payer.extension == extension), None)
+
+    def spend_limits(self, endpoint: str, account_id: int | None) -> SpendLimits:
+        """Return what limits the spending of a call from this endpoint that this account pays, as things stand."""
+        payer = self.payers.get(endpoint)
+        account = None if account_id is None else self.accounts.get(account_id)
+        return SpendLimits(
+            extension_caps=NO_CAPS if payer is None else payer.caps,
+            account_caps=NO_CAPS if account is None else account.caps,
+            max_calls=None if payer is None else payer.permissions.max_calls,
+        )
 
     def payer_for_account(self, account: Account) -> Payer:
         """Return a nameless extension of this account, under its default plan."""
@@ -65,7 +94,7 @@ class Catalog:
 def decide_for(
     payer: Payer | None, raw: str, catalog: Catalog, at_ms: int, ring_limit_ms: int = RING_LIMIT_MS
 ) -> Decision:
-    """Decide on dialled digits as this payer's plan, deck and settings say; None: nobody was found who pays."""
+    """Decide on dialled digits as this payer's plan, deck and permissions say; None: nobody was found who pays."""
     if payer is None:
         return decide(raw, rules=catalog.rules, plan=None, deck=None, prepaid=False, at_ms=at_ms)
     decision = decide(
@@ -76,6 +105,8 @@ def decide_for(
         prepaid=payer.prepaid,
         at_ms=at_ms,
         ring_limit_ms=ring_limit_ms,
+        permissions=payer.permissions,
+        zone=ZoneInfo(payer.account.timezone),
     )
     if payer.fault is None or decision.rate is None or not decision.admitted:
         return decision
@@ -115,6 +146,7 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
         plans=plans,
         decks=decks,
         deck_generations=generations,
+        accounts=accounts,
     )
 
 
@@ -166,6 +198,7 @@ def _payer(
     plan_name = plan_name_of(account, extension)
     plan = None if plan_name is None else plans.get(plan_name)
     deck = None if plan is None else decks.get(plan.deck)
+    permissions, unreadable = (ALL_PERMITTED, None) if extension is None else read_permissions(extension)
     return Payer(
         extension="" if extension is None else extension.number,
         endpoint="" if extension is None else extension.endpoint,
@@ -173,10 +206,39 @@ def _payer(
         prepaid=extension is None or extension.prepaid,
         plan=plan,
         deck=deck,
-        fault=_fault(account, plan_name, plan, deck),
+        fault=_fault(account, plan_name, plan, deck) or unreadable,
         language=None if extension is None else extension.language,
         seats=seats.get((account.id, plan_name), 1),
+        permissions=permissions,
+        caps=NO_CAPS if extension is None else extension.caps,
     )
+
+
+def read_permissions(extension: Extension) -> tuple[Permissions, str | None]:
+    """Return what an extension may call, and what is wrong with it: one that cannot be read refuses paid calls.
+
+    The limits that can be read hold all the same.
+    """
+    faults: list[str] = []
+
+    def read(text: str | None, name: str, parse: Callable[[str], Read]) -> Read | None:
+        try:
+            return None if text is None else parse(text)
+        except RatingError:
+            number = extension.number
+            faults.append(f"extension {number}: its {name} cannot be read: tollgate extension set {number} --{name}")
+            return None
+
+    permissions = Permissions(
+        extension=extension.number,
+        allow=read(extension.allow_list, "allow", parse_destinations),
+        deny=read(extension.deny_list, "deny", parse_destinations),
+        hours=read(extension.hours, "hours", parse_hours),
+        max_rate_micros=extension.max_rate_micros,
+        longest_call_s=extension.longest_call_s,
+        max_calls=extension.max_calls,
+    )
+    return permissions, next(iter(faults), None)
 
 
 def plan_name_of(account: Account, extension: Extension | None) -> str | None:

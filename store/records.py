@@ -1,6 +1,9 @@
 """What is read from the store, as values. Money in micro-units, instants in UTC milliseconds since 1970."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from rating.caps import Caps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,11 @@ class Account:
     def total_micros(self) -> int:
         """What is available and what running calls hold."""
         return self.available_micros + self.reserved_micros
+
+    @property
+    def caps(self) -> Caps:
+        """What all its calls together may spend."""
+        return Caps(self.daily_cap_micros, self.monthly_cap_micros)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,11 @@ class Extension:
     hours: str | None = None
     """When paid calls may be made, as :func:`rating.hours.parse_hours` reads it."""
 
+    @property
+    def caps(self) -> Caps:
+        """What its own calls may spend."""
+        return Caps(self.daily_cap_micros, self.monthly_cap_micros)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
@@ -65,6 +78,8 @@ class Lot:
     remaining_micros: int
     purchased_at_ms: int
     expires_at_ms: int | None
+    expired_micros: int
+    """What of it was never spent and is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +88,35 @@ class Balance:
 
     account: Account
     lots: tuple[Lot, ...]
+    expired_micros: int
+    """What has expired of all its lots, ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiringLot:
+    """A lot with money in it that expires, or whose moment has come; with what its account says of it."""
+
+    id: int
+    account_id: int
+    timezone: str
+    reserved_micros: int
+    """What the account's calls hold."""
+    reference: str
+    remaining_micros: int
+    purchased_at_ms: int
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What an account's administrators are to be told; :mod:`store.notices` says what ``detail`` holds."""
+
+    id: int
+    account_id: int
+    key: str
+    kind: str
+    detail: Mapping[str, int | str]
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +150,7 @@ class DeckInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenSession:
-    """A call that holds money or talks; ``state`` is the charging session's JSON."""
+    """A call that holds money or talks, or a lost one; ``state`` is the charging session's JSON."""
 
     call_id: str
     node: str
@@ -121,6 +165,10 @@ class OpenSession:
     state: str
     opened_at_ms: int
     updated_at_ms: int
+    provisional_micros: int = 0
+    """What it was charged when it was lost, and nothing is held since."""
+    is_lost: bool = False
+    """Whether it was charged provisionally, also where that was nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

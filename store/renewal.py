@@ -9,14 +9,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, func, literal_column, select, update
 
 from rating.calendar import later
+from rating.caps import SpendLimit
 from rating.deck import Rate
 from store import schema
 from store.allowances import AllowanceRequest, take_seconds
 from store.answers import Denied, Granted
 from store.balances import RESERVE, read_available
+from store.caps import NO_ROOM_LIMIT, Spending, days_text, read_room, text_days, too_many_calls
 from store.errors import KeyConflictError, LedgerInconsistentError, SliceOrderError
+from store.expiry import read_usable
 from store.journal import write_hold
 from store.operation import Operation, Sql
+from store.provisional import reclaimed
 from store.session_rows import THIS_CALL, SessionRow, require_session
 from store.sharing import SliceRequest, Talk, fair_want_s, grant_s, is_plenty
 
@@ -29,6 +33,7 @@ SAVE_SLICE = Sql(
         held_micros=bindparam("held"),
         paid_s=bindparam("paid"),
         allowance_s=bindparam("allowance"),
+        held_by_day=bindparam("by_day"),
         paid_until_ms=bindparam("until_ms"),
         slice_n=bindparam("n"),
         slice_inputs=bindparam("inputs"),
@@ -47,11 +52,14 @@ SELECT_OTHER_TALKS = Sql(
     select(
         func.coalesce(_SESSION.paid_until_ms, bindparam("at_ms") + _SESSION.paid_s * literal_column("1000")),
         _SESSION.per_minute_micros,
+        _SESSION.extension,
     ).where(
         _SESSION.account_id == bindparam("of_account_id"),
         _SESSION.call_id != bindparam("of_call_id"),
         _SESSION.per_minute_micros > literal_column("0"),
         _SESSION.paid_until_ms.is_(None) | (_SESSION.paid_until_ms >= bindparam("at_ms")),
+        # A lost call that was charged provisionally holds neither.
+        (_SESSION.held_micros > literal_column("0")) | (_SESSION.allowance_s > literal_column("0")),
     )
 )
 
@@ -68,6 +76,7 @@ def renew_slice(
     min_s: int = 10,
     allowance: AllowanceRequest | None = None,
     answered_at: datetime | None = None,
+    spending: Spending | None = None,
 ) -> Operation[Granted | Denied]:
     """Hold the call's next slice: up to ``want_s`` seconds, fewer where money is scarce.
 
@@ -84,13 +93,15 @@ def renew_slice(
         min_s: The slice below which sharing does not go.
         allowance: The seconds to take before money; fewer than ``want_s`` where its month ends sooner.
         answered_at: The answer in the account's time zone, where the price depends on the hour.
+        spending: The day on which the slice counts, which it begins and does not outlast but for one increment, and
+            the limits on it; without it there are none.
 
     Raises:
         KeyConflictError: slice ``n`` was granted with another rate or other seconds.
         SliceOrderError: ``n`` is not the slice after the last one.
         CallSettledError, UnknownCallError: there is no open session.
     """
-    session = yield from require_session(call_id)
+    session = yield from reclaimed(call_id, (yield from require_session(call_id)), at_ms)
     inputs = _slice_inputs(rate, want_s, min_s, allowance)
     if n <= session.slice_n:
         return _granted_before(call_id, n, session, inputs)
@@ -99,7 +110,7 @@ def renew_slice(
     taken_s = 0
     if allowance is not None and session.paid_s == session.allowance_s:
         taken_s = yield from take_seconds(call_id, n, session.account_id, allowance)
-    charged_s, amount_micros = session.paid_s - session.allowance_s, 0
+    charged_s, amount_micros, limit = session.paid_s - session.allowance_s, 0, None
     allowance_s = session.allowance_s + taken_s
     if rate is not None and (allowance is None or taken_s < allowance.want_s):
         starts_at = (
@@ -114,12 +125,12 @@ def renew_slice(
             paid_until_ms + taken_s * 1000,
             starts_at,
         )
-        granted_s = yield from _grant_s(call_id, session.account_id, request, at_ms)
+        granted_s, limit = yield from _grant(call_id, session, request, spending, at_ms)
         if granted_s is not None:
             charged_s, amount_micros = granted_s, request.cost_micros(granted_s)
     paid_s = allowance_s + charged_s
     if paid_s == session.paid_s:
-        return Denied((yield from read_available(session.account_id)))
+        return Denied((yield from read_available(session.account_id)), limit)
     if amount_micros:
         yield from _hold_more(call_id, n, session.account_id, amount_micros, at_ms)
     held_micros = session.held_micros + amount_micros
@@ -128,6 +139,7 @@ def renew_slice(
         held=held_micros,
         paid=paid_s,
         allowance=allowance_s,
+        by_day=_with_slice(session.held_by_day, amount_micros, spending),
         until_ms=paid_until_ms + (paid_s - session.paid_s) * 1000,
         n=n,
         inputs=inputs,
@@ -156,11 +168,41 @@ def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> G
     return Granted(session.slice_n, session.paid_s, session.held_micros, session.allowance_s)
 
 
-def _grant_s(call_id: str, account_id: int, request: SliceRequest, at_ms: int) -> Operation[int | None]:
-    """Answer the new total of seconds that money pays for; None where not one increment more can be paid."""
-    available_micros = yield from read_available(account_id)
-    share_s = yield from _share_s(call_id, account_id, request, available_micros, at_ms)
-    return grant_s(request, share_s, available_micros)
+def _with_slice(held_by_day: str, amount_micros: int, spending: Spending | None) -> str:
+    """Answer ``held_by_day`` with what a slice holds counted on its day."""
+    if spending is None or not amount_micros:
+        return held_by_day
+    (today,) = spending.days
+    by_day = text_days(held_by_day)
+    return days_text({**by_day, today.day: by_day.get(today.day, 0) + amount_micros})
+
+
+def _grant(
+    call_id: str, session: SessionRow, request: SliceRequest, spending: Spending | None, at_ms: int
+) -> Operation[tuple[int | None, SpendLimit | None]]:
+    """Answer the new total of seconds that money pays for; None where not one increment more can be paid.
+
+    With None goes the limit that kept it from being paid, if it was one.
+    """
+    account_id = session.account_id
+    available_micros = yield from read_usable(account_id, at_ms)
+    room = NO_ROOM_LIMIT
+    if spending is not None:
+        too_many = None if session.held_micros else (yield from too_many_calls(account_id, spending))
+        if too_many is not None:
+            return None, too_many
+        room = yield from read_room(account_id, spending)
+    most_micros = available_micros if room.account is None else min(available_micros, room.account.left_micros)
+    share_s = yield from _share_s(call_id, account_id, request, most_micros, at_ms)
+    if room.extension is not None:
+        own_micros = min(most_micros, room.extension.left_micros)
+        others = yield from _other_talks(call_id, account_id, at_ms, session.extension)
+        share_s, most_micros = min(share_s, fair_want_s(request, others, own_micros)), own_micros
+    granted_s = grant_s(request, share_s, most_micros)
+    increment_micros = request.next_increment_micros()
+    if granted_s is not None or available_micros < increment_micros:
+        return granted_s, None
+    return None, room.blocking(increment_micros)
 
 
 def _share_s(call_id: str, account_id: int, request: SliceRequest, available_micros: int, at_ms: int) -> Operation[int]:
@@ -168,8 +210,18 @@ def _share_s(call_id: str, account_id: int, request: SliceRequest, available_mic
     prices = yield SUM_PRICES(of_account_id=account_id)
     if is_plenty(request.want_s, available_micros, int(prices[0][0])):
         return request.want_s
-    others = yield SELECT_OTHER_TALKS(of_account_id=account_id, of_call_id=call_id, at_ms=at_ms)
-    return fair_want_s(request, [Talk(*row) for row in others], available_micros)
+    others = yield from _other_talks(call_id, account_id, at_ms)
+    return fair_want_s(request, others, available_micros)
+
+
+def _other_talks(call_id: str, account_id: int, at_ms: int, extension: str | None = None) -> Operation[list[Talk]]:
+    """Answer the other paid calls that talk, of an account or of one of its extensions."""
+    rows = yield SELECT_OTHER_TALKS(of_account_id=account_id, of_call_id=call_id, at_ms=at_ms)
+    return [
+        Talk(paid_until_ms, per_minute_micros)
+        for paid_until_ms, per_minute_micros, other in rows
+        if extension is None or other == extension
+    ]
 
 
 def _hold_more(call_id: str, n: int, account_id: int, amount_micros: int, at_ms: int) -> Operation[None]:

@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, case, delete, func, insert, literal_column, se
 
 from store import schema
 from store.errors import CallSettledError, UnknownCallError
+from store.lots import next_expiry_ms
 from store.operation import Operation, Sql
 
 _SESSION = schema.session.c
@@ -26,6 +27,7 @@ INSERT_SESSION = Sql(
         allowance_s=bindparam("allowance_s"),
         slice_n=literal_column("1"),
         state=bindparam("state"),
+        held_by_day=bindparam("held_by_day"),
         opened_at_ms=bindparam("at_ms"),
         updated_at_ms=bindparam("at_ms"),
     )
@@ -44,6 +46,9 @@ SELECT_SESSION = Sql(
         _SESSION.allowance_s,
         _SESSION.slice_n,
         _SESSION.slice_inputs,
+        _SESSION.held_by_day,
+        _SESSION.provisional_micros,
+        next_expiry_ms(_SESSION.account_id),
     )
     .where(THIS_CALL)
     .with_for_update()
@@ -57,6 +62,11 @@ SAVE_STATE = Sql(
     .values(
         state=bindparam("new_state"),
         paid_until_ms=func.coalesce(bindparam("until_ms", type_=_SESSION.paid_until_ms.type), _SESSION.paid_until_ms),
+        # Of a lost call it says on which days its provisional charge was counted: that must be known to take it off.
+        held_by_day=case(
+            (_SESSION.provisional_micros > literal_column("0"), _SESSION.held_by_day),
+            else_=func.coalesce(bindparam("by_day", type_=_SESSION.held_by_day.type), _SESSION.held_by_day),
+        ),
         updated_at_ms=bindparam("at_ms"),
     )
     .returning(_SESSION.call_id)
@@ -68,6 +78,7 @@ SAVE_LEG = Sql(
         held_micros=bindparam("held"),
         paid_s=bindparam("paid"),
         allowance_s=bindparam("allowance"),
+        held_by_day=bindparam("by_day"),
         paid_until_ms=case((bindparam("is_spent") == literal_column("1"), None), else_=_SESSION.paid_until_ms),
         state=func.coalesce(bindparam("new_state", type_=_SESSION.state.type), _SESSION.state),
         updated_at_ms=bindparam("at_ms"),
@@ -91,6 +102,10 @@ class SessionRow(NamedTuple):
     allowance_s: int
     slice_n: int
     slice_inputs: str | None
+    held_by_day: str
+    provisional_micros: int
+    next_expiry_ms: int | None
+    """When the first of the account's unspent lots expires, or expired."""
 
 
 def find_session(call_id: str) -> Operation[SessionRow | None]:

@@ -8,13 +8,16 @@ from rating.price import affordable_s
 from store import schema
 from store.allowances import use_seconds
 from store.answers import Settled
+from store.caps import days_text, text_days
 from store.cdr_rows import cdr_params
 from store.errors import ChargeExceedsHoldError, KeyConflictError
 from store.journal import write_charge
 from store.lots import consume_lots
 from store.operation import Operation, Sql
+from store.provisional import reclaimed
 from store.session_rows import SAVE_LEG, SessionRow, find_session
 from store.sessions import end_session, settle_balance
+from store.spend import count_spend, spend_by_day
 
 _CDR = schema.cdr.c
 
@@ -36,7 +39,7 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
     it. A call without a session (refused, emergency) has its record written, charge 0.
 
     The same leg settled again with the same charge charges nothing; with ``close`` it still ends a call that
-    the first settlement left open.
+    the first settlement left open. What a lost call was charged provisionally is taken back first.
 
     Args:
         cdr: The record; ``charged_micros`` is at most what the call holds, the caller clamps.
@@ -47,6 +50,8 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         call holds.
     """
     session = yield from find_session(cdr.call_id)
+    if session is not None:
+        session = yield from reclaimed(cdr.call_id, session, at_ms)
     recorded = yield SELECT_RECORD(of_call_id=cdr.call_id, of_leg=cdr.leg)
     if recorded:
         _check_same(cdr, *recorded[0])
@@ -57,13 +62,14 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         return Settled(0, 0, 0, 0)
     yield from _charge(cdr, session.account_id, at_ms)
     if close:
-        yield from end_session(
+        timezone = yield from end_session(
             cdr.call_id,
             session,
             charged_micros=cdr.charged_micros,
             allowance_s=cdr.allowance_s,
             at_ms=at_ms,
         )
+        yield from _count(cdr, session.account_id, timezone)
         return Settled(cdr.charged_micros, session.held_micros - cdr.charged_micros, 0, 0)
     return (yield from _go_on(cdr, session, state, at_ms))
 
@@ -112,9 +118,24 @@ def _charge(cdr: Cdr, account_id: int, at_ms: int) -> Operation[None]:
     yield from consume_lots(account_id=account_id, journal_id=journal_id, amount_micros=cdr.charged_micros)
 
 
+def _count(cdr: Cdr, account_id: int, timezone: str | None) -> Operation[None]:
+    """Count a charge as spent on its days; ``timezone`` is the account's, None where nothing was charged."""
+    if timezone is not None:
+        yield from count_spend(account_id, cdr.extension, spend_by_day(cdr, timezone))
+
+
+def _rest_by_day(held_by_day: str, held_micros: int) -> str:
+    """Answer what a call goes on to hold by days: all of it on its last one, until the next leg's answer."""
+    days = text_days(held_by_day)
+    return days_text({max(days): held_micros} if days and held_micros else {})
+
+
 def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Operation[Settled]:
     """Keep what the leg left of the hold for a leg to come."""
-    yield from settle_balance(session.account_id, charged_micros=cdr.charged_micros, released_micros=0)
+    timezone = yield from settle_balance(
+        cdr.call_id, session.account_id, charged_micros=cdr.charged_micros, released_micros=0, at_ms=at_ms
+    )
+    yield from _count(cdr, session.account_id, timezone)
     held_micros = session.held_micros - cdr.charged_micros
     paid_s, allowance_s = session.paid_s, session.allowance_s
     if cdr.allowance_s:
@@ -127,6 +148,7 @@ def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Oper
         held=held_micros,
         paid=paid_s,
         allowance=allowance_s,
+        by_day=_rest_by_day(session.held_by_day, held_micros),
         is_spent=int(bool(cdr.allowance_s or cdr.charged_micros)),
         new_state=state,
         at_ms=at_ms,

@@ -2,9 +2,11 @@
 
 While money is plenty a call gets the seconds it wants. When it is scarce, the paid calls of an account should
 all end at about the same instant. That instant is found as water finds its level: pour the available money
-over the calls, the one whose paid time ends first gets it first, until all stand at one common end. A call is
-granted what it lacks to that end. Two rules bend it:
+over the calls, the one whose paid time ends first gets it first, until all stand at one common end. What a call
+lacks to that end is its share. Three rules bend it:
 
+* where there are several it is granted half of its share, so that slices shrink as money does, and the other half is
+  there for calls that are still to come: none is cut while another holds money for longer than a slice ahead;
 * the call that ends first is granted ``min_s`` even where its share is less, so that the last money does not
   dribble away in ever shorter slices; one that is ahead is granted the way to the common end, or to ``min_s``
   past the first end where that is later, so that in the end all ends lie within ``min_s`` of each other;
@@ -60,14 +62,18 @@ class SliceRequest:
         """Answer what to hold on top for a total of ``paid_s``; 0 where a minimum charge covers it."""
         return max(0, charge_micros(self.rate, paid_s, self.starts_at) - self.held_micros)
 
+    def next_increment_micros(self) -> int:
+        """Answer what to hold on top for one increment more."""
+        return self.cost_micros(grow_s(self.rate, self.paid_s, 1))
+
     def affordable_s(self, available_micros: int) -> int:
         """Answer the most seconds in all that the hold and ``available_micros`` on top pay for."""
         return affordable_s(self.rate, self.held_micros + available_micros, self.starts_at)
 
 
 def is_plenty(want_s: int, available_micros: int, sum_per_minute_micros: int) -> bool:
-    """Tell whether every call at these prices could have ``want_s`` seconds more."""
-    return available_micros * 60 >= want_s * sum_per_minute_micros
+    """Tell whether half of its share is ``want_s`` seconds for every call at these prices."""
+    return available_micros * 60 >= 2 * want_s * sum_per_minute_micros
 
 
 def common_end_ms(talks: Iterable[Talk], available_micros: int) -> int:
@@ -95,7 +101,7 @@ def common_end_ms(talks: Iterable[Talk], available_micros: int) -> int:
 
 
 def fair_want_s(request: SliceRequest, others: Iterable[Talk], available_micros: int) -> int:
-    """Answer how many of the wanted seconds are this call's share; 0 where others need the money first.
+    """Answer how many of the wanted seconds this call is to have; 0 where others need the money first.
 
     Seconds that cost nothing take nobody's money: they are wanted whole.
     """
@@ -105,7 +111,10 @@ def fair_want_s(request: SliceRequest, others: Iterable[Talk], available_micros:
     talks = [own, *others]
     first_end_ms = min(talk.paid_until_ms for talk in talks)
     end_ms = max(common_end_ms(talks, available_micros), first_end_ms + request.min_s * 1000)
-    return max(0, min(request.want_s, (end_ms - own.paid_until_ms) // 1000))
+    share_s = max(0, (end_ms - own.paid_until_ms) // 1000)
+    if len(talks) > 1:
+        share_s = min(share_s, max(request.min_s, share_s // 2))
+    return min(request.want_s, share_s)
 
 
 def grant_s(request: SliceRequest, want_s: int, available_micros: int) -> int | None:

@@ -4,8 +4,9 @@ Theory of operation. A durable commit costs a flush to the disk; a decision cost
 queue up while the disk flushes, and the thread then takes all that wait (up to ``LONGEST_BATCH``) into one
 transaction::
 
-    BEGIN IMMEDIATE SAVEPOINT request … the operation's statements … RELEASE      one after the other, in the
-      order of arrival COMMIT one wake-up of the event loop answers them all
+    BEGIN IMMEDIATE
+      SAVEPOINT request … the operation's statements … RELEASE      one after the other, in the order of arrival
+    COMMIT                                                          one wake-up of the event loop answers them all
 
 Every answer is given after its commit. An operation that raises is rolled back to its savepoint and answered
 with its error; the others are not touched. Where the transaction itself fails (locked by another process,
@@ -30,15 +31,15 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from store.errors import StoreConstraintError, StoreOverloadedError, StoreUnavailableError
 from store.many_rows import insert_rows
 from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
+from store.writer import BulkAnswer, Request, WriterStats
 
 LONGEST_QUEUE = 4096
 LONGEST_BATCH = 256
@@ -51,48 +52,6 @@ _TRY_EVERY_S = 0.001
 T = TypeVar("T")
 _DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
-
-
-@dataclass(frozen=True, slots=True)
-class WriterStats:
-    """What the writer did since it started, committed transactions and requests answered, and what waits."""
-
-    commits: int
-    requests: int
-    waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class BulkAnswer(Generic[T]):
-    """What a bulk operation answered, and the seconds for which its transaction kept other processes waiting."""
-
-    value: T
-    held_s: float
-
-
-class _Request:
-    """One operation, the one who waits for it, and what became of it."""
-
-    __slots__ = ("error", "future", "held_s", "is_bulk", "operation", "result")
-
-    def __init__(self, operation: Operation[Any], future: asyncio.Future[Any], *, is_bulk: bool) -> None:
-        self.operation = operation
-        self.future = future
-        self.is_bulk = is_bulk
-        """Whether its commit may be lost in a power cut, until a later one is durable."""
-        self.held_s = 0.0
-        """How long its transaction had held the database when it was committed."""
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def answer(self) -> None:
-        """Wake the one who waits, unless it was cancelled meanwhile."""
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
 
 
 class SqliteWriter:
@@ -110,7 +69,7 @@ class SqliteWriter:
         self._longest_queue = longest_queue
         self._longest_batch = longest_batch
         self._database = _Database(path, busy_timeout_ms)
-        self._queue: deque[_Request] = deque()
+        self._queue: deque[Request] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._commits = 0
@@ -151,11 +110,11 @@ class SqliteWriter:
 
     async def _done(self, operation: Operation[T], *, is_bulk: bool) -> BulkAnswer[T]:
         future: asyncio.Future[T] = self._loop.create_future()
-        request = _Request(operation, future, is_bulk=is_bulk)
+        request = Request(operation, future, is_bulk=is_bulk)
         self._submit(request)
         return BulkAnswer(await future, request.held_s)
 
-    def _submit(self, request: _Request) -> None:
+    def _submit(self, request: Request) -> None:
         with self._changed:
             if self._closing:
                 raise StoreUnavailableError("the store is closed")
@@ -172,14 +131,14 @@ class SqliteWriter:
         finally:
             self._database.disconnect()
 
-    def _next_batch(self) -> list[_Request]:
+    def _next_batch(self) -> list[Request]:
         """Wait for requests and take them; an empty list says that the writer is closed and drained."""
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
             return [self._queue.popleft() for _ in range(min(len(self._queue), self._longest_batch))]
 
-    def _serve(self, batch: list[_Request]) -> None:
+    def _serve(self, batch: list[Request]) -> None:
         try:
             self._database.commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
@@ -192,7 +151,7 @@ class SqliteWriter:
             self._commits += 1
         self._requests += len(batch)
 
-    def _answer(self, batch: list[_Request]) -> None:
+    def _answer(self, batch: list[Request]) -> None:
         def answer_all() -> None:
             for request in batch:
                 request.answer()
@@ -214,7 +173,7 @@ class _Database:
         """Whether the connection flushes each commit, as a new one does."""
         self._compiled: dict[Sql, CompiledSql] = {}
 
-    def commit(self, batch: list[_Request]) -> None:
+    def commit(self, batch: list[Request]) -> None:
         """Run a batch in one transaction; raises where the transaction as a whole failed."""
         connection = self._connect()
         self._flush_commits(connection, wanted=not all(request.is_bulk for request in batch))
@@ -272,7 +231,7 @@ class _Database:
             connection.execute("PRAGMA busy_timeout = 0")  # from here on `_begin` waits
         return self._connection
 
-    def _run_one(self, connection: sqlite3.Connection, request: _Request) -> None:
+    def _run_one(self, connection: sqlite3.Connection, request: Request) -> None:
         connection.execute("SAVEPOINT request")
         try:
             request.result = self._drive(connection, request.operation)

@@ -11,29 +11,38 @@ from store.call_reads import CallReads
 from store.catalog_reads import CatalogReads
 from store.deck_loading import DeckLoading, RateSource
 from store.errors import StoreConstraintError
-from store.location import database_path
+from store.location import Location, PostgresLocation, locate
 from store.money_reads import MoneyReads
+from store.nodes import NodeReads
+from store.notice_reads import NoticeReads
 from store.operation import Operation
+from store.postgres import PostgresWriter
 from store.reads import read_engine
-from store.sqlite import SqliteWriter, WriterStats
-from store.verify import Difference, find_differences
+from store.sqlite import SqliteWriter
+from store.verify import Difference, Progress, find_differences
+from store.writer import Writer, WriterStats
 
 T = TypeVar("T")
 
 
-class Store(CatalogReads, MoneyReads, CallReads):
+class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads):
     """An open store. Changes go through :meth:`apply`, one operation each; reads are methods.
 
-    Any number of processes may have the same store open. Close it, or use it in ``async with``.
+    Any number of processes may have the same store open, on PostgreSQL of any number of machines. Close it, or use it
+    in ``async with``.
     """
 
-    def __init__(self, writer: SqliteWriter, engine: AsyncEngine) -> None:
+    def __init__(self, location: Location, writer: Writer, engine: AsyncEngine) -> None:
+        self._location = location
         self._writer = writer
         self._engine = engine
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Open the store at ``url`` (``sqlite:///path``), which must have this version's schema.
+        """Open the store at ``url``, which must have this version's schema.
+
+        Args:
+            url: ``sqlite:///path`` or ``postgresql://user:password@host/database``, see ``store.location``.
 
         Raises:
             StoreError: the URL is not one of a store.
@@ -41,12 +50,14 @@ class Store(CatalogReads, MoneyReads, CallReads):
             StoreSchemaError: its schema is another version's.
         """
         await asyncio.to_thread(migrate.ensure_current, url)
-        path = database_path(url)
-        return cls(SqliteWriter(path), read_engine(path))
+        location = locate(url)
+        return cls(location, _writer(location), read_engine(location))
 
     @classmethod
     async def create(cls, url: str) -> Self:
         """Make the store at ``url`` if it is not there, bring its schema up to date, and open it.
+
+        A SQLite file is made; a server's database has to be there, empty or with a store.
 
         Raises:
             StoreError, StoreUnavailableError, StoreSchemaError: as :meth:`open` and ``migrate.upgrade`` do.
@@ -73,6 +84,16 @@ class Store(CatalogReads, MoneyReads, CallReads):
             StoreError: what the operation itself raised; it changed nothing.
         """
         return await self._writer.apply(operation)
+
+    async def apply_unflushed(self, operation: Operation[T]) -> T:
+        """Run an operation that may be lost where the machine stops: its commit alone does not wait for the disk.
+
+        A later :meth:`apply` makes it durable; others see it at once.
+
+        Raises:
+            StoreOverloadedError, StoreUnavailableError, StoreError: as :meth:`apply` does.
+        """
+        return (await self._writer.apply_bulk(operation)).value
 
     def writer_stats(self) -> WriterStats:
         """Answer how many requests were done in how many commits, and how many wait."""
@@ -107,12 +128,20 @@ class Store(CatalogReads, MoneyReads, CallReads):
         if prefix is not None:
             raise StoreConstraintError(f"prefix {prefix} has two prices at the same time; end one before the other")
 
-    async def verify(self) -> list[Difference]:
-        """Recompute every balance from the journal; an empty list is a clean store."""
+    async def verify(self, progress: Progress | None = None) -> list[Difference]:
+        """Recompute every balance from the journal; an empty list is a clean store.
+
+        Args:
+            progress: Told now and then how many rows have been read, and how many there are.
+        """
         async with self._reading() as connection:
-            return await find_differences(connection)
+            return await find_differences(connection, progress)
 
     async def close(self) -> None:
         """Finish what was queued and close the database."""
         await self._writer.close()
         await self._engine.dispose()
+
+
+def _writer(location: Location) -> Writer:
+    return PostgresWriter(location) if isinstance(location, PostgresLocation) else SqliteWriter(location.path)

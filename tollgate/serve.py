@@ -1,23 +1,22 @@
 """``tollgate serve``: wires the settings, the store and the service together and runs until it is stopped."""
 
 import asyncio
-import fcntl
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from urllib.parse import quote
+from typing import NoReturn
 
 import structlog
 
-from ari_app.errors import AsteriskError
+from ari_app.clock import utc_now
 from ari_app.gate import GateSettings
 from ari_app.run import Service
 from dialplan.trunks import Trunk
-from store.errors import StoreUnavailableError
-from store.location import database_path
 from store.store import Store
+from tollgate.housekeeping import keep_house
 from tollgate.logs import configure_logs
+from tollgate.only_instance import only_instance
 from tollgate.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -36,7 +35,7 @@ async def run_service(settings: Settings) -> None:
     trunks = settings.trunk_list()
     if not trunks:
         raise SettingsError("no trunk is configured: name at least one in [[trunks]] of the settings")
-    with _only_instance(settings):
+    async with only_instance(settings):
         await _serve(settings, trunks)
 
 
@@ -56,35 +55,22 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
             home_region=settings.home_region,
             rules=settings.dial_rules(),
             policy=policy,
+            node_lost_s=settings.node_lost_s,
         )
-        await _until_stopped(service)
+        async with _beside(keep_house(store, settings.warn_before_expiry_days, clock=utc_now)):
+            await _until_stopped(service)
 
 
-class AlreadyServedError(AsteriskError):
-    """A service with this store and this node's name runs already."""
-
-
-@contextmanager
-def _only_instance(settings: Settings) -> Iterator[None]:
-    """Hold the lock of this store and node: the newcomer gives way, so that no call is left by the one that talks.
-
-    Raises:
-        AlreadyServedError: the lock is held.
-        StoreError: the store's place cannot be written.
-    """
-    path = database_path(settings.database_url)
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
+    """Do endless ``work`` until the block ends."""
+    task = asyncio.create_task(work)
     try:
-        lock = path.with_name(f"{path.name}.{quote(settings.node, safe='')}.lock").open("w")
-    except OSError as error:
-        raise StoreUnavailableError(f"{path.parent} cannot be written: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise AlreadyServedError(
-                f"a service runs already with the store {path} as node {settings.node}; stop it first"
-            ) from error
         yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _until_stopped(service: Service) -> None:

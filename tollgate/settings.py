@@ -17,7 +17,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ari_app.ami import AmiAccess
 from ari_app.client import AriAccess
-from charging.policy import MeteringPolicy
+from charging.expiry import DEFAULT_EXPIRY_MONTHS, NEVER_MONTHS
+from charging.policy import NODE_LOST_S, MeteringPolicy
 from dialplan.contract import APPLICATION
 from dialplan.trunks import DialFormat, Trunk
 from rating.dialled import DialRules, DialRulesError
@@ -76,7 +77,7 @@ class MeteringSettings(_Section):
 
     slice_s: Seconds = 60
     first_slice_s: Seconds = 10
-    least_slice_s: Seconds = 10
+    least_slice_s: Seconds = 2
     renew_lead_s: Seconds = 15
     cutoff_margin_ms: Annotated[int, Field(ge=0, le=2000)] = 300
     ring_limit_s: Seconds = 120
@@ -101,11 +102,17 @@ class Settings(BaseSettings):
     international_prefixes: tuple[str, ...] = ()
     numbering_file: Path | None = None
     """Corrections and additions to the override table that ships (:mod:`rating.numbering_file`)."""
+    node_lost_s: Annotated[int, Field(ge=30, le=86_400)] = NODE_LOST_S
+    """For how long another PBX on the same store is silent before its calls are charged what they hold."""
     included_while_away: bool = True
     """Whether included destinations ring while the service or its store is away. Emergencies always do."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_plan: str = "fr-office"
     """Whose destinations the dialplan lets through while the service is away."""
+    funds_expire_months: Annotated[int, Field(ge=NEVER_MONTHS, le=1200)] = DEFAULT_EXPIRY_MONTHS
+    """After how many months funds expire that were added without an expiry of their own; 0 is never."""
+    warn_before_expiry_days: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 7)
+    """How many days before a lot expires its account is warned."""
     asterisk: AsteriskSettings = AsteriskSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     metering: MeteringSettings = MeteringSettings()

@@ -9,13 +9,16 @@ from rating.calendar import LAST_MONTH_DAY
 from rating.money import format_money
 from store import catalog
 from store.records import Account
+from store.spend import WHOLE_ACCOUNT
 from store.store import Store
 from tollgate.cli.allowances import allowance_documents, print_allowances
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.errors import BadInputError
+from tollgate.cli.limits import cap_documents, limits_summary, read_caps
 from tollgate.cli.money import check_currency
 from tollgate.cli.output import Document, print_fields, print_table, say, show
 from tollgate.cli.regions import DEFAULTS
+from tollgate.cli.spending import spend_document
 from tollgate.cli.times import iso_ms, zone
 from tollgate.cli.topic import topic
 
@@ -29,6 +32,12 @@ MonthDay = Annotated[
         max=LAST_MONTH_DAY,
         help="The day on which its months begin, for allowances; in a shorter month its last day. 1 by default.",
     ),
+]
+DailyCap = Annotated[
+    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in a day; none for no cap.")
+]
+MonthlyCap = Annotated[
+    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in one of its months.")
 ]
 Name = Annotated[str, typer.Argument(metavar="A", help="The account's name.")]
 
@@ -46,6 +55,8 @@ def add(
         str | None,
         typer.Option(metavar="P", help="The plan of its extensions; that of the account main, in the same currency."),
     ] = None,
+    daily_cap: DailyCap = None,
+    monthly_cap: MonthlyCap = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an empty account.
@@ -60,6 +71,7 @@ def add(
     wanted_currency = None if currency is None else check_currency(currency)
     if timezone is not None:
         zone(timezone)
+    caps = read_caps(daily_cap, monthly_cap)
     home = DEFAULTS[settings_of(ctx).home_region]
 
     async def work(store: Store) -> Account:
@@ -74,6 +86,8 @@ def add(
                 timezone=timezone or (main.timezone if main else home.timezone),
                 month_day=month_day or 1,
                 plan=plan or inherited,
+                daily_cap_micros=caps.daily_micros,
+                monthly_cap_micros=caps.monthly_micros,
                 at_ms=epoch_ms(utc_now()),
             )
         )
@@ -96,9 +110,11 @@ def set_one(
     plan: Annotated[
         str | None, typer.Option(metavar="P", help="The plan of its extensions that have none of their own.")
     ] = None,
+    daily_cap: DailyCap = None,
+    monthly_cap: MonthlyCap = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change an account's calendar or plan; what is not named stays. Its currency never changes.
+    """Change an account's calendar, plan or caps; what is not named stays. Its currency never changes.
 
     What calls used of an allowance is counted by the local date on which a month begins: with another day the month
     is another one, and its minutes are counted anew.
@@ -107,20 +123,25 @@ def set_one(
     Examples:
       tollgate account set main --month-day 15
       tollgate account set sales --plan fr-domestic-1200
+      tollgate account set sales --daily-cap 50 --monthly-cap none
     """
-    if timezone is None and month_day is None and plan is None:
-        raise BadInputError("there is nothing to change", "name --timezone, --month-day or --plan")
+    if all(option is None for option in (timezone, month_day, plan, daily_cap, monthly_cap)):
+        raise BadInputError("there is nothing to change", "name what to change, see `tollgate account set --help`")
     if timezone is not None:
         zone(timezone)
+    read_caps(daily_cap, monthly_cap)
 
     async def work(store: Store) -> Account:
         account = await require_account(store, name)
+        caps = read_caps(daily_cap, monthly_cap, account.caps)
         await store.apply(
             catalog.set_account(
                 name=name,
                 timezone=timezone or account.timezone,
                 month_day=month_day or account.month_day,
                 plan=plan or account.plan,
+                daily_cap_micros=caps.daily_micros,
+                monthly_cap_micros=caps.monthly_micros,
             )
         )
         return await require_account(store, name)
@@ -141,7 +162,7 @@ def show_one(
     name: Annotated[str, typer.Argument(metavar="A", help="The account's name.")] = MAIN_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an account, with what is left of its allowances this month.
+    """Show an account, with what it has spent, and what is left of its allowances this month.
 
     \b
     Examples:
@@ -150,12 +171,13 @@ def show_one(
     """
 
     async def work(store: Store) -> Document:
-        account = await require_account(store, name)
+        account, now = await require_account(store, name), utc_now()
         extensions = await store.extensions(account.id)
         return {
             **account_document(account),
+            **await spend_document(store, account, now, WHOLE_ACCOUNT, account.caps),
             "extensions": [extension.number for extension in extensions],
-            "allowances": await allowance_documents(store, account, extensions, utc_now()),
+            "allowances": await allowance_documents(store, account, extensions, now),
         }
 
     document = with_store(ctx, work)
@@ -183,7 +205,7 @@ def list_all(ctx: typer.Context, as_json: JsonOption = False) -> None:
         return await store.accounts()
 
     accounts = with_store(ctx, work)
-    columns = ("account", ">available", ">reserved", "currency", "time zone", "plan")
+    columns = ("account", ">available", ">reserved", "currency", "time zone", "plan", "limits")
     rows = [
         (
             account.name,
@@ -192,6 +214,7 @@ def list_all(ctx: typer.Context, as_json: JsonOption = False) -> None:
             account.currency,
             account.timezone,
             account.plan,
+            limits_summary(cap_documents(account)),
         )
         for account in accounts
     ]
@@ -210,5 +233,6 @@ def account_document(account: Account) -> Document:
         "available": format_money(account.available_micros),
         "reserved": format_money(account.reserved_micros),
         "total": format_money(account.total_micros),
+        **cap_documents(account),
         "created_at": iso_ms(account.created_at_ms, zone(account.timezone)),
     }

@@ -306,6 +306,7 @@ _CSV_COLUMNS = (
     "hangup_cause",
     "trunk",
     "end_source",
+    "provisional",
 )
 
 
@@ -336,4 +337,5 @@ def _document(cdr: Cdr, wanted: Wanted) -> Document:
         "hangup_cause": cdr.hangup_cause,
         "trunk": cdr.trunk,
         "end_source": cdr.end_source,
+        "provisional": cdr.provisional,
     }

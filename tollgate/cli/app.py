@@ -16,7 +16,7 @@ from tollgate.cli.errors import BAD_INPUT, REFUSED, CliError, Failure, failure_f
 
 TOPICS: dict[str, tuple[str, str]] = {
     "init": ("setup", "Make the settings file and the store."),
-    "migrate": ("setup", "Bring the store's schema up to date."),
+    "migrate": ("migrate", "Bring the store's schema up to date."),
     "serve": ("service", "Run the service: gate and meter."),
     "doctor": ("doctor", "Check the PBX end to end."),
     "demo": ("service", "Place a few calls through the demonstration office."),
@@ -24,11 +24,13 @@ TOPICS: dict[str, tuple[str, str]] = {
     "quote": ("quote", "What a call would be and cost, without a call."),
     "balance": ("funds", "What is available, and its lots."),
     "funds": ("funds", "Add funds, list and correct them."),
+    "notices": ("notices", "What accounts were told: funds that expire."),
     "extension": ("extension", "Extensions: who calls."),
     "plan": ("plan", "Plans: what is included."),
     "rates": ("rates", "Decks of prices."),
     "activity": ("activity", "Who called where, when, and what it cost."),
     "calls": ("calls", "Calls that live now."),
+    "nodes": ("nodes", "The PBXs that share the store."),
     "verify": ("verify", "Recompute every balance from the journal."),
     "dialplan": ("dialplan", "The Asterisk files for these settings."),
 }

@@ -141,7 +141,10 @@ def _document(call: LiveCall) -> Document:
 
 
 def _print(found: _Found) -> None:
-    columns = ("call", "extension", "number", "class", "state", ">seconds", ">cost so far", ">seconds left")
+    columns = ["call", "extension", "number", "class", "state", ">seconds", ">cost so far", ">seconds left"]
+    by_node = len({call.node for call in found.calls if call.node is not None}) > 1
+    if by_node:
+        columns.append("node")
     rows = [
         (
             call.call_id,
@@ -152,6 +155,7 @@ def _print(found: _Found) -> None:
             call.seconds,
             None if call.cost_micros is None else format_money(call.cost_micros),
             call.seconds_left,
+            *((call.node,) if by_node else ()),
         )
         for call in found.calls
     ]

@@ -6,28 +6,36 @@ from typing import Annotated, Literal
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
-from store.catalog import add_extension, set_extension
-from store.errors import UnknownExtensionError
-from store.records import Extension
+from store.catalog import add_extension
 from store.store import Store
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.errors import BadInputError, CheckFailedError
 from tollgate.cli.extension_changes import (
-    ACCOUNTS_PLAN,
-    ExtensionChanges,
     apply_changes,
+    change_extensions,
+    check_number,
     new_extension,
     read_changes,
 )
-from tollgate.cli.extension_changes import settings_of as extension_settings
+from tollgate.cli.extension_choice import check_selection, is_one_extension, select_extensions
 from tollgate.cli.extension_csv import import_extensions, read_extensions, write_extensions
+from tollgate.cli.extension_documents import (
+    csv_row,
+    print_extensions,
+    read_extension,
+    read_extension_with_spend,
+    read_extensions_of,
+    show_extension,
+)
 from tollgate.cli.files import output_to
-from tollgate.cli.output import Document, print_fields, print_table, say, show, write_json
+from tollgate.cli.limits import LIMIT_FIELDS
+from tollgate.cli.output import Document, print_table, say, show, write_json
 from tollgate.cli.topic import topic
 
 extension_app = topic("Extensions: who calls. Each is a phone that Asterisk has authenticated, on one account.")
 
+Numbers = Annotated[list[str], typer.Argument(metavar="E...", help="The extensions' numbers, such as 101 or 120-129.")]
 Number = Annotated[str, typer.Argument(metavar="E", help="The extension's number, such as 101.")]
 EndpointOption = Annotated[
     str | None, typer.Option("--endpoint", metavar="PJSIP/101", help="Its phone; PJSIP and its number.")
@@ -39,74 +47,149 @@ PrepaidOption = Annotated[
 ]
 LanguageOption = Annotated[str | None, typer.Option("--language", metavar="fr", help="Its language; en.")]
 NameOption = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Whose it is.")]
+DailyCapOption = Annotated[
+    str | None, typer.Option("--daily-cap", metavar="M", help="The most that it may spend in a day; none.")
+]
+MonthlyCapOption = Annotated[
+    str | None, typer.Option("--monthly-cap", metavar="M", help="The most in a month of its account; none.")
+]
+MaxCallsOption = Annotated[
+    str | None, typer.Option("--max-calls", metavar="N", help="How many paid calls it may have at a time; none.")
+]
+MaxRateOption = Annotated[
+    str | None, typer.Option("--max-rate", metavar="M", help="The highest price per minute that it may pay; none.")
+]
+LongestCallOption = Annotated[
+    str | None, typer.Option("--longest-call", metavar="10m", help="How long a call may last: 600, 10m, 2h; none.")
+]
+AllowOption = Annotated[
+    str | None,
+    typer.Option("--allow", metavar="LIST", help="Beyond its plan it may only call these: GB,national; none."),
+]
+DenyOption = Annotated[
+    str | None, typer.Option("--deny", metavar="LIST", help="It may never call these: GB,premium; none.")
+]
+HoursOption = Annotated[
+    str | None,
+    typer.Option("--hours", metavar="SPEC", help="When it may call beyond its plan: 'mon-fri 08:00-19:00'; none."),
+]
 
 
 @extension_app.command("add")
 def add(
     ctx: typer.Context,
     number: Number,
+    *,
     endpoint: EndpointOption = None,
     plan: PlanOption = None,
     account: OwnerOption = None,
     prepaid: PrepaidOption = None,
     language: LanguageOption = None,
     name: NameOption = None,
+    daily_cap: DailyCapOption = None,
+    monthly_cap: MonthlyCapOption = None,
+    max_calls: MaxCallsOption = None,
+    max_rate: MaxRateOption = None,
+    longest_call: LongestCallOption = None,
+    allow: AllowOption = None,
+    deny: DenyOption = None,
+    hours: HoursOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an extension.
+    """Add an extension. It has no limits but those that are named.
 
     \b
     Examples:
       tollgate extension add 101
       tollgate extension add 102 --endpoint PJSIP/desk-102 --plan fr-office --prepaid off
+      tollgate extension add 103 --daily-cap 5 --max-rate 0.50 --deny premium,001 --hours "mon-fri 08:00-19:00"
     """
-    options = _fields(endpoint, plan, account or MAIN_ACCOUNT, prepaid, language, name)
-    changes = read_changes(number, options, settings_of(ctx).home_region)
+    options = {
+        "endpoint": endpoint,
+        "plan": plan,
+        "account": account or MAIN_ACCOUNT,
+        "prepaid": prepaid,
+        "language": language,
+        "name": name,
+        **_limit_fields(daily_cap, monthly_cap, max_calls, max_rate, longest_call, allow, deny, hours),
+    }
+    check_number(number, settings_of(ctx).home_region)
+    changes = read_changes(options)
 
     async def work(store: Store) -> Document:
         account_id = (await require_account(store, account or MAIN_ACCOUNT)).id
         settings = apply_changes(new_extension(number, account_id), changes, account_id)
         await store.apply(add_extension(settings, at_ms=epoch_ms(utc_now())))
-        return await _read(store, number)
+        return await read_extension(store, number)
 
-    _show_extension(with_store(ctx, work), as_json=as_json)
+    show_extension(with_store(ctx, work), as_json=as_json)
 
 
 @extension_app.command("set")
-def set_one(
+def set_some(
     ctx: typer.Context,
-    number: Number,
+    numbers: Numbers,
+    *,
     endpoint: EndpointOption = None,
     plan: PlanOption = None,
     account: OwnerOption = None,
     prepaid: PrepaidOption = None,
     language: LanguageOption = None,
     name: NameOption = None,
+    daily_cap: DailyCapOption = None,
+    monthly_cap: MonthlyCapOption = None,
+    max_calls: MaxCallsOption = None,
+    max_rate: MaxRateOption = None,
+    longest_call: LongestCallOption = None,
+    allow: AllowOption = None,
+    deny: DenyOption = None,
+    hours: HoursOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what is given, and keep the rest.
+    """Change what is given, and keep the rest; a limit is removed by none.
+
+    Several extensions are changed at once, all or none of them. 120-129 are those that are there from 120 to 129.
 
     \b
     Examples:
       tollgate extension set 101 --prepaid off
       tollgate extension set 101 --plan default --account sales
+      tollgate extension set 101 102 120-129 --daily-cap 5 --deny premium --longest-call 30m
+      tollgate extension set 101 --daily-cap none --hours none
     """
-    options = _fields(endpoint, plan, account, prepaid, language, name)
+    options = {
+        "endpoint": endpoint,
+        "plan": plan,
+        "account": account,
+        "prepaid": prepaid,
+        "language": language,
+        "name": name,
+        **_limit_fields(daily_cap, monthly_cap, max_calls, max_rate, longest_call, allow, deny, hours),
+    }
     if all(option is None for option in options.values()):
         raise BadInputError("nothing to change", "give an option, see `tollgate extension set --help`")
-    changes = read_changes(number, options, settings_of(ctx).home_region)
+    is_one = is_one_extension(numbers)
+    if endpoint is not None and not is_one:
+        raise BadInputError("an endpoint belongs to one extension", "name one extension with --endpoint")
+    check_selection(numbers, settings_of(ctx).home_region)
+    changes = read_changes(options)
 
-    async def work(store: Store) -> Document:
-        before = extension_settings(await _require(store, number))
-        await store.apply(set_extension(apply_changes(before, changes, await _account_id(store, changes))))
-        return await _read(store, number)
+    async def work(store: Store) -> list[Document]:
+        chosen = select_extensions(numbers, await store.extensions())
+        account_id = None if account is None else (await require_account(store, account)).id
+        await store.apply(change_extensions(chosen, changes, account_id))
+        return [await read_extension(store, each.number) for each in chosen]
 
-    _show_extension(with_store(ctx, work), as_json=as_json)
+    found = with_store(ctx, work)
+    if is_one:
+        show_extension(found[0], as_json=as_json)
+    else:
+        show({"extensions": found}, lambda: print_extensions(found), as_json=as_json)
 
 
 @extension_app.command("show")
 def show_one(ctx: typer.Context, number: Number, as_json: JsonOption = False) -> None:
-    """Show an extension.
+    """Show an extension, its limits, and what it has spent today and this month.
 
     \b
     Examples:
@@ -114,9 +197,9 @@ def show_one(ctx: typer.Context, number: Number, as_json: JsonOption = False) ->
     """
 
     async def work(store: Store) -> Document:
-        return await _read(store, number)
+        return await read_extension_with_spend(store, number, utc_now())
 
-    _show_extension(with_store(ctx, work), as_json=as_json)
+    show_extension(with_store(ctx, work), as_json=as_json)
 
 
 @extension_app.command("list")
@@ -134,12 +217,10 @@ def list_all(
     """
 
     async def work(store: Store) -> list[Document]:
-        return await _read_all(store, account)
+        return await read_extensions_of(store, account)
 
     found = with_store(ctx, work)
-    columns = ("extension", "endpoint", "account", "plan", "prepaid", "language", "name")
-    rows = [[_cell(row, column) for column in columns] for row in found]
-    show({"extensions": found}, lambda: print_table(columns, rows), as_json=as_json)
+    show({"extensions": found}, lambda: print_extensions(found), as_json=as_json)
 
 
 @extension_app.command("import")
@@ -150,8 +231,9 @@ def import_file(
 ) -> None:
     """Add and change many extensions at once, by CSV: all of them or, where a row is bad, none.
 
-    Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name. An empty cell keeps
-    what the extension has, or gives a new one the default.
+    Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name, daily_cap, monthly_cap,
+    max_calls, max_rate, longest_call_s, allow, deny, hours. An empty cell keeps what the extension has, or gives a
+    new one the default; none removes a limit.
 
     \b
     Examples:
@@ -185,80 +267,33 @@ def export_file(
     """
 
     async def work(store: Store) -> list[Document]:
-        return await _read_all(store, None)
+        return await read_extensions_of(store, None)
 
     found = with_store(ctx, work)
     with output_to(output) as file:
         if as_json:
             write_json({"extensions": found}, file)
         else:
-            write_extensions([{**row, "prepaid": _cell(row, "prepaid")} for row in found], file)
+            write_extensions([csv_row(row) for row in found], file)
 
 
-def _fields(
-    endpoint: str | None,
-    plan: str | None,
-    account: str | None,
-    prepaid: str | None,
-    language: str | None,
-    name: str | None,
+def _limit_fields(
+    daily_cap: str | None,
+    monthly_cap: str | None,
+    max_calls: str | None,
+    max_rate: str | None,
+    longest_call: str | None,
+    allow: str | None,
+    deny: str | None,
+    hours: str | None,
 ) -> dict[str, str | None]:
-    return {
-        "endpoint": endpoint,
-        "plan": plan,
-        "account": account,
-        "prepaid": prepaid,
-        "language": language,
-        "name": name,
-    }
-
-
-async def _account_id(store: Store, changes: ExtensionChanges) -> int | None:
-    return None if changes.account is None else (await require_account(store, changes.account)).id
-
-
-async def _require(store: Store, number: str) -> Extension:
-    found = await store.extension(number)
-    if found is None:
-        raise UnknownExtensionError(f"there is no extension {number}; `tollgate extension list` shows them")
-    return found
-
-
-async def _read(store: Store, number: str) -> Document:
-    found = await _require(store, number)
-    account = await store.account_by_id(found.account_id)
-    assert account is not None, "the store's foreign key"
-    return _document(found, account.name)
-
-
-async def _read_all(store: Store, account: str | None) -> list[Document]:
-    account_id = None if account is None else (await require_account(store, account)).id
-    names = {known.id: known.name for known in await store.accounts()}
-    return [_document(found, names[found.account_id]) for found in await store.extensions(account_id)]
-
-
-def _document(found: Extension, account_name: str) -> Document:
-    return {
-        "extension": found.number,
-        "endpoint": found.endpoint,
-        "account": account_name,
-        "plan": found.plan,
-        "prepaid": found.prepaid,
-        "language": found.language,
-        "name": found.display_name,
-    }
-
-
-def _cell(row: Document, column: str) -> str | None:
-    value = row[column]
-    if column == "prepaid":
-        return "on" if value else "off"
-    return ACCOUNTS_PLAN if column == "plan" and value is None else value
-
-
-def _show_extension(document: Document, *, as_json: bool) -> None:
-    shown = {column: _cell(document, column) for column in document}
-    show(document, lambda: print_fields(shown), as_json=as_json)
+    return dict(
+        zip(
+            LIMIT_FIELDS,
+            (daily_cap, monthly_cap, max_calls, max_rate, longest_call, allow, deny, hours),
+            strict=True,
+        )
+    )
 
 
 def _say_imported(added: int, changed: int, bad: list[BadLine]) -> None:

@@ -1,19 +1,22 @@
 """What an administrator changes on an extension: the options of a command, or the cells of a row."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from dataclasses import fields as fields_of
 
 from rating.emergency import is_emergency
-from store.catalog import ExtensionSettings
+from store.catalog import ExtensionSettings, set_extension
+from store.operation import Operation
 from store.records import Extension
-from tollgate.cli.errors import BadInputError
+from tollgate.cli.bad_field import BadFieldError
+from tollgate.cli.limits import LIMIT_FIELDS, Limits, read_limits
 from tollgate.settings import ENDPOINT_NAME
 
 ACCOUNTS_PLAN = "default"
 """The plan of an extension that has none of its own."""
 
-FIELDS = ("endpoint", "account", "plan", "prepaid", "language", "name")
+FIELDS = ("endpoint", "account", "plan", "prepaid", "language", "name", *LIMIT_FIELDS)
 SWITCH = {"on": True, "off": False}
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -21,28 +24,20 @@ _ENDPOINT = re.compile(f"PJSIP/{ENDPOINT_NAME}")
 _LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
 
 
-class BadFieldError(BadInputError):
-    """A field of an extension that cannot be used."""
-
-    def __init__(self, field: str, error: str, hint: str) -> None:
-        super().__init__(error, hint)
-        self.field = field
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionChanges:
-    """What to set on the extension of that number; None keeps what is there."""
+    """What to set on an extension; None keeps what is there."""
 
-    number: str
     endpoint: str | None
     account: str | None
     plan: str | None
     prepaid: bool | None
     language: str | None
     display_name: str | None
+    limits: Limits
 
 
-def read_changes(number: str, fields: Mapping[str, str | None], home_region: str) -> ExtensionChanges:
+def read_changes(fields: Mapping[str, str | None]) -> ExtensionChanges:
     """Read the fields (:data:`FIELDS`) to set on an extension.
 
     Raises:
@@ -52,7 +47,6 @@ def read_changes(number: str, fields: Mapping[str, str | None], home_region: str
     if prepaid is not None and prepaid not in SWITCH:
         raise BadFieldError("prepaid", f"prepaid {prepaid!r} is neither on nor off", "write on or off")
     return ExtensionChanges(
-        number=check_number(number, home_region),
         endpoint=_check(
             "endpoint", fields, _ENDPOINT, "write PJSIP/ and the name of its endpoint in pjsip.conf, such as PJSIP/101"
         ),
@@ -61,6 +55,7 @@ def read_changes(number: str, fields: Mapping[str, str | None], home_region: str
         prepaid=None if prepaid is None else SWITCH[prepaid],
         language=_check("language", fields, _LANGUAGE, "write a code such as en, fr or es"),
         display_name=fields.get("name"),
+        limits=read_limits(fields),
     )
 
 
@@ -93,15 +88,7 @@ def new_extension(number: str, account_id: int) -> ExtensionSettings:
 
 def settings_of(extension: Extension) -> ExtensionSettings:
     """Return what is set on an extension of the store."""
-    return ExtensionSettings(
-        number=extension.number,
-        account_id=extension.account_id,
-        endpoint=extension.endpoint,
-        plan=extension.plan,
-        prepaid=extension.prepaid,
-        language=extension.language,
-        display_name=extension.display_name,
-    )
+    return ExtensionSettings(**{each.name: getattr(extension, each.name) for each in fields_of(ExtensionSettings)})
 
 
 def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, account_id: int | None) -> ExtensionSettings:
@@ -114,7 +101,14 @@ def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, accoun
         prepaid=settings.prepaid if changes.prepaid is None else changes.prepaid,
         language=changes.language or settings.language,
         display_name=settings.display_name if changes.display_name is None else changes.display_name or None,
+        **changes.limits,  # type: ignore[arg-type]  # each value is of its column
     )
+
+
+def change_extensions(known: Iterable[Extension], changes: ExtensionChanges, account_id: int | None) -> Operation[None]:
+    """Write the changes of extensions that are there, all in one transaction."""
+    for extension in known:
+        yield from set_extension(apply_changes(settings_of(extension), changes, account_id))
 
 
 def _plan(was: str | None, wanted: str | None) -> str | None:

@@ -9,15 +9,16 @@ from typing import TextIO
 from store.catalog import ExtensionSettings, add_extension, set_extension
 from store.operation import Operation
 from store.store import Store
+from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.extension_changes import (
     ACCOUNTS_PLAN,
     FIELDS,
-    BadFieldError,
     ExtensionChanges,
     apply_changes,
+    check_number,
     new_extension,
     read_changes,
     settings_of,
@@ -33,6 +34,7 @@ class NumberedChanges:
     """A row that was read, and the line it came from."""
 
     line: int
+    number: str
     changes: ExtensionChanges
 
 
@@ -82,11 +84,12 @@ def _read_row(
         return BadLine(line, "extension", number, f"line {seen[number]} has the same extension")
     seen[number] = line
     try:
-        changes = read_changes(number, {column: cell or None for column, cell in cells.items()}, home_region)
+        check_number(number, home_region)
+        changes = read_changes({column: cell or None for column, cell in cells.items()})
     except BadFieldError as error:
         value = number if error.field == "extension" else cells[error.field]
         return BadLine(line, error.field, value, f"{error.error}; {error.hint}")
-    good.append(NumberedChanges(line, changes))
+    good.append(NumberedChanges(line, number, changes))
     return None
 
 
@@ -111,8 +114,8 @@ async def import_extensions(
     for row in rows:
         changes = row.changes
         account_id = None if changes.account is None else accounts[changes.account]
-        known = before.get(changes.number)
-        settings = known or new_extension(changes.number, accounts[changes.account or MAIN_ACCOUNT])
+        known = before.get(row.number)
+        settings = known or new_extension(row.number, accounts[changes.account or MAIN_ACCOUNT])
         (added if known is None else changed).append(apply_changes(settings, changes, account_id))
     await store.apply(_write(added, changed, at_ms))
     return len(added), len(changed), []

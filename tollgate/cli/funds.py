@@ -1,6 +1,5 @@
 """``balance`` and ``funds``: what there is, purchases, corrections."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Annotated, TypeVar
@@ -22,15 +21,20 @@ from tollgate.cli.context import (
     JsonOption,
     amount_micros,
     require_account,
+    settings_of,
     with_currency,
     with_store,
 )
 from tollgate.cli.errors import BadInputError, RefusedError
-from tollgate.cli.output import Document, print_table, say, show
-from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, parse_instant, zone
+from tollgate.cli.lots import listed_lot_document, lot_document, print_lots
+from tollgate.cli.output import Document, say, show
+from tollgate.cli.times import iso_ms, local_day, parse_instant, zone
 from tollgate.cli.topic import topic
+from tollgate.housekeeping import tidy_account
 
 T = TypeVar("T")
+
+NEVER = "never"
 
 balance_app = topic()
 funds_app = topic("Purchases of funds, each a lot with its own expiry, and corrections.")
@@ -40,7 +44,7 @@ Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the account's 
 AtOption = Annotated[str | None, typer.Option("--at", metavar="T", help="When it was; now by default.")]
 ExpiresOption = Annotated[
     str | None,
-    typer.Option(metavar="T", help="When the unspent rest lapses; 12 months later by default."),
+    typer.Option(metavar="T", help="When the unspent rest expires, or never; as the settings say by default."),
 ]
 # A correction may be negative: "-2.50" is an amount, not an option.
 _NEGATIVE_AMOUNTS = {"ignore_unknown_options": True}
@@ -48,7 +52,7 @@ _NEGATIVE_AMOUNTS = {"ignore_unknown_options": True}
 
 @balance_app.command()
 def balance(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
-    """Show what is available, what running calls hold, and the lots with money left.
+    """Show what is available, what running calls hold, and the lots with money left. What is due expires first.
 
     \b
     Examples:
@@ -56,13 +60,17 @@ def balance(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: 
       tollgate balance --account sales --json
     """
 
+    now, warn_days = utc_now(), settings_of(ctx).warn_before_expiry_days
+
     async def work(store: Store) -> Balance:
-        found = await store.balance((await require_account(store, account)).id)
+        account_id = (await require_account(store, account)).id
+        await tidy_account(store, warn_days, at=now, account_id=account_id)
+        found = await store.balance(account_id)
         assert found is not None, "accounts are never deleted"
         return found
 
     found = with_store(ctx, work)
-    show(_balance_document(found), lambda: _print_balance(found), as_json=as_json)
+    show(_balance_document(found), lambda: _print_balance(found, now), as_json=as_json)
 
 
 def _balance_document(found: Balance) -> Document:
@@ -73,18 +81,21 @@ def _balance_document(found: Balance) -> Document:
         "available": format_money(account.available_micros),
         "reserved": format_money(account.reserved_micros),
         "total": format_money(account.total_micros),
-        "lots": [_lot_document(lot, zone(account.timezone)) for lot in found.lots],
+        "expired": format_money(found.expired_micros),
+        "lots": [lot_document(lot, account) for lot in found.lots],
     }
 
 
-def _print_balance(found: Balance) -> None:
+def _print_balance(found: Balance, now: datetime) -> None:
     account = found.account
     say(f"account    {account.name}")
     say(f"available  {with_currency(account.available_micros, account.currency)}")
     say(f"reserved   {with_currency(account.reserved_micros, account.currency)}, held by running calls")
     say(f"total      {with_currency(account.total_micros, account.currency)}")
+    if found.expired_micros:
+        say(f"expired    {with_currency(found.expired_micros, account.currency)}, unspent when its day came")
     if found.lots:
-        _print_lots(found.lots, account)
+        print_lots(found.lots, account, now)
 
 
 @funds_app.command("add", context_settings=_NEGATIVE_AMOUNTS)
@@ -99,13 +110,15 @@ def add(
 ) -> None:
     """Add a purchase of funds. The same reference again adds nothing.
 
-    Times are dates or date-times in the account's time zone. By default funds lapse at the beginning of the same
-    day 12 months later (29 February: 28 February).
+    Times are dates or date-times in the account's time zone. By default funds expire at the beginning of the same day
+    12 months later (29 February: 28 February); the setting funds_expire_months is another number of months, or 0
+    for never.
 
     \b
     Examples:
       tollgate funds add 10.00 --reference invoice-2026-117
       tollgate funds add 50 --reference voucher-8 --at 2026-11-02 --expires-at 2027-05-01
+      tollgate funds add 20 --reference deposit --expires-at never
     """
     micros = amount_micros(amount, "amount")
     if micros <= 0:
@@ -113,10 +126,11 @@ def add(
             f"funds are added in amounts above zero, not {amount}", "`tollgate funds adjust` corrects downwards"
         )
     _check_reference(reference)
+    now, settings = utc_now(), settings_of(ctx)
 
     async def work(store: Store) -> tuple[Account, Lot, bool]:
         payer = await require_account(store, account)
-        span = _span(at, expires_at, payer)
+        span = _span(at, expires_at, payer, now, settings.funds_expire_months)
         known = await _lot(store, payer, reference)
         if known is not None and known.amount_micros != micros:
             raise RefusedError(
@@ -132,10 +146,11 @@ def add(
                 amount_micros=micros,
                 reference=reference,
                 at_ms=epoch_ms(span.purchased_at),
-                expires_at_ms=epoch_ms(span.expires_at),
+                expires_at_ms=_ms_or_never(span.expires_at),
             ),
         )
-        lot = known or await _lot(store, payer, reference)
+        await tidy_account(store, settings.warn_before_expiry_days, at=now, account_id=payer.id)
+        lot = await _lot(store, payer, reference)
         assert lot is not None, "add_funds makes the lot or raises"
         return await require_account(store, account), lot, known is not None
 
@@ -143,65 +158,81 @@ def add(
     document = {
         "account": payer.name,
         "currency": payer.currency,
-        **_lot_document(lot, zone(payer.timezone)),
+        **lot_document(lot, payer),
         "already_there": was_there,
         "available": format_money(payer.available_micros),
     }
-    show(document, lambda: _say_added(payer, lot, was_there=was_there), as_json=as_json)
+    show(document, lambda: _say_added(payer, lot, now, was_there=was_there), as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
     purchased_at: datetime
-    expires_at: datetime
+    expires_at: datetime | None
 
 
-def _span(at: str | None, expires_at: str | None, payer: Account) -> _Span:
+def _span(at: str | None, expires_at: str | None, payer: Account, now: datetime, expire_months: int) -> _Span:
     account_zone = zone(payer.timezone)
-    now = utc_now()
     purchased = now if at is None else parse_instant(at, account_zone)
     if purchased > now:
         raise BadInputError(f"--at {at} is in the future, when nothing has been bought yet", "add the funds then")
-    expires = default_expiry(purchased, account_zone) if expires_at is None else parse_instant(expires_at, account_zone)
+    if expires_at is None:
+        return _Span(purchased, default_expiry(purchased, account_zone, expire_months))
+    if expires_at == NEVER:
+        return _Span(purchased, None)
+    expires = parse_instant(expires_at, account_zone)
     if expires <= purchased:
         raise BadInputError("the funds would expire before they were purchased", "correct --at or --expires-at")
     return _Span(purchased, expires)
+
+
+def _ms_or_never(expires_at: datetime | None) -> int | None:
+    return None if expires_at is None else epoch_ms(expires_at)
 
 
 async def _lot(store: Store, payer: Account, reference: str) -> Lot | None:
     return next((lot for lot in await store.lots(payer.id) if lot.reference == reference), None)
 
 
-def _say_added(payer: Account, lot: Lot, *, was_there: bool) -> None:
+def _say_added(payer: Account, lot: Lot, now: datetime, *, was_there: bool) -> None:
     account_zone = zone(payer.timezone)
     amount = with_currency(lot.amount_micros, payer.currency)
     if was_there:
         say(f"{lot.reference} was there already, of {local_day(lot.purchased_at_ms, account_zone)}: nothing was added")
     else:
-        say(f"added {amount} as {lot.reference}, expires on {local_day(lot.expires_at_ms, account_zone)}")
+        say(f"added {amount} as {lot.reference}, {_fate(lot, account_zone, now)}")
     say(f"available: {with_currency(payer.available_micros, payer.currency)}")
+
+
+def _fate(lot: Lot, account_zone: tzinfo, now: datetime) -> str:
+    if lot.expires_at_ms is None:
+        return "which never expires"
+    verb = "expired" if lot.expires_at_ms <= epoch_ms(now) else "expires"
+    return f"which {verb} on {local_day(lot.expires_at_ms, account_zone)}"
 
 
 @funds_app.command("list")
 def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
-    """List all lots of an account, spent ones too.
+    """List all lots of an account, spent and expired ones too. What is due expires first.
 
     \b
     Examples:
       tollgate funds list
     """
+    now, warn_days = utc_now(), settings_of(ctx).warn_before_expiry_days
 
     async def work(store: Store) -> tuple[Account, list[Lot]]:
         payer = await require_account(store, account)
+        await tidy_account(store, warn_days, at=now, account_id=payer.id)
         return payer, await store.lots(payer.id)
 
     payer, lots = with_store(ctx, work)
     document = {
         "account": payer.name,
         "currency": payer.currency,
-        "lots": [_lot_document(lot, zone(payer.timezone)) for lot in lots],
+        "lots": [listed_lot_document(lot, payer, now) for lot in lots],
     }
-    show(document, lambda: _print_lots(lots, payer), as_json=as_json)
+    show(document, lambda: print_lots(lots, payer, now), as_json=as_json)
 
 
 @funds_app.command("adjust", context_settings=_NEGATIVE_AMOUNTS)
@@ -215,8 +246,8 @@ def adjust(
 ) -> None:
     """Correct a balance, up or down. The same reference again changes nothing.
 
-    Downwards takes only what is available; what running calls hold is theirs. Upwards makes a lot that lapses 12
-    months later.
+    Downwards takes only what is available; what running calls hold is theirs. Upwards makes a lot that expires as
+    funds that are added do.
 
     \b
     Examples:
@@ -229,10 +260,12 @@ def adjust(
     _check_reference(reference)
     if not reason.strip():
         raise BadInputError("an adjustment needs a reason", "say why: it is kept in the journal")
+    now, settings = utc_now(), settings_of(ctx)
 
     async def work(store: Store) -> tuple[Account, Adjusted]:
         payer = await require_account(store, account)
-        now = utc_now()
+        await tidy_account(store, settings.warn_before_expiry_days, at=now, account_id=payer.id)
+        expires = default_expiry(now, zone(payer.timezone), settings.funds_expire_months)
         answer = await _apply(
             store,
             reference,
@@ -242,7 +275,7 @@ def adjust(
                 reference=reference,
                 reason=reason,
                 at_ms=epoch_ms(now),
-                expires_at_ms=epoch_ms(default_expiry(now, zone(payer.timezone))),
+                expires_at_ms=_ms_or_never(expires),
             ),
         )
         if isinstance(answer, Denied):
@@ -287,28 +320,3 @@ async def _apply(store: Store, reference: str, operation: Operation[T]) -> T:
 def _check_reference(reference: str) -> None:
     if not reference.strip() or not reference.isprintable():
         raise BadInputError("a reference is a word that names the purchase", "write one such as invoice-117")
-
-
-def _lot_document(lot: Lot, account_zone: tzinfo) -> Document:
-    return {
-        "reference": lot.reference,
-        "purchased_at": iso_ms(lot.purchased_at_ms, account_zone),
-        "expires_at": iso_ms_or_none(lot.expires_at_ms, account_zone),
-        "amount": format_money(lot.amount_micros),
-        "remaining": format_money(lot.remaining_micros),
-    }
-
-
-def _print_lots(lots: Sequence[Lot], payer: Account) -> None:
-    account_zone = zone(payer.timezone)
-    rows = [
-        (
-            lot.reference,
-            local_day(lot.purchased_at_ms, account_zone),
-            local_day(lot.expires_at_ms, account_zone),
-            format_money(lot.amount_micros),
-            format_money(lot.remaining_micros),
-        )
-        for lot in lots
-    ]
-    print_table(("reference", "purchased", "expires", f">amount {payer.currency}", ">remaining"), rows)

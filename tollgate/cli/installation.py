@@ -1,5 +1,6 @@
 """What ``init`` makes: first everything is decided and checked, then it is written."""
 
+import asyncio
 import os
 import secrets
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from rating.deck import Rate
 from rating.deck_import import BadRow, parse_deck_csv
 from rating.plan import Plan, parse_plan
 from store import catalog
-from store.location import database_path
+from store.location import Location, PostgresLocation, SqliteLocation, locate
+from store.migrate import found_revision
 from store.operation import Operation
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT
@@ -68,11 +70,9 @@ def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
     base = existing or settings_from({}, settings_file)
     home_region = _home_region(base, wishes.home_region, kept=existing is not None)
     database_url = _absolute(base.database_url)
-    if database_path(database_url).exists():
-        raise RefusedError(
-            f"a store exists at {database_path(database_url)}",
-            "use it as it is, or name another place by TOLLGATE_DATABASE_URL",
-        )
+    location = locate(database_url)
+    if isinstance(location, SqliteLocation) and location.path.exists():
+        raise _store_exists(location)
     currency, timezone = _currency_and_zone(home_region, wishes)
     plan_texts = _plan_texts(home_region)
     plan = _choose_plan(plan_texts, home_region, wishes.plan)
@@ -92,12 +92,17 @@ def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
 async def install(planned: Installation) -> int:
     """Write the settings file and the store; return how many example rates were loaded.
 
-    A store that could not be finished is removed, so that ``init`` can be run again.
+    A store that could not be finished is removed, so that ``init`` can be run again; a server's database keeps its
+    tables, and one without an account is taken for none.
 
     Raises:
+        RefusedError: the server's database has a store.
         StoreError: the store cannot be made.
         OSError: a file cannot be written.
     """
+    location = locate(planned.database_url)
+    if isinstance(location, PostgresLocation) and await _has_account(planned.database_url, location):
+        raise _store_exists(location)
     if planned.settings_text is not None:
         _write_secret(planned.settings_file, planned.settings_text)
     try:
@@ -109,8 +114,22 @@ async def install(planned: Installation) -> int:
             await store.apply(_first_catalog(planned, at_ms))
             return rates
     except BaseException:
-        _remove_store(database_path(planned.database_url))
+        if isinstance(location, SqliteLocation):
+            _remove_store(location.path)
         raise
+
+
+def _store_exists(location: Location) -> RefusedError:
+    return RefusedError(
+        f"a store exists at {location.shown}", "use it as it is, or name another place by TOLLGATE_DATABASE_URL"
+    )
+
+
+async def _has_account(url: str, location: PostgresLocation) -> bool:
+    if await asyncio.to_thread(found_revision, location) is None:
+        return False
+    async with await Store.open(url) as store:
+        return bool(await store.accounts())
 
 
 def _first_catalog(planned: Installation, at_ms: int) -> Operation[None]:
@@ -150,7 +169,8 @@ def _currency_and_zone(home_region: str, wishes: Wishes) -> tuple[str, str]:
 
 def _absolute(url: str) -> str:
     """Return the URL with an absolute path: later commands may run in another folder."""
-    return f"sqlite:///{database_path(url).absolute()}"
+    location = locate(url)
+    return f"sqlite:///{location.path.absolute()}" if isinstance(location, SqliteLocation) else url
 
 
 def _plan_texts(home_region: str) -> dict[str, str]:
@@ -246,6 +266,11 @@ outside_line = ""
 # Whose included destinations may ring while the service is away, and whether they may. Emergencies always do.
 default_plan = "$plan"
 included_while_away = true
+
+# After how many months funds expire that are added without an expiry of their own (0: never), and how many days before
+# an account is warned.
+funds_expire_months = 12
+warn_before_expiry_days = [30, 7]
 
 # Where Asterisk is. `tollgate dialplan --output DIR` writes the users below for ari.conf and manager.conf.
 [asterisk]

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ari_app.decode import Channel
+from ari_app.saved_calls import session_of_row
 from charging.call import Leg
 from charging.records import usage
-from charging.saved import SavedSessionError, load_session
-from charging.session import Phase, Session, adopted
+from charging.saved import SavedSessionError
+from charging.session import Phase, Session
 from dialplan.contract import (
     LegMark,
     MarkKind,
@@ -53,18 +54,15 @@ class LiveCall:
 def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCall:
     """Return the call of an open session; one whose saved state cannot be read still holds its money.
 
-    ``seconds_left`` is how long it could go on if it had all that is available to itself.
+    ``seconds_left`` is how long it could go on if it had all that is available to itself. A lost call talks no more as
+    far as is known: it cost what it was charged, until its node is back.
     """
     try:
-        session = adopted(
-            load_session(row.state),
-            held_micros=row.held_micros,
-            paid_s=row.paid_s,
-            allowance_s=row.allowance_s,
-            slice_no=row.slice_n,
-        )
+        session = session_of_row(row)
     except SavedSessionError:
         return _damaged_call(row, account)
+    if row.is_lost:
+        return _lost_call(row, account, session)
     talked = _talked(session.talking_leg, now)
     return LiveCall(
         call_id=row.call_id,
@@ -77,6 +75,21 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
         cost_micros=_cost_micros(session, now, row.held_micros),
         seconds_left=_seconds_left(session, now, row.held_micros + account.available_micros),
         held_micros=row.held_micros,
+        node=row.node,
+        account=account,
+    )
+
+
+def _lost_call(row: OpenSession, account: Account, session: Session) -> LiveCall:
+    return LiveCall(
+        call_id=row.call_id,
+        extension=row.extension,
+        number=session.call.number or session.call.dialled,
+        destination_class=session.call.destination_class,
+        state="lost",
+        started_at=session.call.started_at,
+        seconds=None,
+        cost_micros=row.provisional_micros if session.call.metered else None,
         node=row.node,
         account=account,
     )

@@ -14,8 +14,9 @@ from store.store import Store
 from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import REFUSED
 from tollgate.cli.output import Document, print_fields, say, show
+from tollgate.cli.quote_steps import quote_steps
 from tollgate.cli.quote_words import header
-from tollgate.cli.quoting import Quote, find_quote, quote_steps
+from tollgate.cli.quoting import Quote, find_quote
 from tollgate.cli.rate_document import rate_document
 from tollgate.cli.times import zone
 from tollgate.cli.topic import topic

@@ -1,28 +1,34 @@
 """What the gate would say of a call, and what it would cost: decided by the gate's own catalog and code."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from ari_app.clock import epoch_ms, utc_now
 from rating.calendar import later, period_at
+from rating.caps import CapUse, TooManyCalls
 from rating.decision import (
     FUNDED_BY_ALLOWANCE,
     Decision,
     DenyReason,
-    Step,
-    reading_steps,
 )
 from rating.destination import DestinationClass
-from rating.funding import FundsVerdict, quote_funds
+from rating.funding import CapWindow, FundsVerdict, quote_funds
 from rating.price import LONGEST_PAID_S, billable_s, charge_micros
+from store.caps import SpendLimits
 from store.payers import Payer, decide_for, empty_catalog, load_catalog
 from store.records import Account
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, require_account
 from tollgate.cli.errors import BadInputError
+from tollgate.cli.spending import cap_windows, read_spend, spend_day
 from tollgate.cli.times import parse_instant, zone
 from tollgate.settings import Settings
+
+_LONGEST = timedelta(seconds=2 * LONGEST_PAID_S)
+"""The longest that one call may last: by an allowance, then by money."""
+_WANT_OF_MONEY = frozenset({DenyReason.NO_FUNDS, DenyReason.CAP_REACHED, DenyReason.TOO_MANY_CALLS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,10 @@ class Quote:
     """The one asked about; empty for somebody under the account's own plan."""
     decision: Decision
     verdict: FundsVerdict
+    cap_uses: Sequence[CapUse]
+    """What is used of each cap on the day of the call and in its month, where money may pay."""
+    open_calls: int
+    """How many calls of the extension hold money."""
     deny_rule: str | None
     allowance_left_s: int
     """What nobody used or holds of the decision's allowance this month; 0 where it has none."""
@@ -62,7 +72,7 @@ class Quote:
     @property
     def has_price(self) -> bool:
         """Whether the seconds have a price: those of a call that is refused for want of money alone have, too."""
-        return self.verdict.admitted or self.verdict.deny_reason is DenyReason.NO_FUNDS
+        return self.verdict.admitted or self.verdict.deny_reason in _WANT_OF_MONEY
 
     @cached_property
     def allowance_s(self) -> int | None:
@@ -132,6 +142,7 @@ async def find_quote(
     ring_limit = policy.ring_limit(max(1, len(settings.trunk_list())))
     decision = decide_for(payer, number, catalog, epoch_ms(moment), ring_limit // timedelta(milliseconds=1))
     left = await _allowance_left(store, charged, payer, decision, local)
+    limits = await _limits(store, charged, payer, decision, local, ring_limit)
     funds = quote_funds(
         decision,
         charged.available_micros,
@@ -139,6 +150,8 @@ async def find_quote(
         local,
         least_s=policy.first_slice_s,
         ring_limit=ring_limit,
+        caps=limits.windows,
+        too_many=limits.too_many,
     )
     verdict, deny_rule = _verdict(decision, payer, charged, extension or "", funds)
     return Quote(
@@ -148,6 +161,8 @@ async def find_quote(
         decision=decision,
         verdict=verdict,
         deny_rule=deny_rule,
+        cap_uses=limits.today,
+        open_calls=limits.open_calls,
         allowance_left_s=left.this_month_s,
         allowance_lasts_s=left.lasts_s,
         duration_s=duration_s,
@@ -198,6 +213,34 @@ async def _allowance_left(
     return _AllowanceLeft(lefts_s[0], min(lasts_s, LONGEST_PAID_S))
 
 
+@dataclass(frozen=True, slots=True)
+class _SpendLimits:
+    """What limits the spending of a call, from its day on and for as long as it may last."""
+
+    windows: Sequence[CapWindow] = ()
+    today: Sequence[CapUse] = ()
+    too_many: TooManyCalls | None = None
+    open_calls: int = 0
+
+
+async def _limits(
+    store: Store, account: Account, payer: Payer | None, decision: Decision, at: datetime, ring_limit: timedelta
+) -> _SpendLimits:
+    """Return what the caps leave and the calls that hold money now, where money may pay for the call."""
+    if payer is None or decision.rate is None or decision.deny_reason is not None:
+        return _SpendLimits()
+    until = later(at, ring_limit + _LONGEST)
+    spend = await read_spend(store, account, at, until)
+    caps = SpendLimits(payer.caps, payer.account_caps)
+    open_calls, most_calls = spend.open_calls(payer.extension), payer.permissions.max_calls
+    return _SpendLimits(
+        cap_windows(spend, account, payer.extension, caps, at, until),
+        spend.cap_uses(spend_day(account, at), payer.extension, caps),
+        None if most_calls is None or open_calls < most_calls else TooManyCalls(most_calls),
+        open_calls,
+    )
+
+
 def _verdict(
     decision: Decision, payer: Payer | None, account: Account, extension: str, funds: FundsVerdict
 ) -> tuple[FundsVerdict, str | None]:
@@ -206,67 +249,8 @@ def _verdict(
         return FundsVerdict(False, 0, 0, DenyReason.UNKNOWN_EXTENSION), f"there is no extension {extension}"
     if funds.deny_reason is DenyReason.NO_FUNDS:
         return funds, f"account {account.name}: the first hold is more than what is available"
+    if not funds.admitted and funds.limit is not None:
+        return funds, funds.limit.rule(extension)
     if funds.admitted or decision.after_allowance is None:
         return funds, decision.deny_rule
     return funds, decision.after_allowance.rule
-
-
-def quote_steps(quote: Quote) -> tuple[Step, ...]:
-    """Return the decision's own steps, then what the payer, the allowance, the funds and the duration add."""
-    if quote.payer is None and quote.verdict.deny_reason is DenyReason.UNKNOWN_EXTENSION:
-        return (*reading_steps(quote.decision.steps), Step("unknown_extension", {"extension": quote.extension}))
-    return (
-        *quote.decision.steps,
-        *_allowance_steps(quote),
-        *_funds_steps(quote),
-        *_charge_steps(quote),
-    )
-
-
-def _allowance_steps(quote: Quote) -> list[Step]:
-    if quote.decision.allowance is None:
-        return []
-    if quote.allowance_left_s:
-        return [Step("allowance_left", {"left_s": quote.allowance_left_s})]
-    return [Step("allowance_gone" if quote.decision.after_allowance is None else "allowance_gone_refused", {})]
-
-
-def _funds_steps(quote: Quote) -> list[Step]:
-    verdict = quote.verdict
-    if quote.decision.rate is None or not quote.has_price:
-        return []
-    values: dict[str, str | int] = {
-        "hold_micros": verdict.first_hold_micros,
-        "available_micros": quote.account.available_micros,
-        "currency": quote.account.currency,
-        "max_duration_s": verdict.max_duration_s or 0,
-    }
-    if not verdict.admitted:
-        return [Step("not_held", values)]
-    held = "held_later" if quote.allowance_left_s and not verdict.first_hold_micros else "held"
-    return [Step(f"{held}_limited" if _is_limited(quote) else held, values)]
-
-
-def _is_limited(quote: Quote) -> bool:
-    """Say whether a call ends by the longest time that it may take, and not because money ends."""
-    rate, lasts_s = quote.decision.rate, quote.verdict.max_duration_s
-    if rate is None or lasts_s is None:
-        return False
-    longest_s = quote.decision.longest_call_s or LONGEST_PAID_S
-    # No increment begins that the limit would cut.
-    return lasts_s == longest_s or lasts_s + rate.increment_s > LONGEST_PAID_S
-
-
-def _charge_steps(quote: Quote) -> list[Step]:
-    if quote.charge_micros is None or quote.decision.rate is None:
-        return []
-    values: dict[str, str | int] = {
-        "duration_s": quote.duration_s or 0,
-        "billable_s": quote.billable_s or 0,
-        "charge_micros": quote.charge_micros,
-        "currency": quote.account.currency,
-    }
-    if not quote.allowance_s:
-        return [Step("charged" if quote.duration_s != quote.billable_s else "charged_even", values)]
-    split: dict[str, str | int] = {"allowance_s": quote.allowance_s, "charged_s": quote.charged_s or 0}
-    return [Step("charged_after_allowance", {**values, **split})]

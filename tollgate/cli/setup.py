@@ -1,4 +1,4 @@
-"""``init`` and ``migrate``: the settings file and the store."""
+"""``init``: the settings file and the store."""
 
 import asyncio
 import os
@@ -7,18 +7,14 @@ from typing import Annotated
 
 import typer
 
-from store import migrate as schema
-from store.errors import StoreSchemaError
-from store.location import database_path
-from tollgate.cli.context import JsonOption, settings_file_of, settings_of
-from tollgate.cli.errors import RefusedError
+from store.location import locate, shown_url
+from tollgate.cli.context import JsonOption, settings_file_of
 from tollgate.cli.installation import Installation, Wishes, install, plan_installation
 from tollgate.cli.output import Document, say, show
 from tollgate.cli.topic import topic
 from tollgate.settings import SETTINGS_FILE
 
 init_app = topic()
-migrate_app = topic()
 
 
 @init_app.command()
@@ -59,7 +55,7 @@ def init(
 def _document(planned: Installation, rates: int) -> Document:
     return {
         "settings_file": str(planned.settings_file),
-        "database_url": planned.database_url,
+        "database_url": shown_url(planned.database_url),
         "home_region": planned.home_region,
         "account": planned.account,
         "currency": planned.currency,
@@ -73,7 +69,7 @@ def _document(planned: Installation, rates: int) -> Document:
 def _say_installed(planned: Installation, rates: int) -> None:
     made = "written, it holds secrets" if planned.settings_text is not None else "was there, kept"
     say(f"settings  {planned.settings_file} ({made})")
-    say(f"store     {database_path(planned.database_url)}")
+    say(f"store     {locate(planned.database_url).shown}")
     say(f"account   {planned.account}: {planned.currency}, {planned.timezone}, plan {planned.plan.name}")
     say(
         f"deck      {planned.plan.deck}: {rates} EXAMPLE prices, invented and read as {planned.currency}; "
@@ -95,34 +91,3 @@ def _next_steps(planned: Installation) -> tuple[str, ...]:
         "tollgate quote 00447797123456 --duration 60",
         "tollgate serve    and in another terminal: tollgate doctor",
     )
-
-
-@migrate_app.command()
-def migrate(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Bring the store's schema up to date. Safe to repeat, and while the service runs.
-
-    \b
-    Examples:
-      tollgate migrate
-    """
-    url = settings_of(ctx).database_url
-    path = database_path(url)
-    if not path.is_file():
-        raise RefusedError(f"there is no store at {path}", "run `tollgate init`")
-    changed = _is_behind(url)
-    schema.upgrade(url)
-    revision = schema.head_revision()
-    result = "brought up to" if changed else "was at"
-    show(
-        {"database_url": url, "revision": revision, "changed": changed},
-        lambda: say(f"the store at {path} {result} schema {revision}"),
-        as_json=as_json,
-    )
-
-
-def _is_behind(url: str) -> bool:
-    try:
-        schema.ensure_current(url)
-    except StoreSchemaError:
-        return True
-    return False

@@ -1,12 +1,17 @@
-"""``verify``: the balances recomputed from the journal."""
+"""``verify``: the balances recomputed from the journal, and the invariants."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rating.money import format_money
+from store.records import Account
 from store.store import Store
 from store.verify import Check, Difference
+from store.verify import Progress as TellProgress
 from tollgate.cli.context import JsonOption, with_store
 from tollgate.cli.errors import REFUSED
 from tollgate.cli.output import Document, print_table, say, show
@@ -14,14 +19,29 @@ from tollgate.cli.topic import topic
 
 verify_app = topic()
 
-_NOT_MONEY = frozenset({Check.CDR, Check.KEY})
-_OF_ACCOUNT = frozenset({Check.AVAILABLE, Check.RESERVED, Check.LOTS, Check.SESSIONS, Check.SPENT})
+_NOT_MONEY = frozenset(
+    {
+        Check.ENTRY,
+        Check.KEY,
+        Check.CDR,
+        Check.CALL_ALLOWANCE,
+        Check.CALL_ALLOWANCE_HOLD,
+        Check.ALLOWANCE_SLICE,
+        Check.ALLOWANCE_USED,
+        Check.ALLOWANCE_HELD,
+        Check.MORE,
+    }
+)
+_OF_ACCOUNT = frozenset({Check.AVAILABLE, Check.RESERVED, Check.LOTS, Check.SESSIONS, Check.SPENT, Check.SPEND_ACCOUNT})
 """Whose subject is the account's id."""
 
 
 @verify_app.command()
 def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Recompute every balance from the journal, and the invariants. Exit status 1 where anything differs.
+
+    Each difference names the account, lot, call or entry, with what it should be and what it is. Calls may go on
+    meanwhile.
 
     \b
     Examples:
@@ -30,9 +50,10 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """
 
     async def work(store: Store) -> list[Document]:
-        differences = await store.verify()
-        names = {str(account.id): account.name for account in await store.accounts()}
-        return [_document(difference, names) for difference in differences]
+        with _progress_bar() as tell:
+            differences = await store.verify(tell)
+        accounts = {account.id: account for account in await store.accounts()}
+        return [_document(difference, accounts) for difference in differences]
 
     found = with_store(ctx, work)
     show({"ok": not found, "differences": found}, lambda: _print(found), as_json=as_json)
@@ -40,23 +61,43 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
         raise typer.Exit(REFUSED)
 
 
-def _document(difference: Difference, account_names: Mapping[str, str]) -> Document:
-    check, subject = difference.check, difference.subject
+@contextmanager
+def _progress_bar() -> Iterator[TellProgress | None]:
+    """Show a bar on a terminal while the block runs; yields who is to be told, None in a pipe."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("verifying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("verifying", total=None)
+
+        def tell(done_rows: int, total_rows: int) -> None:
+            bar.update(task, completed=done_rows, total=total_rows)
+
+        yield tell
+
+
+def _document(difference: Difference, accounts: Mapping[int, Account]) -> Document:
+    account = None if difference.account_id is None else accounts.get(difference.account_id)
+    is_money = difference.check not in _NOT_MONEY
     return {
-        "check": check.value,
-        "subject": account_names.get(subject, subject) if check in _OF_ACCOUNT else subject,
-        "expected": _value(difference.check, difference.expected),
-        "found": _value(difference.check, difference.found),
+        "check": difference.check.value,
+        "account": None if account is None else account.name,
+        "subject": account.name if account is not None and difference.check in _OF_ACCOUNT else difference.subject,
+        "expected": _value(difference.expected, is_money=is_money),
+        "found": _value(difference.found, is_money=is_money),
+        "currency": account.currency if account is not None and is_money else None,
     }
 
 
-def _value(check: Check, value: int | str | None) -> int | str | None:
-    return format_money(value) if isinstance(value, int) and check not in _NOT_MONEY else value
+def _value(value: int | str | None, *, is_money: bool) -> int | str | None:
+    return format_money(value) if isinstance(value, int) and is_money else value
 
 
 def _print(found: list[Document]) -> None:
     if not found:
         say("every balance is what the journal says")
         return
-    columns = ("check", "subject", ">expected", ">found")
+    columns = ("check", "account", "subject", ">expected", ">found", "currency")
     print_table(columns, [list(row.values()) for row in found], title=f"{len(found)} differences")

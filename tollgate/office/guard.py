@@ -10,7 +10,7 @@ from pathlib import Path
 from ari_app.ami import AmiAdapter
 from ari_app.errors import AsteriskError as LineError
 from dialplan.trunks import Trunk
-from store.location import database_path
+from store.location import SqliteLocation, locate
 from tollgate.office.asterisk import find_asterisk
 from tollgate.office.errors import OfficeError
 from tollgate.office.instance import AsteriskError, AsteriskInstance
@@ -34,10 +34,11 @@ async def simulated_network(settings: Settings) -> AsteriskInstance:
     Raises:
         NotSimulatedError: anything does not agree; the message says what.
     """
-    folder = database_path(settings.database_url).parent
-    state = OfficeState.read(folder)
-    if state is None:
+    location = locate(settings.database_url)
+    state = OfficeState.read(location.path.parent) if isinstance(location, SqliteLocation) else None
+    if not isinstance(location, SqliteLocation) or state is None:
         raise NotSimulatedError("these settings are not the demonstration office's: start it with `make run`")
+    folder = location.path.parent
     _check_settings(settings, state)
     simnet = _find_simnet(folder)
     try:

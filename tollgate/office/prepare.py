@@ -1,4 +1,6 @@
-"""Get everything a start or a test run needs onto this machine: `python -m tollgate.office.prepare [--with-sipp]`.
+"""Get everything a start or a test run needs onto this machine: `python -m tollgate.office.prepare`.
+
+`--with-postgresql` adds what the store's tests need, `--with-sipp` what the end-to-end tests need.
 
 Safe to repeat: what is there already is kept, and then it takes a fraction of a second.
 """
@@ -9,19 +11,25 @@ from collections.abc import Callable, Sequence
 
 from tollgate.office.asterisk import prepare_asterisk
 from tollgate.office.errors import OfficeError
+from tollgate.office.postgresql import prepare_postgresql
 from tollgate.office.sipp import prepare_sipp
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare Asterisk and, when asked, SIPp.
+    """Prepare Asterisk and, when asked, PostgreSQL and SIPp.
 
     Returns:
         The exit status: 0 done, 1 something is missing that cannot be installed from here.
     """
     parser = argparse.ArgumentParser(prog="python -m tollgate.office.prepare", description=__doc__)
     parser.add_argument("--with-sipp", action="store_true", help="SIPp too, for the end-to-end tests")
+    parser.add_argument("--with-postgresql", action="store_true", help="PostgreSQL too, for the store's tests")
     options = parser.parse_args(arguments)
-    steps = [_asterisk, _sipp] if options.with_sipp else [_asterisk]
+    steps = [_asterisk]
+    if options.with_postgresql:
+        steps.append(_postgresql)
+    if options.with_sipp:
+        steps.append(_sipp)
     try:
         # Every step is tried, so that who has to ask an administrator asks once.
         done = [_succeeds(step) for step in steps]
@@ -33,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _asterisk() -> str:
     asterisk = prepare_asterisk(_show)
     return f"Asterisk {asterisk.version}: {asterisk.argv_prefix[-1]}"
+
+
+def _postgresql() -> str:
+    return f"PostgreSQL: {prepare_postgresql(_show)}"
 
 
 def _sipp() -> str:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -111,6 +112,12 @@ async def test_channels_are_listed(pbx: Pbx, ari: Listener) -> None:
     reply = await ari.client.list_channels()
 
     assert channel_id in {channel["id"] for channel in reply.body}
+
+
+async def test_status_says_when_asterisk_was_started(ari: Listener) -> None:
+    reply = await ari.client.status()
+    started_at = datetime.fromisoformat(reply.body["status"]["startup_time"])
+    assert timedelta() <= datetime.now(UTC) - started_at < timedelta(minutes=10)
 
 
 async def test_subscriptions_are_taken_and_unknown_ones_refused(ari: Listener) -> None:

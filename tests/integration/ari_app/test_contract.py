@@ -18,6 +18,7 @@ Request = tuple[str, str, frozenset[str], frozenset[str]]
 OPERATIONS: dict[str, Callable[[AriClient], Awaitable[AriReply]]] = {
     "filter": lambda ari: ari.filter(WANTED_EVENTS),
     "subscribe": lambda ari: ari.subscribe("endpoint:PJSIP/carrier1"),
+    "status": lambda ari: ari.status(),
     "list_channels": lambda ari: ari.list_channels(),
     "get": lambda ari: ari.get("1.2"),
     "set_channel_vars": lambda ari: ari.set_channel_vars("1.2", {"A": "b"}),

@@ -123,6 +123,7 @@ def test_activity_writes_a_record_in_full(records: Terminal) -> None:
         "hangup_cause": 16,
         "trunk": "carrier",
         "end_source": "event",
+        "provisional": False,
     }
 
 

@@ -8,6 +8,17 @@ import pytest
 
 from tests.integration.cli.terminal import Terminal
 
+NO_LIMITS = {
+    "daily_cap": None,
+    "monthly_cap": None,
+    "max_calls": None,
+    "max_rate": None,
+    "longest_call_s": None,
+    "allow": None,
+    "deny": None,
+    "hours": None,
+}
+
 
 def test_extension_added_is_shown_with_its_defaults(office: Terminal) -> None:
     added = office.json("extension", "add", "101")
@@ -19,8 +30,10 @@ def test_extension_added_is_shown_with_its_defaults(office: Terminal) -> None:
         "prepaid": True,
         "language": "en",
         "name": None,
+        **NO_LIMITS,
     }
-    assert office.json("extension", "show", "101") == added
+    nothing_spent = {"spent_today": "0.00", "spent_month": "0.00", "currency": "EUR"}
+    assert office.json("extension", "show", "101") == {**added, **nothing_spent}
     assert office.json("extension", "list") == {"extensions": [added]}
     assert office.json("account", "show")["extensions"] == ["101"]
 
@@ -37,6 +50,7 @@ def test_extension_set_changes_only_what_is_given(office: Terminal) -> None:
         "prepaid": False,
         "language": "es",
         "name": "Ana",
+        **NO_LIMITS,
     }
     back = office.json("extension", "set", "101", "--plan", "default", "--prepaid", "on", "--name", "")
     assert (back["plan"], back["prepaid"], back["name"]) == (None, True, None)

@@ -1,10 +1,18 @@
 """``balance``, ``funds`` and ``account``."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from tests.integration.cli.terminal import Terminal
+from tollgate.cli import funds
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock, so that what these tests buy never expires while they are run."""
+    monkeypatch.setattr(funds, "utc_now", lambda: datetime(2026, 11, 22, 12, tzinfo=UTC))
 
 
 def test_funds_added_once_are_available(office: Terminal) -> None:
@@ -16,6 +24,7 @@ def test_funds_added_once_are_available(office: Terminal) -> None:
         "available": "10.00",
         "reserved": "0.00",
         "total": "10.00",
+        "expired": "0.00",
         "lots": [
             {
                 "reference": "r1",
@@ -139,6 +148,10 @@ def test_an_account_of_a_name_that_is_taken_is_refused(office: Terminal) -> None
         ("activity",),
         ("quote", "0612345678"),
         ("rates", "list"),
+        ("rates", "lookup", "+447797123456"),
+        ("extension", "add", "101"),
+        ("extension", "list"),
+        ("notices",),
     ],
 )
 def test_commands_on_an_unknown_account_are_refused(office: Terminal, command: tuple[str, ...]) -> None:

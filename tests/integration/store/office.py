@@ -114,6 +114,7 @@ class Office:
         paid_until_s: int = 10,
         lead_s: int = 5,
         rate: Rate = PER_SECOND,
+        min_s: int = 10,
     ) -> Granted | Denied:
         """Ask for a call's next slice, ``lead_s`` before the paid seconds run out."""
         return await self.store.apply(
@@ -124,6 +125,7 @@ class Office:
                 want_s=want_s,
                 paid_until_ms=T0_MS + paid_until_s * 1000,
                 state='{"phase":"talking"}',
+                min_s=min_s,
                 at_ms=T0_MS + (paid_until_s - lead_s) * 1000,
             )
         )
@@ -156,9 +158,13 @@ def url_of(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def open_office(folder: Path, *, funds_micros: int = 0) -> AsyncIterator[Office]:
-    """Make a store with an account ``main``, and check when done that ``verify`` finds nothing."""
-    async with await Store.create(url_of(folder)) as store:
+async def open_office(place: Path | str, *, funds_micros: int = 0) -> AsyncIterator[Office]:
+    """Make a store with an account ``main``, and check when done that ``verify`` finds nothing.
+
+    Args:
+        place: A store's URL, or the folder of a SQLite one.
+    """
+    async with await Store.create(place if isinstance(place, str) else url_of(place)) as store:
         account_id = await store.apply(
             create_account(name="main", currency="EUR", timezone="Europe/Paris", at_ms=T0_MS)
         )

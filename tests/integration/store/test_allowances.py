@@ -22,6 +22,7 @@ from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
 from store.verify import Check
+from tests.integration.store.conftest import ONLY_SQLITE
 from tests.integration.store.office import EUR, PER_SECOND, T0_MS, Office, make_cdr, open_office, url_of
 
 NOVEMBER, DECEMBER = "2026-11-01", "2026-12-01"
@@ -87,9 +88,9 @@ class Calls:
 
 
 @pytest.fixture
-async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
+async def calls(database: str) -> AsyncIterator[Calls]:
     """An account with 1.00 EUR and an allowance of a minute."""
-    async with open_office(tmp_path, funds_micros=EUR) as office:
+    async with open_office(database, funds_micros=EUR) as office:
         yield Calls(office)
 
 
@@ -273,6 +274,7 @@ DAMAGE = {
 }
 
 
+@ONLY_SQLITE
 @pytest.mark.parametrize(("statement", "expected"), DAMAGE.values(), ids=DAMAGE.keys())
 async def test_verify_finds_damage(
     calls: Calls, tmp_path: Path, statement: str, expected: set[tuple[Check, str, int, int]]

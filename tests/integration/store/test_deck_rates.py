@@ -5,7 +5,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
@@ -18,8 +17,10 @@ from store import deck_memory, schema
 from store.catalog import ExtensionSettings, add_extension, put_plan
 from store.decks import add_rates, begin_deck_import, delete_imported_rates, row_maker
 from store.errors import StoreConstraintError, StoreUnavailableError
+from store.location import Location, locate
 from store.operation import Operation, Sql
 from store.payers import Catalog, decide_for, empty_catalog, load_catalog
+from tests.integration.store.conftest import ONLY_SQLITE
 from tests.integration.store.office import T0_MS, Office
 
 UK = Rate(prefix="44", destination="United Kingdom", per_minute_micros=100, initial_increment_s=1, increment_s=1)
@@ -121,18 +122,18 @@ async def test_deck_in_memory_is_that_of_its_rates_over_many_pages(office: Offic
     assert len(await office.store.deck_rows("another")) == 0
 
 
-async def test_reading_a_deck_that_is_given_up_ends_with_its_page(office: Office, tmp_path: Path) -> None:
+async def test_reading_a_deck_that_is_given_up_ends_with_its_page(office: Office, database: str) -> None:
     await load(office, IN_ORDER)
     given_up = threading.Event()
     given_up.set()
     with pytest.raises(StoreUnavailableError, match="given up"):
-        deck_memory._read(tmp_path / "tollgate.db", "example", given_up)
+        await asyncio.to_thread(deck_memory._read, locate(database), "example", given_up)
 
 
 async def test_cancelling_the_reading_of_a_deck_gives_it_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), queue.SimpleQueue[bool]()
 
-    def read(path: Path, deck: str, given_up: threading.Event) -> DeckRows:
+    def read(location: Location, deck: str, given_up: threading.Event) -> DeckRows:
         begun.set()
         ended.put(given_up.wait(10))
         return DeckRows()
@@ -147,9 +148,10 @@ async def test_cancelling_the_reading_of_a_deck_gives_it_up(office: Office, monk
     assert await asyncio.to_thread(ended.get, timeout=10)
 
 
-async def test_deck_of_a_database_that_cannot_be_read_is_an_error_of_the_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnavailableError, match="could not be read"):
-        await deck_memory.read_deck_rows(tmp_path / "none.db", "example")
+@pytest.mark.parametrize("place", ["sqlite:////nowhere/none.db", "postgresql://u:p@127.0.0.1:1/none"])
+async def test_deck_of_a_database_that_cannot_be_read_is_an_error_of_the_store(place: str) -> None:
+    with pytest.raises(StoreUnavailableError, match=r"could not be read|cannot be used"):
+        await deck_memory.read_deck_rows(locate(place), "example")
 
 
 async def test_deck_that_did_not_change_is_kept_when_the_catalog_does(office: Office) -> None:
@@ -181,14 +183,26 @@ def damage(**values: object) -> Operation[None]:
 
 DAMAGES: list[dict[str, object]] = [
     {"period_micros": "["},
-    {"per_minute_micros": 0.5},
     {"per_minute_micros": 10**18 + 1},
-    {"destination": b"UK"},
     {"increment_s": 90_000},
-    {"effective_from_ms": "soon", "effective_until_ms": None},
     {"prefix": "0447"},
     {"prefix": "447\n"},
 ]
+# PostgreSQL takes nothing of another type.
+UNTYPED_DAMAGES: list[dict[str, object]] = [
+    {"per_minute_micros": 0.5},
+    {"destination": b"UK"},
+    {"effective_from_ms": "soon", "effective_until_ms": None},
+]
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("values", UNTYPED_DAMAGES)
+async def test_deck_with_a_value_of_another_type_is_left_out(office: Office, values: dict[str, object]) -> None:
+    await extension_under_the_plan(office)
+    await load(office, [replace(UK, prefix="447", periods=(PEAK,))])
+    await office.store.apply(damage(**values))
+    assert (await catalog_of(office)).decks == {}
 
 
 @pytest.mark.parametrize("values", DAMAGES)

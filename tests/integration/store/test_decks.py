@@ -14,6 +14,7 @@ from store.decks import DeckImport, activate_deck, add_rates, begin_deck_import,
 from store.errors import DeckCurrencyError, DeckImportSupersededError, StoreConstraintError
 from store.pace import FIRST_ROWS
 from store.store import Store
+from tests.integration.store.conftest import ONLY_SQLITE
 from tests.integration.store.office import T0_MS, Office
 
 
@@ -129,6 +130,7 @@ def log_bytes_of(database: Path) -> int:
     return Path(f"{database}-wal").stat().st_size
 
 
+@ONLY_SQLITE
 async def test_import_cut_off_by_a_power_cut_does_no_harm_and_is_done_again(office: Office, tmp_path: Path) -> None:
     await load(office.store, rates(3))
     maker = row_maker(await begin(office))

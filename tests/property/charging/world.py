@@ -184,7 +184,7 @@ class World:
     def _store_failure(self) -> ev.Event:
         if self.session.phase is Phase.OPENING:
             return ev.SessionDenied(self.moment(), DenyReason.STORE_DOWN, "no answer")
-        return ev.SliceDenied(self.moment(), self.session.slice_no + 1, DenyReason.STORE_DOWN)
+        return ev.SliceDenied(self.moment(), self.session.slice_no + 1, DenyReason.STORE_DOWN, "the store: gone")
 
     def _open(self, command: cmd.OpenSession) -> ev.Event:
         if command.held_micros > self.available_micros:
@@ -199,7 +199,7 @@ class World:
             budget_micros = self.held_micros + self.available_micros
             paid_s = min(self.paid_s + command.want_s, affordable_s(self.call.rate, budget_micros))
             if paid_s <= self.paid_s:
-                return ev.SliceDenied(self.moment(), command.slice_no, DenyReason.NO_FUNDS)
+                return ev.SliceDenied(self.moment(), command.slice_no, DenyReason.NO_FUNDS, "no funds")
             more_micros = charge_micros(self.call.rate, paid_s) - self.held_micros
             self.available_micros -= more_micros
             self.held_micros += more_micros

@@ -1,10 +1,8 @@
-"""Allowance pools on SQLite against a model in memory: no second is spent twice, none is lost."""
+"""Allowance pools on each database against a model in memory: no second is spent twice, none is lost."""
 
 import asyncio
-import shutil
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 from hypothesis import settings
@@ -19,8 +17,8 @@ from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
 from store.store import Store
-from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr, url_of
-from tests.property.store.test_ledger_machine import template
+from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr
+from tests.property.store.places import Place, postgres_store, sqlite_store
 
 T = TypeVar("T")
 MONTHS = ("2026-11-01", "2026-12-01")
@@ -51,12 +49,14 @@ class ModelCall:
 class PoolMachine(RuleBasedStateMachine):
     """Drives a store and the model with the same calls."""
 
+    lend: Place
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="tollgate-pools-"))
-        shutil.copy(template(), self.folder)
+        self.lent = ExitStack()
+        url = self.lent.enter_context(self.lend())
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(Store.open(url_of(self.folder)))
+        self.store = self.runner.run(Store.open(url))
         self.used: dict[Pool, int] = {}
         self.open: dict[str, ModelCall] = {}
         self.funds_micros = 0
@@ -66,7 +66,7 @@ class PoolMachine(RuleBasedStateMachine):
         """Close the store and forget it."""
         self.runner.run(self.store.close())
         self.runner.close()
-        shutil.rmtree(self.folder)
+        self.lent.close()
 
     def apply(self, operation: Operation[T]) -> T:
         return self.runner.run(self.store.apply(operation))
@@ -183,5 +183,20 @@ class PoolMachine(RuleBasedStateMachine):
         assert self.runner.run(self.store.verify()) == []
 
 
-PoolMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
-TestPools = PoolMachine.TestCase
+class SqlitePools(PoolMachine):
+    """Pools in a file."""
+
+    lend = staticmethod(sqlite_store)
+
+
+class PostgresPools(PoolMachine):
+    """Pools on a server."""
+
+    lend = staticmethod(postgres_store)
+
+
+LIMITS = settings(max_examples=15, stateful_step_count=25, deadline=None)
+SqlitePools.TestCase.settings = LIMITS
+PostgresPools.TestCase.settings = settings(LIMITS, max_examples=8)
+TestSqlitePools = SqlitePools.TestCase
+TestPostgresPools = PostgresPools.TestCase

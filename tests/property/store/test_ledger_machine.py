@@ -1,12 +1,8 @@
-"""The ledger on SQLite against a model in memory: any order of operations, repeated and raced, keeps the books."""
+"""The ledger on each database against a model in memory: any order of operations keeps the books."""
 
 import asyncio
-import atexit
-import shutil
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -25,7 +21,8 @@ from store.errors import (
 from store.funds import adjust_funds
 from store.operation import Operation
 from store.store import Store
-from tests.integration.store.office import PER_SECOND, T0_MS, Office, open_office, url_of
+from tests.integration.store.office import PER_SECOND, T0_MS, Office
+from tests.property.store.places import Place, postgres_store, sqlite_store
 
 T = TypeVar("T")
 picks = st.integers(min_value=0, max_value=11)
@@ -33,20 +30,6 @@ picks = st.integers(min_value=0, max_value=11)
 references = st.sampled_from([f"ref{n}" for n in range(5)])
 seconds = st.integers(min_value=1, max_value=90)
 amounts = st.integers(min_value=1, max_value=1_500_000)
-
-
-@cache
-def template() -> Path:
-    """A store with an empty account, made once and copied for each example."""
-    folder = Path(tempfile.mkdtemp(prefix="tollgate-template-"))
-    atexit.register(shutil.rmtree, folder)
-
-    async def make() -> None:
-        async with open_office(folder):
-            pass
-
-    asyncio.run(make())
-    return folder / "tollgate.db"
 
 
 @dataclass
@@ -87,12 +70,14 @@ class Model:
 class LedgerMachine(RuleBasedStateMachine):
     """Drives a store and the model with the same operations."""
 
+    lend: Place
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="tollgate-machine-"))
-        shutil.copy(template(), self.folder)
+        self.lent = ExitStack()
+        self.url = self.lent.enter_context(self.lend())
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(Store.open(url_of(self.folder)))
+        self.store = self.runner.run(Store.open(self.url))
         self.office = Office(self.store, 1)
         self.model = Model()
         self.calls = 0
@@ -101,7 +86,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Close the store and forget it."""
         self.runner.run(self.store.close())
         self.runner.close()
-        shutil.rmtree(self.folder)
+        self.lent.close()
 
     def apply(self, operation: Operation[T]) -> T:
         return self.runner.run(self.store.apply(operation))
@@ -297,7 +282,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def reopen_the_store(self) -> None:
         self.runner.run(self.store.close())
-        self.store = self.runner.run(Store.open(url_of(self.folder)))
+        self.store = self.runner.run(Store.open(self.url))
         self.office = Office(self.store, 1)
 
     @invariant()
@@ -307,10 +292,25 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.runner.run(self.store.verify()) == []
 
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(
+class SqliteLedger(LedgerMachine):
+    """The ledger in a file."""
+
+    lend = staticmethod(sqlite_store)
+
+
+class PostgresLedger(LedgerMachine):
+    """The ledger on a server."""
+
+    lend = staticmethod(postgres_store)
+
+
+LIMITS = settings(
     max_examples=40,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
+SqliteLedger.TestCase.settings = LIMITS
+PostgresLedger.TestCase.settings = settings(LIMITS, max_examples=15)
+TestSqliteLedger = SqliteLedger.TestCase
+TestPostgresLedger = PostgresLedger.TestCase

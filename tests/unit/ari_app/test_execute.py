@@ -16,9 +16,11 @@ from ari_app.execute import CommandExecutor
 from ari_app.live import LiveCall
 from charging import commands as cmd
 from charging import events as ev
+from charging.call import Call
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
 from rating.destination import DestinationClass
+from store.caps import NO_SPEND_LIMITS, SpendLimits
 from store.store import Store
 from tests.unit.charging.story import LEG, POLICY, TRUNK, paid_call
 
@@ -97,12 +99,16 @@ class SomeStore:
         raise AssertionError(f"asked for {operation}")
 
 
+def _no_limits(_call: Call) -> SpendLimits:
+    return NO_SPEND_LIMITS
+
+
 def call_after(lines: Lines, *events: ev.Event) -> tuple[LiveCall, CommandExecutor]:
     """Return a paid call after these events, without an alarm, and what carries its commands out."""
     session: Session = begin(paid_call(started_at=ago(2)), POLICY)[0]
     for event in events:
         session, _ = step(session, event, POLICY)
-    executor = CommandExecutor(cast("Store", SomeStore()), lines, POLICY, (Trunk(endpoint=TRUNK),), "FR")
+    executor = CommandExecutor(cast("Store", SomeStore()), lines, POLICY, (Trunk(endpoint=TRUNK),), "FR", _no_limits)
     return LiveCall(session, POLICY, executor, utc_now, lambda _live: None), executor
 
 

@@ -1,9 +1,10 @@
 """Comparing what lives with what is open: adoption after a restart, ends that went by unseen, legs of nobody."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import GeneratorType
 from typing import Any, cast
 
 import pytest
@@ -84,12 +85,17 @@ class SomeAri:
 
     channels: list[dict[str, Any]] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
-    status: int = 200
+    status_code: int = 200
+    info: Any = None
+
+    async def status(self) -> AriReply:
+        """Return when Asterisk was started."""
+        return AriReply(200, self.info)
 
     async def list_channels(self) -> AriReply:
         """Return them."""
         self.meanwhile()
-        return AriReply(self.status, self.channels)
+        return AriReply(self.status_code, self.channels)
 
 
 @dataclass
@@ -280,7 +286,7 @@ async def test_nothing_is_adopted_while_ami_is_away(morning: Morning) -> None:
 
 async def test_nothing_is_concluded_where_ari_refuses_the_list(morning: Morning) -> None:
     morning.store.sessions = [talking_since(60)]
-    morning.ari.status = 500
+    morning.ari.status_code = 500
 
     with pytest.raises(AriUnavailableError, match="500"):
         await morning.compare()
@@ -288,7 +294,7 @@ async def test_nothing_is_concluded_where_ari_refuses_the_list(morning: Morning)
     assert morning.desk.notes.commands == []
     assert not morning.desk.board.reconciled
 
-    morning.ari.status = 200
+    morning.ari.status_code = 200
     await morning.compare()
     assert len(morning.desk.notes.settled()) == 1
 
@@ -461,3 +467,133 @@ async def test_records_are_left_alone_between_two_cleanings_and_without_ami(morn
         await reconciler.compare(cast("AriClient", morning.ari), cast("AmiAdapter", morning.ami))
 
     assert morning.ami.deleted == ["2026010100"]
+
+
+# --- lost calls ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Ledger(SomeStore):
+    """A store whose one call was charged by another node while this one was away."""
+
+    lost: bool = True
+    applied: list[str] = field(default_factory=list)
+
+    async def open_sessions(self, *, node: str) -> list[OpenSession]:
+        """Return the rows, lost ones as long as nothing was done about them."""
+        rows = await super().open_sessions(node=node)
+        opened_at_ms = int(ago(300).timestamp() * 1000)
+        return [replace(row, is_lost=self.lost, opened_at_ms=opened_at_ms) for row in rows]
+
+    async def apply(self, operation: Generator[Any, Any, Any]) -> bool:
+        """Note which operation it was, and do what it would have done."""
+        assert isinstance(operation, GeneratorType)
+        name = str(operation.gi_code.co_name)
+        operation.close()
+        self.applied.append(name)
+        self.lost = False
+        if name == "settle_as_charged":
+            self.sessions = []
+        return True
+
+
+@pytest.fixture
+def return_of(morning: Morning) -> Callable[..., Ledger]:
+    """Have the node come back to a lost call, on an Asterisk that was started so long ago."""
+
+    def prepare(session: Session, asterisk_age_s: float) -> Ledger:
+        morning.store = ledger = Ledger([session])
+        started = ago(asterisk_age_s).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+        morning.ari.info = {"status": {"startup_time": started}}
+        return ledger
+
+    return prepare
+
+
+async def test_lost_call_that_talks_is_taken_back_and_adopted(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    ledger = return_of(talking_since(3), 60)
+    morning.ari.channels = [leg_channel()]
+
+    await morning.compare()
+    morning.desk.board.stop()
+
+    assert ledger.applied == ["take_back"]
+    assert morning.session.phase is Phase.TALKING
+
+
+async def test_lost_call_whose_handler_left_a_record_is_taken_back_and_settled_by_it(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    ledger = return_of(talking_since(60), 30)
+    record = f"{CALL_ID},{epoch(ago(60))},{epoch(ago(55.5))},16,{TRUNK}"
+    morning.ami.tree = {f"2026110209/{LEG}": record}
+
+    await morning.compare()
+
+    assert ledger.applied == ["take_back"]
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.end_source, settle.cdr.billable_s) == (EndSource.HANDLER, 5)
+
+
+async def test_lost_call_of_which_nothing_is_left_stays_as_charged(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    ledger = return_of(saved(started_ago_s=300), 60)
+
+    await morning.compare()
+
+    assert ledger.applied == ["settle_as_charged"]
+    assert morning.desk.board.calls == {}
+    assert morning.desk.notes.commands == []
+
+
+async def test_lost_call_that_asterisk_lived_through_without_an_answer_was_never_answered(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    """Its hang-up handler would have left a record: only the service was away."""
+    ledger = return_of(saved(started_ago_s=300), 4000)
+
+    await morning.compare()
+    await asyncio.sleep(0.4)
+    morning.desk.board.stop()
+
+    assert ledger.applied == ["take_back"]
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.disposition, settle.cdr.charged_micros) == (Disposition.NO_ANSWER, 0)
+
+
+async def test_lost_call_whose_caller_lives_is_taken_back(morning: Morning, return_of: Callable[..., Ledger]) -> None:
+    ledger = return_of(saved(started_ago_s=300), 60)
+    morning.ari.channels = [CALLER_CHANNEL]
+
+    await morning.compare()
+    morning.desk.board.stop()
+
+    assert ledger.applied == ["take_back"]
+
+
+async def test_nothing_is_concluded_of_a_lost_call_while_asterisk_does_not_say_when_it_was_started(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    ledger = return_of(talking_since(60), 60)
+    morning.ari.info = {"system": {}}
+
+    with pytest.raises(AriUnavailableError, match="when it was started"):
+        await morning.compare()
+
+    assert ledger.applied == []
+
+
+async def test_lost_call_that_lives_here_is_left_to_its_own_settlement(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    await live(morning)
+    ledger = return_of(morning.session, 60)
+    morning.ari.channels = [CALLER_CHANNEL]
+
+    await morning.compare()
+    morning.desk.board.stop()
+
+    assert ledger.applied == []

@@ -60,7 +60,7 @@ def test_opened_call_is_admitted_for_the_seconds_it_was_given() -> None:
 
 def test_call_without_money_is_metered_and_cut_where_the_allowance_ends() -> None:
     story = talking(minutes_call(None), 60, 0, 60)
-    story.after(ev.SliceDenied(at(47), 2, DenyReason.NO_FUNDS))
+    story.after(ev.SliceDenied(at(47), 2, DenyReason.NO_FUNDS, "no funds"))
     wanted = story.sleep_until(70)
     assert cmd.HangUpLeg(LEG) in wanted
     record = ended(story, 61.7).cdr

@@ -45,7 +45,7 @@ def test_included_call_talks_an_hour_and_costs_nothing() -> None:
 def test_answered_paid_call_is_saved_at_once() -> None:
     story = Story.dialling(paid_call())
 
-    assert story.after(ev.LegAnswered(at(2), LEG, TRUNK)) == (cmd.SaveSession(),)
+    assert story.after(ev.LegAnswered(at(2), LEG, TRUNK)) == (cmd.SaveSession(at(2)),)
     assert paid_end_at(story.session) == at(12)
 
 
@@ -117,7 +117,7 @@ def test_renewal_refused_is_tried_each_second_until_the_cut() -> None:
     while (wake_s := story.wake_s) is not None and wake_s < FIRST_CUT_S:
         assert story.wake() == (cmd.RenewSlice(2, 60),)
         asked_s.append(wake_s)
-        story.after(ev.SliceDenied(at(wake_s), 2, DenyReason.NO_FUNDS))
+        story.after(ev.SliceDenied(at(wake_s), 2, DenyReason.NO_FUNDS, "no funds"))
 
     assert asked_s == pytest.approx([7, 8, 9, 10, 11])
     assert story.wake() == (cmd.HangUpLeg(LEG),)
@@ -126,17 +126,37 @@ def test_renewal_refused_is_tried_each_second_until_the_cut() -> None:
 def test_cut_at_the_end_of_the_funds_is_charged_exactly_the_hold() -> None:
     story = Story.talking(paid_call())
     story.wake()
-    story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS), ev.LegEnded(at(11.705), LEG, TRUNK, 0))
+    story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS, "no funds"), ev.LegEnded(at(11.705), LEG, TRUNK, 0))
 
     cdr = story.cdr
     assert (cdr.hangup_side, cdr.billable_s, cdr.charged_micros) == (HangupSide.TOLLGATE, 10, 100_000)
     assert cdr.unfunded_micros == 0
+    assert (cdr.deny_reason, cdr.deny_rule) == (DenyReason.NO_FUNDS, "no funds")
+
+
+def test_record_of_a_call_that_was_not_cut_names_no_reason() -> None:
+    for end in (ev.LegEnded(at(9), LEG, TRUNK, NORMAL), ev.LegEnded(at(11.705), LEG, TRUNK, NORMAL)):
+        story = Story.talking(paid_call())
+        story.wake()
+        story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS, "no funds"))
+        if end.at > at(9):  # at its paid end, but it was the callee who hung up
+            story.after(ev.LegHangupRequested(end.at, LEG))
+        story.after(end)
+        assert (story.cdr.deny_reason, story.cdr.deny_rule) == (None, None)
+
+
+def test_record_of_a_call_that_was_renewed_after_all_names_no_reason() -> None:
+    story = Story.talking(paid_call())
+    story.wake()
+    story.after(ev.SliceDenied(at(7), 2, DenyReason.CAP_REACHED, "daily cap"), granted(2, 20, 8.01))
+    story.after(ev.LegEnded(at(21.705), LEG, TRUNK, 0))
+    assert (story.cdr.hangup_side, story.cdr.deny_reason) == (HangupSide.TOLLGATE, None)
 
 
 def test_topped_up_in_the_last_slice_goes_on() -> None:
     story = Story.talking(paid_call())
     story.wake()
-    story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS))
+    story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS, "no funds"))
     story.wake()
     story.after(granted(2, 70, 8.01))
 
@@ -157,7 +177,7 @@ def test_talked_beyond_its_paid_end_charges_the_hold_and_writes_the_rest_down() 
 def test_hang_up_is_repeated_each_second_until_the_leg_has_ended() -> None:
     story = Story.talking(paid_call())
     story.wake()
-    story.after(ev.SliceDenied(at(11), 2, DenyReason.STORE_DOWN))
+    story.after(ev.SliceDenied(at(11), 2, DenyReason.STORE_DOWN, "the store: gone"))
 
     assert story.sleep_until(FIRST_CUT_S + 3.5) == (cmd.HangUpLeg(LEG),) * 4
 
@@ -189,7 +209,7 @@ def test_grant_come_twice_or_late_changes_nothing() -> None:
     story.after(granted(2, 70, 7.1))
     before = story.session
 
-    story.after(granted(2, 130, 7.2), ev.SliceDenied(at(7.3), 2, DenyReason.NO_FUNDS), granted(9, 500, 7.4))
+    story.after(granted(2, 130, 7.2), ev.SliceDenied(at(7.3), 2, DenyReason.NO_FUNDS, "no funds"), granted(9, 500, 7.4))
 
     assert story.session == before
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rating.calendar import LAST_MONTH_DAY, add_months, period_at
+from rating.calendar import LAST_MONTH_DAY, Period, add_months, day_at, period_at
 
 PARIS = ZoneInfo("Europe/Paris")
 HAVANA = ZoneInfo("America/Havana")  # changes its clocks at midnight: 8 March 2026 has none, 1 November has two
@@ -92,3 +92,18 @@ def test_periods_follow_each_other_without_gap(at: datetime, zone: ZoneInfo, mon
     following = period_at(period.ends_at, zone, month_day)
     assert following.starts_at == period.ends_at
     assert following.first_day > period.first_day
+
+
+@pytest.mark.parametrize(
+    ("at", "hours"),
+    [
+        (datetime(2026, 11, 2, 12, tzinfo=UTC), 24),
+        (datetime(2026, 10, 25, 12, tzinfo=UTC), 25),
+        (datetime(2026, 3, 28, 23, tzinfo=UTC), 23),
+    ],
+)
+def test_day_is_as_long_as_the_clock_makes_it(at: datetime, hours: int) -> None:
+    day = day_at(at, PARIS)
+    assert day == Period(at.astimezone(PARIS).date(), day.starts_at, day.starts_at + timedelta(hours=hours))
+    assert day.starts_at <= at < day.ends_at
+    assert day_at(day.ends_at, PARIS).starts_at == day.ends_at

@@ -4,7 +4,7 @@ import pytest
 
 from rating.destination import DestinationClass, NumberFacts, NumberType
 from rating.patterns import PatternError, compile_pattern
-from rating.plan import Plan, PlanError, parse_plan
+from rating.plan import Allowance, AllowanceScope, Plan, PlanError, parse_plan
 
 MINIMAL = 'name = "p"\ntitle = "P"\nhome_region = "FR"\ndeck = "d"\n'
 
@@ -160,3 +160,12 @@ def test_compile_pattern_reads_as_asterisk(pattern: str, matching: str, other: s
 def test_compile_pattern_open_or_broken_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
         compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("scope", "owner", "limit_s"),
+    [(AllowanceScope.SEAT, "", 1_800), (AllowanceScope.ACCOUNT, "", 600), (AllowanceScope.EXTENSION, "101", 600)],
+)
+def test_allowance_says_whose_pool_it_is_and_how_large(scope: AllowanceScope, owner: str, limit_s: int) -> None:
+    allowance = Allowance(name="a", minutes=10, scope=scope, covers=frozenset({("FR", NumberType.FIXED)}))
+    assert (allowance.owner("101"), allowance.limit_s(3)) == (owner, limit_s)

@@ -1,11 +1,13 @@
-"""The database URL as a file."""
+"""The database URL as a place."""
 
 from pathlib import Path
 
 import pytest
 
 from store.errors import StoreError
-from store.location import database_path
+from store.location import PostgresLocation, SqliteLocation, locate, shown_url
+
+SECRET = "f%40ce"
 
 
 @pytest.mark.parametrize(
@@ -13,20 +15,47 @@ from store.location import database_path
     [("sqlite:///tollgate.db", "tollgate.db"), ("sqlite:////var/lib/tollgate.db", "/var/lib/tollgate.db")],
 )
 def test_sqlite_url_names_a_file(url: str, path: str) -> None:
-    assert database_path(url) == Path(path)
+    assert locate(url) == SqliteLocation(Path(path))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"postgresql://pbx:{SECRET}@db.example:5433/tollgate", "database tollgate on db.example:5433"),
+        (f"postgres://pbx:{SECRET}@db.example/tollgate?sslmode=verify-full", "database tollgate on db.example"),
+        (f"postgresql:///tollgate?host=/run/postgresql&password={SECRET}", "database tollgate on /run/postgresql"),
+        ("postgresql:///tollgate", "database tollgate on localhost"),
+    ],
+)
+def test_postgresql_url_names_a_database_and_is_shown_without_its_password(url: str, shown: str) -> None:
+    location = locate(url)
+    assert isinstance(location, PostgresLocation)
+    assert location.shown == shown
+    assert location.dsn.startswith("postgresql://")
+    assert SECRET not in repr(location) + shown_url(url)
+    assert "f@ce" not in repr(location) + shown_url(url)
+
+
+def test_postgresql_url_is_handed_on_whole() -> None:
+    location = locate(f"postgres://pbx:{SECRET}@db:5433/tollgate?sslmode=require")
+    assert isinstance(location, PostgresLocation)
+    assert location.dsn == f"postgresql://pbx:{SECRET}@db:5433/tollgate?sslmode=require"
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://pbx/tollgate", "is not supported by this version; write sqlite:///path"),
-        ("sqlite+aiosqlite:///tollgate.db", "is not supported by this version; write sqlite:///path"),
+        ("mysql://pbx/tollgate", "mysql is not supported; write sqlite:///path or postgresql://"),
+        ("sqlite+aiosqlite:///tollgate.db", "is not supported; write sqlite:///path"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("tollgate.db", "is no database URL"),
-        ("", "is no database URL"),
+        (f"postgresql://pbx:{SECRET}@db", "of db names no database"),
+        (f"postgresql://pbx:{SECRET}@db:port/tollgate", "cannot be read"),
+        ("tollgate.db", "cannot be read"),
+        ("", "cannot be read"),
     ],
 )
 def test_other_url_is_refused(url: str, message: str) -> None:
-    with pytest.raises(StoreError, match=message):
-        database_path(url)
+    with pytest.raises(StoreError, match=message) as raised:
+        locate(url)
+    assert SECRET not in str(raised.value)

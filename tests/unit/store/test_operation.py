@@ -94,7 +94,7 @@ def test_open_with_funds_reserves_then_writes_session_and_journal() -> None:
     script: list[tuple[Sql, Rows]] = [
         (SELECT_SESSION, []),
         (SELECT_CALL_RECORD, []),
-        (RESERVE, [(900_000,)]),
+        (RESERVE, [(900_000, None)]),
         (INSERT_SESSION, []),
         (INSERT_HOLD, []),
     ]
@@ -106,13 +106,13 @@ def test_open_without_funds_writes_nothing_after_the_refused_reservation() -> No
         (SELECT_SESSION, []),
         (SELECT_CALL_RECORD, []),
         (RESERVE, []),
-        (SELECT_AVAILABLE, [(99_999,)]),
+        (SELECT_AVAILABLE, [(99_999, None)]),
     ]
     assert play(opening(), script) == Denied(99_999)
 
 
 def test_open_again_only_reads() -> None:
-    row = ("pbx1", 1, "101", 600_000, 100_000, 10, 0, 700_000, 70, 0, 2, "60 10 44")
+    row = ("pbx1", 1, "101", 600_000, 100_000, 10, 0, 700_000, 70, 0, 2, "60 10 44", "{}", 0, None)
     assert play(opening(), [(SELECT_SESSION, [row])]) == Held(100_000, 10)
     with pytest.raises(KeyConflictError):
         play(opening(), [(SELECT_SESSION, [("pbx2", *row[1:])])])

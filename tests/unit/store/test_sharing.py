@@ -52,11 +52,14 @@ def test_common_end_needs_a_price() -> None:
 @pytest.mark.parametrize(
     ("cents", "others", "expected_s"),
     [
-        (200, [talk(10)], 60),  # there is enough for both
-        (80, [talk(10)], 40),  # half of what is there
+        (240, [talk(10)], 60),  # there is enough for both, twice
+        (80, [talk(10)], 20),  # 40 s each: half of them now
+        (30, [talk(10)], 10),  # 15 s each: half is less than the least slice
         (15, [talk(10)], 10),  # less than 10 s each: the first to end takes 10
-        (40, [talk(50)], 40),  # the other is far ahead and needs nothing yet
+        (40, [talk(50)], 20),  # the other is far ahead and needs nothing yet
         (0, [talk(10)], 10),
+        (40, [], 40),  # all there is, where nobody else talks
+        (100, [], 60),
     ],
 )
 def test_share_of_the_call_that_ends_first(cents: int, others: list[Talk], expected_s: int) -> None:
@@ -65,11 +68,17 @@ def test_share_of_the_call_that_ends_first(cents: int, others: list[Talk], expec
 
 @pytest.mark.parametrize(
     ("paid_until_s", "expected_s"),
-    [(10, 20), (15, 17), (25, 12), (40, 5), (50, 0), (90, 0)],
+    [(10, 10), (15, 10), (25, 10), (40, 5), (50, 0), (90, 0)],
 )
 def test_share_shrinks_the_further_a_call_is_ahead(paid_until_s: int, expected_s: int) -> None:
     """The other ends at 10 s and there are 40 cents: the further ahead, the more of them the other needs."""
     assert fair_want_s(request(paid_until_s=paid_until_s), [talk(10)], 40 * CENT) == expected_s
+
+
+@pytest.mark.parametrize(("paid_until_s", "expected_s"), [(10, 50), (30, 45), (90, 30), (130, 20)])
+def test_half_of_the_share_is_granted(paid_until_s: int, expected_s: int) -> None:
+    """The other ends at 10 s and there are 2.00 EUR."""
+    assert fair_want_s(request(paid_until_s=paid_until_s), [talk(10)], 200 * CENT) == expected_s
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,6 @@ def test_cost_counts_the_connect_fee_once() -> None:
     assert asked.cost_micros(5) == 0
 
 
-def test_plenty_is_enough_for_all_prices_together() -> None:
-    assert is_plenty(60, 1_200_000, 1_200_000)
-    assert not is_plenty(60, 1_199_999, 1_200_000)
+def test_plenty_is_enough_for_all_prices_together_twice() -> None:
+    assert is_plenty(60, 2_400_000, 1_200_000)
+    assert not is_plenty(60, 2_399_999, 1_200_000)

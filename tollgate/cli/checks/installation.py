@@ -5,10 +5,12 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from ari_app.clock import utc_now
 from store.errors import StoreError
 from store.payers import Catalog, empty_catalog, load_catalog
 from store.store import Store
 from tollgate.cli.checks.check import Check, fail, ok, warn
+from tollgate.cli.checks.nodes import check_nodes
 from tollgate.cli.checks.prices import check_prices
 from tollgate.settings import Settings
 
@@ -41,9 +43,10 @@ async def check_store(settings: Settings) -> list[Check]:
             catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
             differences = await store.verify()
             prices = await check_prices(store, settings)
+            nodes = check_nodes(await store.nodes(), settings, utc_now())
     except StoreError as error:
         return [fail("store", str(error), "tollgate migrate, or tollgate init for a new one")]
-    checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog), prices]
+    checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog), prices, nodes]
     if differences:
         checks.append(fail("balances", f"{len(differences)} differences", "tollgate verify names them"))
     else:

@@ -1,0 +1,186 @@
+"""Limits on spending: caps per day and month of an extension and of its account, and how many calls pay at a time.
+
+They are checked where money is held, in the transaction that holds it: what is spent (:mod:`store.spend`) and what the
+account's calls hold never come to more than a cap. Calls without limits read nothing for it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from sqlalchemy import bindparam, literal_column, select
+
+from rating.caps import NO_CAPS, Caps, CapScope, CapSpan, CapUse, TooManyCalls
+from store import schema
+from store.balances import read_available
+from store.operation import Operation, Sql
+from store.spend import WHOLE_ACCOUNT
+
+_SPEND = schema.spend.c
+_SESSION = schema.session.c
+
+SELECT_SPEND = Sql(
+    select(_SPEND.extension, _SPEND.day, _SPEND.spent_micros).where(
+        _SPEND.account_id == bindparam("of_account_id"),
+        _SPEND.extension.in_([literal_column("''"), bindparam("of_extension")]),
+        _SPEND.day >= bindparam("from_day"),
+        _SPEND.day < bindparam("to_day"),
+    )
+)
+SELECT_HOLDS = Sql(
+    select(_SESSION.extension, _SESSION.held_by_day, _SESSION.paid_until_ms).where(
+        _SESSION.account_id == bindparam("of_account_id"), _SESSION.held_micros > literal_column("0")
+    )
+)
+
+
+class SpendDay(NamedTuple):
+    """A local day, and the days of the account's month that it lies in, [``month_from``, ``month_to``); ISO dates."""
+
+    day: str
+    month_from: str
+    month_to: str
+
+
+class SpendLimits(NamedTuple):
+    """What limits an extension's spending, as an administrator set it."""
+
+    extension_caps: Caps = NO_CAPS
+    account_caps: Caps = NO_CAPS
+    max_calls: int | None = None
+    """How many calls of the extension may hold money at a time."""
+
+
+NO_SPEND_LIMITS = SpendLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """On which days a slice counts, and within which limits it is granted.
+
+    A first slice counts on the day of the answer, which is not known yet: on each on which that may be.
+    """
+
+    extension: str
+    days: tuple[SpendDay, ...]
+    limits: SpendLimits = NO_SPEND_LIMITS
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there is any cap."""
+        return self.limits.extension_caps != NO_CAPS or self.limits.account_caps != NO_CAPS
+
+
+class Hold(NamedTuple):
+    """What a running call holds, by the local days on which it counts; once only where the answer decides the day."""
+
+    extension: str
+    by_day: Mapping[str, int]
+    is_answered: bool
+
+    def within(self, from_day: str, to_day: str) -> int:
+        """Answer what may count in [``from_day``, ``to_day``)."""
+        found = [micros for day, micros in self.by_day.items() if from_day <= day < to_day]
+        return sum(found) if self.is_answered else max(found, default=0)
+
+    @classmethod
+    def of_row(cls, extension: str, held_by_day: str, paid_until_ms: int | None) -> Self:
+        """Answer the hold of a session's columns."""
+        return cls(extension, text_days(held_by_day), paid_until_ms is not None)
+
+
+def days_text(by_day: Mapping[str, int]) -> str:
+    """Answer ``session.held_by_day`` of micro-units by local day."""
+    return json.dumps(by_day, separators=(",", ":"))
+
+
+def text_days(held_by_day: str) -> dict[str, int]:
+    """Answer the micro-units by local day of ``session.held_by_day``."""
+    by_day: dict[str, int] = json.loads(held_by_day)
+    return by_day
+
+
+class Spent(NamedTuple):
+    """A row of ``spend``."""
+
+    extension: str
+    day: str
+    micros: int
+
+    def within(self, from_day: str, to_day: str) -> int:
+        """Answer what of it counts in [``from_day``, ``to_day``)."""
+        return self.micros if from_day <= self.day < to_day else 0
+
+
+class Room(NamedTuple):
+    """The caps that leave the least: of the extension's, and of the account's; None where there are none."""
+
+    extension: CapUse | None
+    account: CapUse | None
+
+    def blocking(self, micros: int) -> CapUse | None:
+        """Answer a cap that leaves less than ``micros``; the tightest."""
+        return min((use for use in self if use is not None and use.left_micros < micros), key=_left, default=None)
+
+
+NO_ROOM_LIMIT = Room(None, None)
+
+
+def read_room(account_id: int, spending: Spending) -> Operation[Room]:
+    """Answer what the caps leave; the account stays locked, so that it still does when money is held."""
+    if not spending.is_capped:
+        return NO_ROOM_LIMIT
+    yield from read_available(account_id)
+    spent = yield SELECT_SPEND(
+        of_account_id=account_id,
+        of_extension=spending.extension,
+        from_day=min(day.month_from for day in spending.days),
+        to_day=max(day.month_to for day in spending.days),
+    )
+    held = yield SELECT_HOLDS(of_account_id=account_id)
+    return room_left(spending, [Spent(*row) for row in spent], [Hold.of_row(*row) for row in held])
+
+
+def room_left(spending: Spending, spent: Sequence[Spent], holds: Sequence[Hold]) -> Room:
+    """Answer what the caps leave.
+
+    Args:
+        spent: What ended calls of the extension and of the account spent in the months that count.
+        holds: What all of the account's running calls hold.
+    """
+    uses: list[Spent | Hold] = [*spent, *holds]
+    own = [use for use in uses if use.extension == spending.extension]
+    whole = [use for use in uses if isinstance(use, Hold) or use.extension == WHOLE_ACCOUNT]
+    return Room(
+        _tightest(CapScope.EXTENSION, spending.limits.extension_caps, spending.days, own),
+        _tightest(CapScope.ACCOUNT, spending.limits.account_caps, spending.days, whole),
+    )
+
+
+def too_many_calls(account_id: int, spending: Spending) -> Operation[TooManyCalls | None]:
+    """Answer whether as many calls of the extension hold money as may: one more may not."""
+    max_calls = spending.limits.max_calls
+    if max_calls is None:
+        return None
+    yield from read_available(account_id)  # locks the account: two calls that begin together count each other
+    held = yield SELECT_HOLDS(of_account_id=account_id)
+    paying = sum(row[0] == spending.extension for row in held)
+    return TooManyCalls(max_calls) if paying >= max_calls else None
+
+
+def _tightest(scope: CapScope, caps: Caps, days: Sequence[SpendDay], uses: Sequence[Spent | Hold]) -> CapUse | None:
+    found = []
+    for day, month_from, month_to in days:
+        if caps.daily_micros is not None:
+            # ISO dates: what sorts after a day and before the next is that day.
+            today = sum(use.within(day, f"{day}~") for use in uses)
+            found.append(CapUse(scope, CapSpan.DAILY, caps.daily_micros, today))
+        if caps.monthly_micros is not None:
+            month = sum(use.within(month_from, month_to) for use in uses)
+            found.append(CapUse(scope, CapSpan.MONTHLY, caps.monthly_micros, month))
+    return min(found, key=_left, default=None)
+
+
+def _left(use: CapUse) -> int:
+    return use.left_micros

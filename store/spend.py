@@ -1,0 +1,71 @@
+"""What ended calls cost on each local day, per extension and for the account: what caps are measured by.
+
+A settlement counts its charge on the days in which its increments started, a refund takes it off again.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import bindparam, insert, literal_column, update
+
+from charging.cdr import Cdr
+from rating.daily import charges_by_day
+from store import schema
+from store.operation import Operation, Sql
+
+_SPEND = schema.spend.c
+
+WHOLE_ACCOUNT = ""
+"""``spend.extension`` of the account's own row."""
+
+# Both rows of a day at once; those that come back were there.
+ADD_SPEND = Sql(
+    update(schema.spend)
+    .where(
+        _SPEND.account_id == bindparam("of_account_id"),
+        _SPEND.extension.in_([literal_column("''"), bindparam("of_extension")]),
+        _SPEND.day == bindparam("of_day"),
+    )
+    .values(spent_micros=_SPEND.spent_micros + bindparam("more_micros"))
+    .returning(_SPEND.extension)
+)
+INSERT_SPEND = Sql(
+    insert(schema.spend).values(
+        account_id=bindparam("account_id"),
+        extension=bindparam("extension"),
+        day=bindparam("day"),
+        spent_micros=bindparam("spent_micros"),
+    )
+)
+
+
+def spend_by_day(cdr: Cdr, timezone: str) -> dict[str, int]:
+    """Answer what a record's charge comes to on each local day, ISO dates, together the charge.
+
+    Args:
+        timezone: The account's.
+    """
+    if not cdr.charged_micros or cdr.answered_at is None or cdr.rate is None:
+        return {}
+    starts_at = (cdr.answered_at + timedelta(seconds=cdr.allowance_s)).astimezone(ZoneInfo(timezone))
+    by_day: dict[str, int] = {}
+    left_micros = cdr.charged_micros
+    for day, price_micros in charges_by_day(cdr.rate, cdr.billable_s - cdr.allowance_s, starts_at).items():
+        # The charge is never above what was held: where that is less, the last seconds went unpaid.
+        if charged_micros := min(price_micros, left_micros):
+            by_day[day.isoformat()] = charged_micros
+            left_micros -= charged_micros
+    if left_micros:  # charged as held, whatever the seconds come to: a lost call
+        first = starts_at.date().isoformat()
+        by_day[first] = by_day.get(first, 0) + left_micros
+    return by_day
+
+
+def count_spend(account_id: int, extension: str, by_day: Mapping[str, int]) -> Operation[None]:
+    """Add micro-units to the days' spend of an extension and of its account; negative ones are taken off."""
+    wanted = {WHOLE_ACCOUNT, extension}
+    for day, micros in by_day.items():
+        there = yield ADD_SPEND(of_account_id=account_id, of_extension=extension, of_day=day, more_micros=micros)
+        for missing in sorted(wanted - {row[0] for row in there}):
+            yield INSERT_SPEND(account_id=account_id, extension=missing, day=day, spent_micros=micros)

@@ -1,0 +1,54 @@
+"""Where state machines keep their stores: a copy of a template each, which has an account and nothing else."""
+
+import asyncio
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from pathlib import Path
+
+from tests.integration.store.office import open_office, url_of
+from tests.postgres import shared_cluster
+
+Place = Callable[[], AbstractContextManager[str]]
+"""Lends a store for one example and answers its URL."""
+
+
+@contextmanager
+def sqlite_store() -> Iterator[str]:
+    """Lend a SQLite file."""
+    folder = Path(tempfile.mkdtemp(prefix="tollgate-machine-"))
+    shutil.copy(template(), folder)
+    yield url_of(folder)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def postgres_store() -> Iterator[str]:
+    """Lend a database of the tests' own server."""
+    name = shared_cluster().create_database(_server_template())
+    yield shared_cluster().url(name)
+    shared_cluster().drop_database(name)
+
+
+@cache
+def template() -> Path:
+    """Answer a SQLite store with an empty account, made once and copied for each example."""
+    folder = Path(tempfile.mkdtemp(prefix="tollgate-template-"))
+    atexit.register(shutil.rmtree, folder)
+    asyncio.run(_make_account(url_of(folder)))
+    return folder / "tollgate.db"
+
+
+@cache
+def _server_template() -> str:
+    name = shared_cluster().create_database()
+    asyncio.run(_make_account(shared_cluster().url(name)))
+    return name
+
+
+async def _make_account(url: str) -> None:
+    async with open_office(url):
+        pass
