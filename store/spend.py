@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, insert, literal_column, update
 
 from charging.cdr import Cdr
+from rating.calendar import later
 from rating.daily import charges_by_day
 from store import schema
 from store.operation import Operation, Sql
@@ -48,17 +49,20 @@ def spend_by_day(cdr: Cdr, timezone: str) -> dict[str, int]:
     """
     if not cdr.charged_micros or cdr.answered_at is None or cdr.rate is None:
         return {}
+    charged_s = cdr.billable_s - cdr.allowance_s
     starts_at = (cdr.answered_at + timedelta(seconds=cdr.allowance_s)).astimezone(ZoneInfo(timezone))
+    first = starts_at.date()
+    if first == later(starts_at, timedelta(seconds=charged_s)).date():
+        return {first.isoformat(): cdr.charged_micros}
     by_day: dict[str, int] = {}
     left_micros = cdr.charged_micros
-    for day, price_micros in charges_by_day(cdr.rate, cdr.billable_s - cdr.allowance_s, starts_at).items():
+    for day, price_micros in charges_by_day(cdr.rate, charged_s, starts_at).items():
         # The charge is never above what was held: where that is less, the last seconds went unpaid.
         if charged_micros := min(price_micros, left_micros):
             by_day[day.isoformat()] = charged_micros
             left_micros -= charged_micros
     if left_micros:  # charged as held, whatever the seconds come to: a lost call
-        first = starts_at.date().isoformat()
-        by_day[first] = by_day.get(first, 0) + left_micros
+        by_day[first.isoformat()] = by_day.get(first.isoformat(), 0) + left_micros
     return by_day
 
 

@@ -51,7 +51,9 @@ _TRY_EVERY_S = 0.001
 
 T = TypeVar("T")
 _DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+_LARGEST_LOG = 64 * 1024 * 1024
+"""What a reader that took long, such as `tollgate verify`, leaves of the write-ahead log once it has ended."""
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LARGEST_LOG}")
 
 
 class SqliteWriter:

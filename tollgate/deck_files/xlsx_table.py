@@ -1,41 +1,35 @@
 """XLSX workbooks as tables: one a sheet, read row by row."""
 
-import warnings
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
+from struct import error as StructError  # noqa: N812  # it is an exception and is named as one
+from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
-from rating.deck_import import Cell, NumberedRow
+from rating.deck_import import NumberedRow
 from tollgate.deck_files.errors import DeckFileError
-from tollgate.deck_files.xlsx_limits import check_xlsx
+from tollgate.deck_files.xlsx_book import XlsxBook
+from tollgate.deck_files.xlsx_sheet import read_rows
+from tollgate.deck_files.xlsx_xml import HostileXmlError
 
-_MOST_COLUMNS = 200
-_DIGITS_OF_A_SPREADSHEET = 15
-"""What Excel shows and keeps of a number; more digits are noise of its binary fractions."""
 _UNREADABLE = (
+    ArithmeticError,
     BadZipFile,
-    zlib.error,
-    InvalidFileException,
-    ParseError,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    OSError,
     EOFError,
+    ExpatError,
+    LookupError,
+    NotImplementedError,
+    OSError,
     RuntimeError,
-    OverflowError,
+    StopIteration,
+    StructError,
+    ValueError,
+    zlib.error,
 )
-"""What openpyxl raises for a damaged workbook; it has no root error of its own."""
+"""What reading of a damaged archive, of damaged XML, or of XML that is no workbook raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +38,16 @@ class XlsxTable:
 
     path: Path
     name: str
+    _book: XlsxBook = field(repr=False, compare=False)
 
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows of the sheet by their numbers; numbers are exact, as a spreadsheet shows them.
 
         Raises:
-            DeckFileError: the workbook is damaged.
+            DeckFileError: the workbook is damaged, or made to exhaust its reader.
         """
-        workbook = _load(self.path)
-        try:
-            sheet = workbook[self.name]
-            sheet.reset_dimensions()  # what the file says of its size is not to be relied on
-            values = sheet.iter_rows(values_only=True, max_col=_MOST_COLUMNS)
-            width = 0
-            for number, row in enumerate(_guarded(values, self.path), start=1):
-                cells = [_cell(value) for value in row]
-                while cells and cells[-1] == "":
-                    cells.pop()
-                if cells:
-                    width = max(width, len(cells))
-                    cells.extend([""] * (width - len(cells)))
-                yield number, cells
-        finally:
-            workbook.close()
+        with _our_errors(self.path), self._book.open_sheet(self.name) as (source, reader):
+            yield from read_rows(source, reader)
 
 
 def open_xlsx(path: Path) -> list[XlsxTable]:
@@ -75,57 +56,18 @@ def open_xlsx(path: Path) -> list[XlsxTable]:
     Raises:
         DeckFileError: it is no workbook, damaged, or too large.
     """
-    check_xlsx(path)
-    workbook = _load(path)
-    try:
-        visible = [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
-    finally:
-        workbook.close()
-    if not visible:
+    with _our_errors(path):
+        book = XlsxBook(path)
+    if not book.sheets:
         raise DeckFileError(f"{path} has no sheet; check the file")
-    return [XlsxTable(path, name) for name in visible]
+    return [XlsxTable(path, name, book) for name in book.sheets]
 
 
-def _load(path: Path) -> openpyxl.Workbook:
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            # It warns of styles and extensions that it leaves out; prices are in neither.
-            warnings.simplefilter("ignore")
-            return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        yield
+    except HostileXmlError as error:
+        raise DeckFileError(f"{path} {error}; save it as CSV") from error
     except _UNREADABLE as error:
-        raise DeckFileError(f"{path} is a damaged workbook; save it again as XLSX or CSV") from error
-
-
-def _guarded(rows: Iterator[tuple[object, ...]], path: Path) -> Iterator[tuple[object, ...]]:
-    """Hand rows on; what a damaged sheet raises becomes our error."""
-    while True:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                row = next(rows)
-        except StopIteration:
-            return
-        except _UNREADABLE as error:
-            raise DeckFileError(f"{path} is a damaged workbook; save it again as XLSX or CSV") from error
-        yield row
-
-
-def _cell(value: object) -> Cell:
-    """Return a value of the workbook as a cell; text stays text, whatever it looks like."""
-    if isinstance(value, (str, datetime)):
-        return value
-    if value is None or isinstance(value, bool):
-        return {None: "", True: "yes", False: "no"}[value]
-    if isinstance(value, (int, float)):
-        return _number(value)
-    return datetime.combine(value, time()) if isinstance(value, date) else str(value)
-
-
-def _number(value: float) -> Decimal:
-    """Return a number exactly as a spreadsheet shows it.
-
-    Whole numbers keep every digit, so that whoever reads them can tell which are too long to be exact.
-    """
-    if isinstance(value, int) or value.is_integer():
-        return Decimal(int(value))
-    return Decimal(f"{value:.{_DIGITS_OF_A_SPREADSHEET}g}")
+        raise DeckFileError(f"{path} is a damaged or locked workbook; save it again as XLSX or CSV") from error

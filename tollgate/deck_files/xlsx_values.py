@@ -6,14 +6,17 @@ answers.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import TypeVar
 
 from openpyxl.utils.datetime import from_excel, from_ISO8601
 
 from rating.deck_import import Cell
 from tollgate.deck_files.xlsx_text import unescaped
+
+K = TypeVar("K")
 
 _DIGITS_OF_A_SPREADSHEET = 15
 """What Excel shows and keeps of a number; more digits are noise of its binary fractions."""
@@ -78,7 +81,7 @@ class CellReader:
             return Decimal(text)
         number = self._numbers.get(text)
         if number is None:
-            number = _remember(self._numbers, text, _exact(_python_number(text)))
+            number = _remember(self._numbers, text, _exact(_parsed(text)))
         return number
 
     def _date(self, style: str, text: str) -> Cell:
@@ -88,8 +91,9 @@ class CellReader:
         return day
 
     def _read_date(self, style: str, text: str) -> Cell:
+        number = _parsed(text)
         try:
-            return _of_date(from_excel(_python_number(text), self._epoch, timedelta=self._dates[style]))
+            return _of_date(from_excel(number, self._epoch, timedelta=self._dates[style]))
         except (OverflowError, ValueError):
             return _IMPOSSIBLE_DATE
 
@@ -99,3 +103,31 @@ def _remember(known: dict[K, Cell], key: K, cell: Cell) -> Cell:
         known.clear()
     known[key] = cell
     return cell
+
+
+def _parsed(text: str) -> int | float:
+    text = text.strip()
+    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:_LONGEST_NUMBER]!r} is no number")
+    return float(text) if set(text) & set(".eE") else int(text)
+
+
+def _exact(number: float) -> Decimal:
+    """Return a number exactly as a spreadsheet shows it.
+
+    Whole numbers keep every digit, so that whoever reads them can tell which are too long to be exact.
+    """
+    if isinstance(number, int) or number.is_integer():
+        return Decimal(int(number))
+    return Decimal(f"{number:.{_DIGITS_OF_A_SPREADSHEET}g}")
+
+
+def _of_date(value: object) -> Cell:
+    """Return a date as the moment that it begins; times and durations are no dates, and stay texts."""
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value, time()) if isinstance(value, date) else str(value)
+
+
+def _yes_or_no(text: str) -> Cell:
+    return {"0": "no", "1": "yes", "false": "no", "true": "yes"}[text.strip()]

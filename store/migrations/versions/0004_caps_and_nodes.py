@@ -1,5 +1,9 @@
 """Caps and permissions, what was spent on each day, several nodes, provisional charges, and notices."""
 
+from collections import defaultdict
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -69,3 +73,35 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_notice_key")),
     )
     op.create_index(op.f("ix_notice_account_id_id"), "notice", ["account_id", "id"])
+    _count_spend()
+
+
+def _count_spend() -> None:
+    """Count what calls cost before, each on the local day of its answer; those across a midnight were few."""
+    if op.get_context().as_sql:
+        op.execute("-- Then count what calls cost before: `tollgate migrate` does, SQL alone cannot.")
+        return
+    connection = op.get_bind()
+    zones = {
+        account_id: ZoneInfo(timezone)
+        for account_id, timezone in connection.execute(sa.text("SELECT id, timezone FROM account"))
+    }
+    spent: defaultdict[tuple[int, str, str], int] = defaultdict(int)
+    charged = connection.execution_options(stream_results=True).execute(
+        sa.text(
+            "SELECT account_id, extension, COALESCE(answered_at_ms, started_at_ms), charged_micros"
+            " FROM cdr WHERE charged_micros > 0"
+        )
+    )
+    for account_id, extension, at_ms, charged_micros in charged:
+        day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zones[account_id]).date().isoformat()
+        for owner in ("", extension):
+            spent[account_id, owner, day] += charged_micros
+    if spent:
+        op.bulk_insert(
+            sa.table("spend", *map(sa.column, ("account_id", "extension", "day", "spent_micros"))),
+            [
+                {"account_id": account_id, "extension": extension, "day": day, "spent_micros": micros}
+                for (account_id, extension, day), micros in spent.items()
+            ],
+        )

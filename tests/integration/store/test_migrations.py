@@ -186,6 +186,41 @@ async def test_upgrade_of_the_first_schema_keeps_its_rates_in_force(tmp_path: Pa
         assert [rate async for rate in store.deck_rates("carrier")] == [later]
 
 
+def test_upgrade_counts_what_calls_cost_before_caps_were_kept(tmp_path: Path) -> None:
+    path = tmp_path / "tollgate.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0003")
+    engine.dispose()
+    old = connect(tmp_path)
+    old.execute(f"{INSERT_ACCOUNT} ('main', 'EUR', 'Europe/Paris', 0, 0, 0)")
+    evening_ms, night_ms = 1_793_658_600_000, 1_793_660_460_000  # 2 November 2026, 23:30, and the 3rd, 00:01, in Paris
+    for call_id, extension, answered_ms, charged_micros in (
+        ("a", "101", evening_ms, 5),
+        ("b", "102", evening_ms, 7),
+        ("c", "101", night_ms, 11),
+        ("d", "101", night_ms, 13),
+        ("e", "103", night_ms, 0),
+    ):
+        old.execute(
+            "INSERT INTO cdr (call_id, leg, node, account_id, extension, endpoint, dialled, started_at_ms,"
+            " answered_at_ms, ended_at_ms, billable_s, charged_micros, unfunded_micros, funded_by, disposition,"
+            " end_source) VALUES (?, 1, 'pbx', 1, ?, '', '', ?, ?, 0, 1, ?, 0, '[]', 'ANSWERED', 'event')",
+            (call_id, extension, answered_ms - 10_000, answered_ms, charged_micros),
+        )
+    old.close()
+    upgrade(url_of(tmp_path))
+    new = connect(tmp_path)
+    assert new.execute("SELECT extension, day, spent_micros FROM spend ORDER BY extension, day").fetchall() == [
+        ("", "2026-11-02", 12),
+        ("", "2026-11-03", 24),
+        ("101", "2026-11-02", 5),
+        ("101", "2026-11-03", 24),
+        ("102", "2026-11-02", 7),
+    ]
+    new.close()
+
+
 @pytest.mark.parametrize(
     "columns",
     [
