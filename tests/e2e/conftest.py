@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,9 +84,9 @@ class Line:
         return SipAddress(self.host(200 + CARRIERS.index(name)), 5060)
 
 
-@pytest.fixture(scope="session")
-def line() -> Iterator[Line]:
-    """This worker's addresses."""
+@contextmanager
+def own_line() -> Iterator[Line]:
+    """Hold addresses and ports that nobody else on this machine uses."""
     with reserved_ports() as ports:
         for number in range(100):
             with reserved(f"test-line-{number}") as is_ours:
@@ -96,14 +97,22 @@ def line() -> Iterator[Line]:
 
 
 @pytest.fixture(scope="session")
+def line() -> Iterator[Line]:
+    """This worker's addresses."""
+    with own_line() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
 def plan() -> Plan:
     """The shipped French plan."""
     return parse_plan(PLAN_FILE.read_text(encoding="utf-8"))
 
 
 SETTINGS = """\
-database_url = "sqlite:///{store}"
+database_url = "{url}"
 node = "{node}"
+{more}
 
 [asterisk]
 ari_url = "http://127.0.0.1:{http}"
@@ -123,20 +132,27 @@ endpoint = "carrier2"
 """
 
 
-def settings_text(line: Line, store: Path, metering: str = "") -> str:
-    """Return a settings file for this worker's PBX."""
-    return SETTINGS.format(store=store, node=NODE, http=line.ports.http, ami=line.ports.ami, metering=metering)
+def settings_text(line: Line, url: str, metering: str = "", *, node: str = NODE, more: str = "") -> str:
+    """Return a settings file for the PBX on this line; ``more`` are settings of no section."""
+    ports = line.ports
+    return SETTINGS.format(url=url, node=node, http=ports.http, ami=ports.ami, metering=metering, more=more)
 
 
 @pytest.fixture(scope="session")
 def pbx(line: Line, plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskInstance]:
     """A real Asterisk with Tollgate's dialplan, four phones and two carriers."""
+    with running_pbx(line, plan, tmp_path_factory.mktemp("pbx")) as instance:
+        yield instance
+
+
+@contextmanager
+def running_pbx(line: Line, plan: Plan, folder: Path) -> Iterator[AsteriskInstance]:
+    """Run a PBX on a line of its own."""
     binary = find_asterisk()
     if binary is None:
         pytest.fail("no suitable Asterisk: `make asterisk` prepares one; end-to-end tests never run without it")
-    folder = tmp_path_factory.mktemp("pbx")
     settings_file = folder / "tollgate.toml"
-    settings_file.write_text(settings_text(line, folder / "unused.db"), encoding="utf-8")
+    settings_file.write_text(settings_text(line, f"sqlite:///{folder / 'unused.db'}"), encoding="utf-8")
     files = pbx_files(
         PbxSettings(
             sip_port=line.ports.sip,
@@ -202,6 +218,7 @@ class Desk:
     line: Line
     pbx: AsteriskInstance
     settings_file: Path
+    database_url: str
     service: subprocess.Popen[bytes] | None = None
     _sipps: list[Sipp] = field(default_factory=list)
     _media_port: int = 40000
@@ -324,11 +341,6 @@ class Desk:
 
     # --- the store ----------------------------------------------------------------------------------------
 
-    @property
-    def database_url(self) -> str:
-        """Where the store is."""
-        return f"sqlite:///{self.folder / 'tollgate.db'}"
-
     def cdrs(self) -> list[Cdr]:
         """Return all records, in the order in which the calls began."""
         return asyncio.run(self._cdrs())
@@ -411,10 +423,10 @@ def make_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> 
     desks: list[Desk] = []
 
     def make(*, funds: str = "10.00", metering: str = "", more: str = "") -> Desk:
-        settings_file = tmp_path / "tollgate.toml"
-        settings_file.write_text(settings_text(line, tmp_path / "tollgate.db", metering), encoding="utf-8")
-        desk = Desk(tmp_path, line, pbx, settings_file)
-        asyncio.run(_fill_store(desk.database_url, plan, funds, more))
+        settings_file, url = tmp_path / "tollgate.toml", f"sqlite:///{tmp_path / 'tollgate.db'}"
+        settings_file.write_text(settings_text(line, url, metering), encoding="utf-8")
+        desk = Desk(tmp_path, line, pbx, settings_file, url)
+        asyncio.run(fill_store(url, plan, funds, more))
         desks.append(desk)
         desk.start_service()
         return desk
@@ -430,7 +442,8 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
 
 
-async def _fill_store(url: str, plan: Plan, funds: str, more: str) -> None:
+async def fill_store(url: str, plan: Plan, funds: str, more: str = "") -> None:
+    """Make a store with the plan, the deck, the extensions and so much money."""
     at_ms = epoch_ms(datetime.now(UTC))
     rates = list(parse_deck_csv(DECK.splitlines(keepends=True)))
     assert not [row for row in rates if isinstance(row, BadRow)]

@@ -10,7 +10,7 @@ from typing import IO
 from xml.parsers import expat
 
 from rating.deck_import import Cell, NumberedRow
-from tollgate.deck_files.xlsx_text import check_length, check_pieces
+from tollgate.deck_files.xlsx_text import LONGEST_TEXT, check_length, check_pieces
 from tollgate.deck_files.xlsx_values import CellReader
 from tollgate.deck_files.xlsx_xml import DEEPEST, HostileXmlError, LocalNames, parse
 
@@ -58,17 +58,7 @@ def read_rows(source: IO[bytes], reader: CellReader) -> Iterator[NumberedRow]:
 class _Sheet:
     """What the parser hands on of a sheet."""
 
-    __slots__ = (
-        "_cells",
-        "_column",
-        "_depth",
-        "_is_phonetic",
-        "_kind",
-        "_line",
-        "_names",
-        "_read",
-        "_style",
-        "_text",
+    __slots__ = ("_attributes", "_cells", "_column", "_depth", "_is_phonetic", "_line", "_names", "_read", "_text") + (
         "pieces",
         "rows",
     )
@@ -84,7 +74,10 @@ class _Sheet:
         self._line = 0
         self._cells: list[Cell] = []
         self._column = 0
-        self._kind = self._style = self._text = ""
+        self._attributes: dict[str, str] = {}
+        """Of the cell."""
+        self._text = ""
+        """Of the cell: its value, or the pieces of a text in it."""
         self._is_phonetic = False
 
     def begin(self, name: str, attributes: dict[str, str]) -> None:
@@ -95,13 +88,7 @@ class _Sheet:
         self.pieces.clear()
         local = self._names[name]
         if local == "c":
-            place = attributes.get("r")
-            column = self._column + 1 if place is None else _column(place)
-            if column <= self._column:
-                raise ValueError(f"the cells of row {self._line} are out of order")
-            self._column = column
-            self._kind = attributes.get("t", "n")
-            self._style = attributes.get("s", "")
+            self._attributes = attributes
             self._text = ""
         elif local == "row":
             self._begin_row(attributes.get("r"))
@@ -114,8 +101,10 @@ class _Sheet:
         local = self._names[name]
         if local == "c":
             self._end_cell()
-        elif local in {"v", "t"}:
-            if (local == "t") == (self._kind == "inlineStr") and not self._is_phonetic:
+        elif local == "v":
+            self._text = "".join(self.pieces)
+        elif local == "t":
+            if not self._is_phonetic:
                 self._text += "".join(self.pieces)
                 check_length(self._text)
         elif local == "row":
@@ -132,21 +121,21 @@ class _Sheet:
         self._column = 0
 
     def _end_cell(self) -> None:
-        cells, column = self._cells, self._column
-        if not self._text or column > _MOST_COLUMNS:
+        attributes, before = self._attributes, self._column
+        place = attributes.get("r")
+        column = before + 1 if place is None else _COLUMNS.get(place.rstrip(_DIGITS)) or _number_of(place)
+        if column <= before:
+            raise ValueError(f"the cells of row {self._line} are out of order")
+        self._column = column
+        text = self._text
+        if not text or column > _MOST_COLUMNS:
             return
+        if len(text) > LONGEST_TEXT:
+            check_length(text)
+        cells = self._cells
         if column > len(cells) + 1:
             cells.extend([""] * (column - 1 - len(cells)))
-        cells.append(self._read(self._kind, self._style, self._text))
-
-
-def _column(place: str) -> int:
-    """Return the number of a cell's column, from 1: ``AB12`` is in the 28th."""
-    letters = place.rstrip(_DIGITS)
-    column = _COLUMNS.get(letters)
-    if column is None:
-        column = _number_of(letters)
-    return column
+        cells.append(self._read(attributes.get("t", "n"), attributes.get("s", ""), text))
 
 
 def _number_of(letters: str) -> int:

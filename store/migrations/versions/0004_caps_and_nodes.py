@@ -87,11 +87,11 @@ def _count_spend() -> None:
         for account_id, timezone in connection.execute(sa.text("SELECT id, timezone FROM account"))
     }
     spent: defaultdict[tuple[int, str, str], int] = defaultdict(int)
-    charged = connection.execution_options(stream_results=True).execute(
+    charged = connection.execute(
         sa.text(
             "SELECT account_id, extension, COALESCE(answered_at_ms, started_at_ms), charged_micros"
             " FROM cdr WHERE charged_micros > 0"
-        )
+        ).execution_options(stream_results=True)
     )
     for account_id, extension, at_ms, charged_micros in charged:
         day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zones[account_id]).date().isoformat()
