@@ -70,21 +70,28 @@ class XlsxBook:
 
 
 def _parts(archive: ZipFile) -> _Parts:
-    kinds, targets = dict[str, str](), dict[str, str]()
-    for relation in _tags(archive, _RELATIONS, "Relationship"):
-        identifier = relation["Id"]
-        kinds[identifier] = relation["Type"].rpartition("/")[2]
-        targets[identifier] = _within(relation["Target"])
-    parts = {kind: targets[identifier] for identifier, kind in kinds.items()}
-    sheets, epoch = dict[str, str](), WINDOWS_EPOCH
-    for name, attributes in _all_tags(archive, _WORKBOOK):
+    sheets, epoch = list[tuple[str, str]](), WINDOWS_EPOCH
+    for name, attributes in _tags(archive, _WORKBOOK):
         if name == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
             epoch = MAC_EPOCH
         elif name == "sheet" and attributes.get("state", "visible") == "visible":
             identifier = next(value for key, value in attributes.items() if key.endswith(":id"))
-            if kinds[identifier] == "worksheet":
-                sheets[attributes["name"]] = targets[identifier]
-    return _Parts(sheets, parts.get("sharedStrings"), parts.get("styles"), epoch)
+            sheets.append((attributes["name"], identifier))
+    relations = {
+        attributes["Id"]: (attributes["Type"].rpartition("/")[2], _within(attributes["Target"]))
+        for name, attributes in _tags(archive, _RELATIONS)
+        if name == "Relationship"
+    }
+    one_each = dict(relations.values())
+    return _Parts(
+        # What is no worksheet is a chart or a macro.
+        sheets={
+            name: relations[identifier][1] for name, identifier in sheets if relations[identifier][0] == "worksheet"
+        },
+        shared=one_each.get("sharedStrings"),
+        styles=one_each.get("styles"),
+        epoch=epoch,
+    )
 
 
 def _within(target: str) -> str:
@@ -98,7 +105,7 @@ def _dates(archive: ZipFile, part: str) -> Dates:
     formats: dict[str, str] = {str(number): text for number, text in BUILTIN_FORMATS.items()}
     dates: dict[str, bool] = {}
     style, is_of_cells = 0, False
-    for name, attributes in _all_tags(archive, part):
+    for name, attributes in _tags(archive, part):
         if name == "numFmt":
             formats[attributes["numFmtId"]] = attributes["formatCode"][:_LONGEST_FORMAT]
         elif name in {"cellStyleXfs", "cellXfs", "dxfs"}:
@@ -118,11 +125,7 @@ def _shared(archive: ZipFile, part: str | None) -> Sequence[str]:
         return read_shared_texts(source)
 
 
-def _tags(archive: ZipFile, part: str, wanted: str) -> Iterator[dict[str, str]]:
-    return (attributes for name, attributes in _all_tags(archive, part) if name == wanted)
-
-
-def _all_tags(archive: ZipFile, part: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _tags(archive: ZipFile, part: str) -> Iterator[tuple[str, dict[str, str]]]:
     with _open(archive, part, _LARGEST_SMALL_PART) as source:
         yield from start_tags(source)
 

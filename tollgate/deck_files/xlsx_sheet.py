@@ -58,7 +58,16 @@ def read_rows(source: IO[bytes], reader: CellReader) -> Iterator[NumberedRow]:
 class _Sheet:
     """What the parser hands on of a sheet."""
 
-    __slots__ = ("_attributes", "_cells", "_column", "_depth", "_is_phonetic", "_line", "_names", "_read", "_text") + (
+    __slots__ = (
+        "_attributes",
+        "_cells",
+        "_column",
+        "_depth",
+        "_is_phonetic",
+        "_line",
+        "_names",
+        "_read",
+        "_text",
         "pieces",
         "rows",
     )

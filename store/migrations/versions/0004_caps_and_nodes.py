@@ -87,13 +87,14 @@ def _count_spend() -> None:
         for account_id, timezone in connection.execute(sa.text("SELECT id, timezone FROM account"))
     }
     spent: defaultdict[tuple[int, str, str], int] = defaultdict(int)
+    # By quarters of an hour, at which days begin everywhere: far fewer rows than there are records.
     charged = connection.execute(
         sa.text(
-            "SELECT account_id, extension, COALESCE(answered_at_ms, started_at_ms), charged_micros"
-            " FROM cdr WHERE charged_micros > 0"
-        ).execution_options(stream_results=True)
+            "SELECT account_id, extension, COALESCE(answered_at_ms, started_at_ms) / 900000 * 900000 AS quarter_ms,"
+            " CAST(SUM(charged_micros) AS BIGINT) FROM cdr WHERE charged_micros > 0 GROUP BY 1, 2, 3"
+        )
     )
-    for account_id, extension, at_ms, charged_micros in charged:
+    for account_id, extension, at_ms, charged_micros in charged.all():
         day = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zones[account_id]).date().isoformat()
         for owner in ("", extension):
             spent[account_id, owner, day] += charged_micros
