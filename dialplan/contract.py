@@ -81,9 +81,14 @@ def call_id_of(value: str) -> str:
     return owner.call_id if isinstance(owner, LegMark) else owner
 
 
+def call_prefix(node: str) -> str:
+    """Return what the ids of a node's calls begin with: Asterisk's own ids are its own, another one has the same."""
+    return f"{node}/" if node else ""
+
+
 def caller_channel_of(call_id: str) -> str:
-    """Return the caller's channel id that a call id begins with (``UNIQUEID-ENTRY``)."""
-    return call_id.rpartition("-")[0]
+    """Return the caller's channel id in a call id: ``NODE/UNIQUEID-ENTRY``, or without the node as it once was."""
+    return call_id.rpartition("/")[2].rpartition("-")[0]
 
 
 def entry_of(call_id: str) -> int:

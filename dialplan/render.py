@@ -14,6 +14,7 @@ from dialplan.contract import (
     PRESENTATION_VARIABLE,
     MarkKind,
     Presentation,
+    call_prefix,
 )
 from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
 
@@ -34,6 +35,8 @@ class DialplanOptions:
     """What may be dialled before a number to show or withhold the caller's own, such as ``*31#``."""
     ring_limit_s: int = 120
     internal_context: str = "phones"
+    node: str = ""
+    """This PBX's name, which its calls' ids begin with; they differ from another PBX's then."""
     away_patterns: tuple[str, ...] = ()
     """Asterisk patterns, as dialled without the outside-line digit, that are free while the service is away."""
     away_excluded: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ def render_dialplan(options: DialplanOptions) -> str:
     template = resources.files("dialplan").joinpath("tollgate.conf").read_text(encoding="utf-8")
     return _ConfTemplate(template).substitute(
         application=APPLICATION,
+        call_prefix=call_prefix(options.node),
         gate_limit_s=GATE_LIMIT_S,
         records_family=LEG_RECORDS_FAMILY,
         internal_context=options.internal_context,

@@ -27,6 +27,7 @@ def dialplan_text(settings: Settings, plan: Plan | None) -> str:
             caller_id_codes=rules.home.caller_id_codes,
             ring_limit_s=settings.metering.ring_limit_s,
             internal_context=settings.asterisk.internal_context,
+            node=settings.node,
             away_patterns=() if away is None else away.away_patterns,
             away_excluded=() if away is None else away.away_excluded,
         )

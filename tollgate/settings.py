@@ -95,8 +95,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True)
 
     database_url: str = DATABASE_URL
-    node: str = Field(default_factory=lambda: socket.gethostname().partition(".")[0] or "pbx")
-    """This PBX's name; it is part of its sessions."""
+    node: str = Field(
+        default_factory=lambda: socket.gethostname().partition(".")[0] or "pbx",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+    )
+    """This PBX's name; it is part of its sessions and of its calls' ids."""
     home_region: str = "FR"
     outside_line: str = ""
     international_prefixes: tuple[str, ...] = ()

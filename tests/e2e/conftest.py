@@ -146,13 +146,13 @@ def pbx(line: Line, plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @contextmanager
-def running_pbx(line: Line, plan: Plan, folder: Path) -> Iterator[AsteriskInstance]:
+def running_pbx(line: Line, plan: Plan, folder: Path, node: str = NODE) -> Iterator[AsteriskInstance]:
     """Run a PBX on a line of its own."""
     binary = find_asterisk()
     if binary is None:
         pytest.fail("no suitable Asterisk: `make asterisk` prepares one; end-to-end tests never run without it")
     settings_file = folder / "tollgate.toml"
-    settings_file.write_text(settings_text(line, f"sqlite:///{folder / 'unused.db'}"), encoding="utf-8")
+    settings_file.write_text(settings_text(line, f"sqlite:///{folder / 'unused.db'}", node=node), encoding="utf-8")
     files = pbx_files(
         PbxSettings(
             sip_port=line.ports.sip,

@@ -8,8 +8,10 @@ from dialplan.contract import (
     LegMark,
     MarkKind,
     call_id_of,
+    call_prefix,
     caller_channel_of,
     endpoint_of,
+    entry_of,
     number_variable,
     parse_leg_variable,
 )
@@ -36,6 +38,11 @@ def test_leg_variable_of_an_authorised_leg_is_its_call() -> None:
     assert parse_leg_variable("1793610000.7-1") == "1793610000.7-1"
     assert call_id_of("1793610000.7-1") == "1793610000.7-1"
     assert caller_channel_of("1793610000.7-12") == "1793610000.7"
+    assert caller_channel_of("paris/1793610000.7-12") == "1793610000.7"
+    assert caller_channel_of("paris-2/sys-1793610000.7-12") == "sys-1793610000.7"
+    assert entry_of("paris/1793610000.7-12") == 12
+    assert call_prefix("paris") + "1793610000.7-12" == "paris/1793610000.7-12"
+    assert call_prefix("") == ""
 
 
 def test_leg_variable_of_a_leg_that_the_dialplan_let_through_is_a_mark() -> None:
