@@ -10,13 +10,16 @@ from ari_app.client import AriAccess
 from ari_app.clock import utc_now
 from ari_app.decode import Channel, decode_channel
 from ari_app.errors import AriUnavailableError
+from rating.caps import NO_CAPS
 from rating.money import format_money
+from store.caps import SpendLimits
 from store.store import Store
 from tollgate.cli.ari_http import ari_http
 from tollgate.cli.context import JsonOption, on_store, settings_of
 from tollgate.cli.errors import RefusedError
 from tollgate.cli.live_calls import LiveCall, call_of_session, calls_without_session, channels_of
 from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.spending import caps_leave_micros
 from tollgate.cli.times import iso, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
@@ -92,8 +95,14 @@ async def _look(settings: Settings) -> _Found:
 
 async def _calls(store: Store, channels: list[Channel]) -> list[LiveCall]:
     accounts = {account.id: account for account in await store.accounts()}
+    extensions = {extension.number: extension for extension in await store.extensions()}
     now = utc_now()
-    calls = [call_of_session(row, accounts[row.account_id], now) for row in await store.open_sessions()]
+    calls = []
+    for row in await store.open_sessions():
+        account, extension = accounts[row.account_id], extensions.get(row.extension)
+        limits = SpendLimits(NO_CAPS if extension is None else extension.caps, account.caps)
+        left_micros = await caps_leave_micros(store, account, row.extension, limits, now)
+        calls.append(call_of_session(row, account, now, left_micros))
     return [*calls, *calls_without_session(channels, {call.call_id for call in calls})]
 
 

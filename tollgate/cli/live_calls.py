@@ -51,10 +51,13 @@ class LiveCall:
         return self.destination_class is DestinationClass.EMERGENCY
 
 
-def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCall:
+def call_of_session(
+    row: OpenSession, account: Account, now: datetime, within_caps_micros: int | None = None
+) -> LiveCall:
     """Return the call of an open session; one whose saved state cannot be read still holds its money.
 
-    ``seconds_left`` is how long it could go on if it had all that is available to itself. A lost call talks no more as
+    ``seconds_left`` is how long it could go on if it had all to itself that is available, of which the caps leave
+    ``within_caps_micros``; None is all. A lost call talks no more as
     far as is known: it cost what it was charged, until its node is back.
     """
     try:
@@ -64,6 +67,9 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
     if row.is_lost:
         return _lost_call(row, account, session)
     talked = _talked(session.talking_leg, now)
+    more_micros = account.available_micros
+    if within_caps_micros is not None:
+        more_micros = min(more_micros, within_caps_micros)
     return LiveCall(
         call_id=row.call_id,
         extension=row.extension,
@@ -73,7 +79,7 @@ def call_of_session(row: OpenSession, account: Account, now: datetime) -> LiveCa
         started_at=session.call.started_at,
         seconds=talked // _SECOND,
         cost_micros=_cost_micros(session, now, row.held_micros),
-        seconds_left=_seconds_left(session, now, row.held_micros + account.available_micros),
+        seconds_left=_seconds_left(session, now, row.held_micros + more_micros),
         held_micros=row.held_micros,
         node=row.node,
         account=account,
@@ -127,13 +133,16 @@ def _cost_micros(session: Session, now: datetime, held_micros: int) -> int | Non
 
 def _seconds_left(session: Session, now: datetime, funds_micros: int) -> int | None:
     call, leg = session.call, session.talking_leg
-    if not call.metered:
+    if not call.metered and call.longest_call_s is None:
         return None
     answered_at = now if leg is None or leg.answered_at is None else leg.answered_at
-    left_s = session.allowance_s - (now - answered_at) // _SECOND
-    if call.rate is not None:
-        left_s += affordable_s(call.rate, funds_micros, call.local(answered_at + session.allowance_s * _SECOND))
-    return max(0, left_s)
+    limits_s = [] if call.longest_call_s is None else [call.longest_call_s]
+    if call.metered:
+        paid_s = session.allowance_s
+        if call.rate is not None:
+            paid_s += affordable_s(call.rate, funds_micros, call.local(answered_at + session.allowance_s * _SECOND))
+        limits_s.append(paid_s)
+    return max(0, min(limits_s) - (now - answered_at) // _SECOND)
 
 
 def calls_without_session(channels: Sequence[Channel], known: Collection[str]) -> list[LiveCall]:

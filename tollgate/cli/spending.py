@@ -7,7 +7,7 @@ from rating.calendar import day_at, period_at
 from rating.caps import NO_CAPS, Caps, CapSpan, CapUse
 from rating.funding import CapWindow
 from rating.money import format_money
-from store.caps import Hold, SpendDay, Spending, SpendLimits, Spent, room_left
+from store.caps import NO_SPEND_LIMITS, Hold, SpendDay, Spending, SpendLimits, Spent, room_left
 from store.records import Account
 from store.spend import WHOLE_ACCOUNT
 from store.store import Store
@@ -78,6 +78,17 @@ def cap_windows(
             windows[use, from_day, to_day] = None
         day += _DAY
     return [CapWindow(*window) for window in windows]
+
+
+async def caps_leave_micros(
+    store: Store, account: Account, extension: str, limits: SpendLimits, at: datetime
+) -> int | None:
+    """Return what the caps of an extension and its account leave today; None where there are none."""
+    if limits == NO_SPEND_LIMITS:
+        return None
+    spend = await read_spend(store, account, at)
+    uses = spend.cap_uses(spend_day(account, at), extension, limits)
+    return min((use.left_micros for use in uses), default=None)
 
 
 def _days_of(use: CapUse, day: SpendDay) -> tuple[date, date]:

@@ -107,6 +107,15 @@ def test_calls_shows_seconds_cost_and_what_is_left(asterisk: FakeAsterisk, talki
     assert (emergency["extension"], emergency["number"], emergency["state"]) == ("102", "112", "talking")
 
 
+def test_seconds_left_are_those_that_a_cap_leaves(asterisk: FakeAsterisk, talking: Terminal) -> None:
+    asterisk.resources["channels"] = [channel("9.9", PAID)]
+    talking.done("account", "set", "main", "--monthly-cap", "5")
+    talking.done("extension", "add", "101", "--daily-cap", "1")
+    paid = talking.json("calls")["calls"][0]
+    # The hold of 0.60 and the cap's 1.00 pay for 160 s.
+    assert paid["seconds_left"] == 160 - paid["seconds"]
+
+
 def test_calls_without_asterisk_shows_what_holds_money(talking: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOLLGATE_ASTERISK__ARI_URL", "http://127.0.0.1:1")
     document = talking.json("calls")
