@@ -44,7 +44,8 @@ class XlsxBook:
 
     Raises:
         DeckFileError: it is no workbook, or made to exhaust its reader.
-        Exception: what :data:`tollgate.deck_files.xlsx_table.UNREADABLE` lists, of one that is damaged.
+        BadZipFile, ExpatError, LookupError, ValueError: it is damaged.
+        OSError: it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +76,7 @@ def _parts(archive: ZipFile) -> _Parts:
         if name == "workbookPr" and attributes.get("date1904") in {"1", "true"}:
             epoch = MAC_EPOCH
         elif name == "sheet" and attributes.get("state", "visible") == "visible":
-            identifier = next(value for key, value in attributes.items() if key.endswith(":id"))
+            identifier = next((value for key, value in attributes.items() if key.endswith(":id")), "")
             sheets.append((attributes["name"], identifier))
     relations = {
         attributes["Id"]: (attributes["Type"].rpartition("/")[2], _within(attributes["Target"]))

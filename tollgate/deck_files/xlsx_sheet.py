@@ -1,18 +1,17 @@
 """The rows of a sheet, read as a stream.
 
-A row is complete when its tag ends; then it is handed on, and nothing is kept of it. Texts are joined only where a
-cell's value ends, since a sheet of a million rows calls each handler here millions of times.
+A row is complete when its tag ends; then it is handed on, and nothing is kept of it. A sheet of a million rows calls
+each handler here twenty million times, which is why they do as little as they can and call nothing they need not.
 """
 
 import re
 from collections.abc import Iterator
-from typing import IO
 from xml.parsers import expat
 
 from rating.deck_import import Cell, NumberedRow
-from tollgate.deck_files.xlsx_text import LONGEST_TEXT, check_length, check_pieces
+from tollgate.deck_files.xlsx_text import check_length, check_pieces
 from tollgate.deck_files.xlsx_values import CellReader
-from tollgate.deck_files.xlsx_xml import DEEPEST, HostileXmlError, LocalNames, parse
+from tollgate.deck_files.xlsx_xml import DEEPEST, HostileXmlError, LocalNames, Source, parse
 
 _MOST_COLUMNS = 200
 _MOST_ROWS = 1 << 20
@@ -21,7 +20,7 @@ _DIGITS = "0123456789"
 _COLUMN = re.compile("[A-Z]{1,3}")
 
 
-def read_rows(source: IO[bytes], reader: CellReader) -> Iterator[NumberedRow]:
+def read_rows(source: Source, reader: CellReader) -> Iterator[NumberedRow]:
     """Yield the rows of a sheet by their numbers, those that it leaves out as empty ones.
 
     All of them are as wide as the widest one before, but for the empty ones. Columns beyond the 200th are left out.
@@ -132,15 +131,18 @@ class _Sheet:
     def _end_cell(self) -> None:
         attributes, before = self._attributes, self._column
         place = attributes.get("r")
-        column = before + 1 if place is None else _COLUMNS.get(place.rstrip(_DIGITS)) or _number_of(place)
+        if place is None:
+            column = before + 1
+        else:
+            letters = place.rstrip(_DIGITS)
+            column = _COLUMNS.get(letters) or _number_of(letters)
         if column <= before:
             raise ValueError(f"the cells of row {self._line} are out of order")
         self._column = column
         text = self._text
         if not text or column > _MOST_COLUMNS:
             return
-        if len(text) > LONGEST_TEXT:
-            check_length(text)
+        check_length(text)
         cells = self._cells
         if column > len(cells) + 1:
             cells.extend([""] * (column - 1 - len(cells)))
@@ -148,6 +150,7 @@ class _Sheet:
 
 
 def _number_of(letters: str) -> int:
+    """Return the number of a column, from 1: ``AB`` is the 28th."""
     if not _COLUMN.fullmatch(letters):
         raise ValueError(f"{letters!r} is no column")
     number = 0

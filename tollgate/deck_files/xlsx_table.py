@@ -1,11 +1,11 @@
 """XLSX workbooks as tables: one a sheet, read row by row."""
 
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from struct import error as StructError  # noqa: N812  # it is an exception and is named as one
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
@@ -24,9 +24,8 @@ _UNREADABLE = (
     NotImplementedError,
     OSError,
     RuntimeError,
-    StopIteration,
-    StructError,
     ValueError,
+    struct.error,
     zlib.error,
 )
 """What reading of a damaged archive, of damaged XML, or of XML that is no workbook raises."""
@@ -38,7 +37,8 @@ class XlsxTable:
 
     path: Path
     name: str
-    _book: XlsxBook = field(repr=False, compare=False)
+    book: XlsxBook = field(repr=False, compare=False)
+    """What its readings share."""
 
     def rows(self) -> Iterator[NumberedRow]:
         """Yield the rows of the sheet by their numbers; numbers are exact, as a spreadsheet shows them.
@@ -46,7 +46,7 @@ class XlsxTable:
         Raises:
             DeckFileError: the workbook is damaged, or made to exhaust its reader.
         """
-        with _our_errors(self.path), self._book.open_sheet(self.name) as (source, reader):
+        with _our_errors(self.path), self.book.open_sheet(self.name) as (source, reader):
             yield from read_rows(source, reader)
 
 

@@ -2,10 +2,9 @@
 
 import re
 import sys
-from typing import IO
 from xml.parsers import expat
 
-from tollgate.deck_files.xlsx_xml import Depth, HostileXmlError, LocalNames, parse
+from tollgate.deck_files.xlsx_xml import Depth, HostileXmlError, LocalNames, Source, parse
 
 LONGEST_TEXT = 32_767
 """Characters in a cell, as Excel has it."""
@@ -49,7 +48,7 @@ def check_pieces(pieces: list[str]) -> None:
         raise HostileXmlError(f"has a text of over {LONGEST_TEXT} characters")
 
 
-def read_shared_texts(source: IO[bytes]) -> list[str]:
+def read_shared_texts(source: Source) -> list[str]:
     """Return the table of shared strings.
 
     Raises:

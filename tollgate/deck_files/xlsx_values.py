@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TypeVar
 
-from openpyxl.utils.datetime import from_excel, from_ISO8601
+from openpyxl.utils.datetime import from_excel
 
 from rating.deck_import import Cell
 from tollgate.deck_files.xlsx_text import unescaped
@@ -51,7 +51,7 @@ class CellReader:
             "str": unescaped,
             "e": str,
             "b": _yes_or_no,
-            "d": lambda text: _of_date(from_ISO8601(text)),
+            "d": _of_iso_date,
         }
 
     def read(self, kind: str, style: str, text: str) -> Cell:
@@ -127,6 +127,15 @@ def _of_date(value: object) -> Cell:
     if isinstance(value, datetime):
         return value
     return datetime.combine(value, time()) if isinstance(value, date) else str(value)
+
+
+def _of_iso_date(text: str) -> Cell:
+    """Return a date of a workbook in the strict form; what is no local date stays text, as times and durations do."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return found if found.tzinfo is None else text
 
 
 def _yes_or_no(text: str) -> Cell:

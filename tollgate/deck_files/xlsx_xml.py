@@ -6,7 +6,7 @@ what they keep themselves.
 """
 
 from collections.abc import Iterator
-from typing import IO
+from typing import Protocol
 from xml.parsers import expat
 
 from tollgate.deck_files.errors import DeckFileError
@@ -18,6 +18,13 @@ _MOST_NAMES = 5000
 """Different names of elements and attributes; expat keeps each of them."""
 DEEPEST = 64
 """Elements within elements; expat keeps those that are open."""
+
+
+class Source(Protocol):
+    """A part of a workbook, unpacked as it is read."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, so many at most; none at the end."""
 
 
 class HostileXmlError(DeckFileError):
@@ -62,7 +69,7 @@ class Depth:
         self._open -= 1
 
 
-def parse(source: IO[bytes], parser: expat.XMLParserType) -> Iterator[None]:
+def parse(source: Source, parser: expat.XMLParserType) -> Iterator[None]:
     """Parse a part with the handlers that a parser has; yield after each piece, and its text in few pieces.
 
     Raises:
@@ -82,7 +89,7 @@ def parse(source: IO[bytes], parser: expat.XMLParserType) -> Iterator[None]:
     yield
 
 
-def start_tags(source: IO[bytes]) -> Iterator[tuple[str, dict[str, str]]]:
+def start_tags(source: Source) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the local name and the attributes of each element of a part, as they begin.
 
     Raises:
