@@ -16,6 +16,7 @@ from store.caps import SpendDay, Spending, SpendLimits
 from store.operation import Operation
 from store.renewal import renew_slice
 from store.sessions import open_session, save_session
+from store.spend import by_local_day
 
 
 def opening(
@@ -26,7 +27,9 @@ def opening(
     Of an allowance it counts in the month in which the call is placed; its money counts on the day of the answer.
     """
     call = session.call
-    answered_by = call.started_at + policy.ring_limit(call.trunks) + timedelta(seconds=command.allowance_want_s)
+    # The last second of the first slice, should the call ring for as long as it may.
+    slice_s = max(command.allowance_want_s + command.paid_s, 1)
+    ends_by = call.started_at + policy.ring_limit(call.trunks) + timedelta(seconds=slice_s)
     return open_session(
         call_id=call.call_id,
         node=call.node,
@@ -38,7 +41,7 @@ def opening(
         state=dump_session(session),
         at_ms=epoch_ms(call.started_at),
         allowance=_allowance(call, call.started_at, command.allowance_want_s),
-        spending=_spending(call, limits, call.started_at, answered_by),
+        spending=_spending(call, limits, call.started_at, ends_by),
     )
 
 
@@ -75,11 +78,12 @@ def renewal(
 def saving(session: Session, command: cmd.SaveSession, paid_until: datetime | None, now: datetime) -> Operation[None]:
     """Return the operation that saves the session's state and, at the answer, on which day its hold counts."""
     held_by_day = None
-    if command.answered_at is not None and session.held_micros:
-        begins = command.answered_at + timedelta(seconds=session.allowance_s)
-        held_by_day = {session.call.day(begins).first_day.isoformat(): session.held_micros}
+    call = session.call
+    if command.answered_at is not None and session.held_micros and call.rate is not None:
+        begins = call.local(command.answered_at + timedelta(seconds=session.allowance_s))
+        held_by_day = by_local_day(call.rate, session.paid_s - session.allowance_s, begins, session.held_micros)
     return save_session(
-        call_id=session.call.call_id,
+        call_id=call.call_id,
         state=dump_session(session),
         paid_until_ms=None if paid_until is None else epoch_ms(paid_until),
         held_by_day=held_by_day,

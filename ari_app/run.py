@@ -196,7 +196,7 @@ class Service:
         raise ApplicationTakenError("another instance registered the same ARI application: this one stops")
 
     def _limits_of(self, call: Call) -> SpendLimits:
-        return self.switchboard.catalog.spend_limits(call.endpoint, call.account_id)
+        return self.switchboard.catalog.spend_limits(call.extension, call.account_id)
 
     # --- events -------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ SELECT_SPEND = Sql(
     )
 )
 SELECT_HOLDS = Sql(
-    select(_SESSION.extension, _SESSION.held_by_day, _SESSION.paid_until_ms).where(
+    select(_SESSION.call_id, _SESSION.extension, _SESSION.held_by_day, _SESSION.paid_until_ms).where(
         _SESSION.account_id == bindparam("of_account_id"), _SESSION.held_micros > literal_column("0")
     )
 )
@@ -65,11 +65,26 @@ class Spending:
     extension: str
     days: tuple[SpendDay, ...]
     limits: SpendLimits = NO_SPEND_LIMITS
+    own: "OwnHold | None" = None
+    """What the call itself holds already; None where it has nothing yet."""
 
     @property
     def is_capped(self) -> bool:
         """Whether there is any cap."""
         return self.limits.extension_caps != NO_CAPS or self.limits.account_caps != NO_CAPS
+
+
+class OwnHold(NamedTuple):
+    """What an answered call holds, by the days of its seconds.
+
+    ``surplus_micros`` of it, on the first day, are more than the price of its seconds: further ones use that up, on
+    their own day.
+    """
+
+    call_id: str
+    by_day: Mapping[str, int]
+    surplus_day: str
+    surplus_micros: int
 
 
 class Hold(NamedTuple):
@@ -139,7 +154,11 @@ def read_room(account_id: int, spending: Spending) -> Operation[Room]:
         to_day=max(day.month_to for day in spending.days),
     )
     held = yield SELECT_HOLDS(of_account_id=account_id)
-    return room_left(spending, [Spent(*row) for row in spent], [Hold.of_row(*row) for row in held])
+    own = spending.own
+    holds = [Hold.of_row(*columns) for call_id, *columns in held if own is None or call_id != own.call_id]
+    if own is not None:
+        holds.append(Hold(spending.extension, own.by_day, is_answered=True))
+    return room_left(spending, [Spent(*row) for row in spent], holds)
 
 
 def room_left(spending: Spending, spent: Sequence[Spent], holds: Sequence[Hold]) -> Room:
@@ -153,8 +172,8 @@ def room_left(spending: Spending, spent: Sequence[Spent], holds: Sequence[Hold])
     own = [use for use in uses if use.extension == spending.extension]
     whole = [use for use in uses if isinstance(use, Hold) or use.extension == WHOLE_ACCOUNT]
     return Room(
-        _tightest(CapScope.EXTENSION, spending.limits.extension_caps, spending.days, own),
-        _tightest(CapScope.ACCOUNT, spending.limits.account_caps, spending.days, whole),
+        _tightest(CapScope.EXTENSION, spending.limits.extension_caps, spending, own),
+        _tightest(CapScope.ACCOUNT, spending.limits.account_caps, spending, whole),
     )
 
 
@@ -165,21 +184,28 @@ def too_many_calls(account_id: int, spending: Spending) -> Operation[TooManyCall
         return None
     yield from read_available(account_id)  # locks the account: two calls that begin together count each other
     held = yield SELECT_HOLDS(of_account_id=account_id)
-    paying = sum(row[0] == spending.extension for row in held)
+    paying = sum(extension == spending.extension for _, extension, *_ in held)
     return TooManyCalls(max_calls) if paying >= max_calls else None
 
 
-def _tightest(scope: CapScope, caps: Caps, days: Sequence[SpendDay], uses: Sequence[Spent | Hold]) -> CapUse | None:
+def _tightest(scope: CapScope, caps: Caps, spending: Spending, uses: Sequence[Spent | Hold]) -> CapUse | None:
     found = []
-    for day, month_from, month_to in days:
+    for day, month_from, month_to in spending.days:
         if caps.daily_micros is not None:
             # ISO dates: what sorts after a day and before the next is that day.
-            today = sum(use.within(day, f"{day}~") for use in uses)
+            today = _used(uses, spending.own, day, f"{day}~")
             found.append(CapUse(scope, CapSpan.DAILY, caps.daily_micros, today))
         if caps.monthly_micros is not None:
-            month = sum(use.within(month_from, month_to) for use in uses)
+            month = _used(uses, spending.own, month_from, month_to)
             found.append(CapUse(scope, CapSpan.MONTHLY, caps.monthly_micros, month))
     return min(found, key=_left, default=None)
+
+
+def _used(uses: Sequence[Spent | Hold], own: OwnHold | None, from_day: str, to_day: str) -> int:
+    """Answer what is used on these days, a surplus from another day included that is to be used on them."""
+    is_elsewhere = own is not None and not from_day <= own.surplus_day < to_day
+    coming_micros = own.surplus_micros if own is not None and is_elsewhere else 0
+    return sum(use.within(from_day, to_day) for use in uses) + coming_micros
 
 
 def _left(use: CapUse) -> int:

@@ -4,6 +4,7 @@ It moves in the same transaction. A service keeps the catalog in memory and read
 that it is stale.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, insert, literal_column, select, update
@@ -91,6 +92,7 @@ _SETTINGS = (
     "hours",
 )
 """The columns that :class:`ExtensionSettings` has too, but for the number, which never changes."""
+EXTENSIONS_AT_ONCE = 50
 INSERT_EXTENSION = Sql(
     insert(schema.extension)
     .values(
@@ -222,16 +224,10 @@ def add_extension(settings: ExtensionSettings, *, at_ms: int) -> Operation[int]:
         UnknownAccountError, UnknownPlanError: what it refers to is not there.
         DeckCurrencyError: the plan's deck is in another currency than the account.
     """
-    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
-    if holders:
-        number, endpoint = holders[0]
-        raise DuplicateNameError(
-            f"extension {number} is there already, with endpoint {endpoint}; `tollgate extension set` changes it"
-        )
     yield from _check_references(settings)
-    rows = yield INSERT_EXTENSION(number=settings.number, at_ms=at_ms, **_columns(settings, ""))
+    extension_id = yield from _insert_extension(settings, at_ms)
     yield BUMP_VERSION()
-    return int(rows[0][0])
+    return extension_id
 
 
 def set_extension(settings: ExtensionSettings) -> Operation[None]:
@@ -243,15 +239,45 @@ def set_extension(settings: ExtensionSettings) -> Operation[None]:
         UnknownAccountError, UnknownPlanError: what it refers to is not there.
         DeckCurrencyError: the plan's deck is in another currency than the account.
     """
+    yield from write_extensions(added=(), changed=(settings,), at_ms=0)
+
+
+def write_extensions(
+    *, added: Sequence[ExtensionSettings], changed: Sequence[ExtensionSettings], at_ms: int
+) -> Operation[None]:
+    """Write some extensions, changed ones first; it raises what :func:`add_extension` and :func:`set_extension` do.
+
+    Of an office's hundreds :data:`EXTENSIONS_AT_ONCE` at a time, so that no call waits long for the store.
+    """
+    settings = (*changed, *added)
+    for one_of_each in {(each.account_id, each.plan): each for each in settings}.values():
+        yield from _check_references(one_of_each)
+    for each in changed:
+        yield from _update_extension(each)
+    for each in added:
+        yield from _insert_extension(each, at_ms)
+    yield BUMP_VERSION()
+
+
+def _insert_extension(settings: ExtensionSettings, at_ms: int) -> Operation[int]:
+    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
+    if holders:
+        number, endpoint = holders[0]
+        raise DuplicateNameError(
+            f"extension {number} is there already, with endpoint {endpoint}; `tollgate extension set` changes it"
+        )
+    rows = yield INSERT_EXTENSION(number=settings.number, at_ms=at_ms, **_columns(settings, ""))
+    return int(rows[0][0])
+
+
+def _update_extension(settings: ExtensionSettings) -> Operation[None]:
     holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
     numbers = {number for number, _ in holders}
     if settings.number not in numbers:
         raise UnknownExtensionError(f"there is no extension {settings.number}; `tollgate extension add` makes it")
     for other in numbers - {settings.number}:
         raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}; name another endpoint")
-    yield from _check_references(settings)
     yield UPDATE_EXTENSION(of_number=settings.number, **_columns(settings, "new_"))
-    yield BUMP_VERSION()
 
 
 def _columns(settings: ExtensionSettings, prefix: str) -> dict[str, SqlValue]:

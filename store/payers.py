@@ -65,6 +65,11 @@ class Catalog:
     deck_generations: Mapping[str, int]
     accounts: Mapping[int, Account] = field(default_factory=dict)
     """By id."""
+    _by_extension: Mapping[str, Payer] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the payers by number: limits are looked up at each slice, also of an extension with a new phone."""
+        object.__setattr__(self, "_by_extension", {payer.extension: payer for payer in self.payers.values()})
 
     def payer_at(self, endpoint: str) -> Payer | None:
         """Return the extension at this endpoint."""
@@ -72,11 +77,11 @@ class Catalog:
 
     def payer(self, extension: str) -> Payer | None:
         """Return the extension of this number."""
-        return next((payer for payer in self.payers.values() if payer.extension == extension), None)
+        return self._by_extension.get(extension)
 
-    def spend_limits(self, endpoint: str, account_id: int | None) -> SpendLimits:
-        """Return what limits the spending of a call from this endpoint that this account pays, as things stand."""
-        payer = self.payers.get(endpoint)
+    def spend_limits(self, extension: str, account_id: int | None) -> SpendLimits:
+        """Return what limits the spending of a call of this extension that this account pays, as things stand."""
+        payer = self.payer(extension)
         account = None if account_id is None else self.accounts.get(account_id)
         return SpendLimits(
             extension_caps=NO_CAPS if payer is None else payer.caps,

@@ -4,6 +4,7 @@ The journal has a hold row for each slice that cost something, keyed by call and
 number and the inputs of its last slice, so that a repeated request changes nothing.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, literal_column, select, update
@@ -11,11 +12,12 @@ from sqlalchemy import bindparam, func, literal_column, select, update
 from rating.calendar import later
 from rating.caps import SpendLimit
 from rating.deck import Rate
+from rating.price import charge_micros
 from store import schema
 from store.allowances import AllowanceRequest, take_seconds
 from store.answers import Denied, Granted
 from store.balances import RESERVE, read_available
-from store.caps import NO_ROOM_LIMIT, Spending, days_text, read_room, text_days, too_many_calls
+from store.caps import NO_ROOM_LIMIT, OwnHold, Spending, days_text, read_room, too_many_calls
 from store.errors import KeyConflictError, LedgerInconsistentError, SliceOrderError
 from store.expiry import read_usable
 from store.journal import write_hold
@@ -23,6 +25,7 @@ from store.operation import Operation, Sql
 from store.provisional import reclaimed
 from store.session_rows import THIS_CALL, SessionRow, require_session
 from store.sharing import SliceRequest, Talk, fair_want_s, grant_s, is_plenty
+from store.spend import by_local_day
 
 _SESSION = schema.session.c
 
@@ -94,7 +97,7 @@ def renew_slice(
         allowance: The seconds to take before money; fewer than ``want_s`` where its month ends sooner.
         answered_at: The answer in the account's time zone, where the price depends on the hour.
         spending: The day on which the slice counts, which it begins and does not outlast but for one increment, and
-            the limits on it; without it there are none.
+            the limits on it; it needs ``answered_at``. Without it there are none.
 
     Raises:
         KeyConflictError: slice ``n`` was granted with another rate or other seconds.
@@ -113,9 +116,7 @@ def renew_slice(
     charged_s, amount_micros, limit = session.paid_s - session.allowance_s, 0, None
     allowance_s = session.allowance_s + taken_s
     if rate is not None and (allowance is None or taken_s < allowance.want_s):
-        starts_at = (
-            later(answered_at, timedelta(seconds=allowance_s)) if answered_at is not None and rate.periods else None
-        )
+        starts_at = _money_begins(answered_at, allowance_s) if answered_at is not None and rate.periods else None
         request = SliceRequest(
             rate,
             charged_s,
@@ -125,6 +126,9 @@ def renew_slice(
             paid_until_ms + taken_s * 1000,
             starts_at,
         )
+        if spending is not None:
+            own = _own_hold(call_id, session, rate, _money_begins(answered_at, allowance_s))
+            spending = replace(spending, own=own)
         granted_s, limit = yield from _grant(call_id, session, request, spending, at_ms)
         if granted_s is not None:
             charged_s, amount_micros = granted_s, request.cost_micros(granted_s)
@@ -139,7 +143,9 @@ def renew_slice(
         held=held_micros,
         paid=paid_s,
         allowance=allowance_s,
-        by_day=_with_slice(session.held_by_day, amount_micros, spending),
+        by_day=session.held_by_day
+        if spending is None or rate is None
+        else days_text(by_local_day(rate, charged_s, _money_begins(answered_at, allowance_s), held_micros)),
         until_ms=paid_until_ms + (paid_s - session.paid_s) * 1000,
         n=n,
         inputs=inputs,
@@ -168,13 +174,20 @@ def _granted_before(call_id: str, n: int, session: SessionRow, inputs: str) -> G
     return Granted(session.slice_n, session.paid_s, session.held_micros, session.allowance_s)
 
 
-def _with_slice(held_by_day: str, amount_micros: int, spending: Spending | None) -> str:
-    """Answer ``held_by_day`` with what a slice holds counted on its day."""
-    if spending is None or not amount_micros:
-        return held_by_day
-    (today,) = spending.days
-    by_day = text_days(held_by_day)
-    return days_text({**by_day, today.day: by_day.get(today.day, 0) + amount_micros})
+def _money_begins(answered_at: datetime | None, allowance_s: int) -> datetime:
+    """Answer when the first second of money begins, in the account's time zone."""
+    assert answered_at is not None, "spend is counted by days, which the answer tells"
+    return later(answered_at, timedelta(seconds=allowance_s))
+
+
+def _own_hold(call_id: str, session: SessionRow, rate: Rate, starts_at: datetime) -> OwnHold:
+    charged_s, held_micros = session.paid_s - session.allowance_s, session.held_micros
+    return OwnHold(
+        call_id,
+        by_local_day(rate, charged_s, starts_at, held_micros),
+        starts_at.date().isoformat(),
+        max(0, held_micros - charge_micros(rate, charged_s, starts_at)),
+    )
 
 
 def _grant(

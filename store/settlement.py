@@ -15,7 +15,7 @@ from store.journal import write_charge
 from store.lots import consume_lots
 from store.operation import Operation, Sql
 from store.provisional import reclaimed
-from store.session_rows import SAVE_LEG, SessionRow, find_session
+from store.session_rows import SAVE_LEG, SessionRow, find_session, refuse_settled
 from store.sessions import end_session, settle_balance
 from store.spend import count_spend, spend_by_day
 
@@ -45,9 +45,10 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         cdr: The record; ``charged_micros`` is at most what the call holds, the caller clamps.
         state: The charging session to save where the call goes on; None leaves it as it was saved.
 
-    Raises: KeyConflictError: the leg was settled with another charge, or the record names another account
-        than the session. ChargeExceedsHoldError: the charge, or what it used of an allowance, is more than what the
-        call holds.
+    Raises:
+        KeyConflictError: the leg was settled with another charge, or the record names another account than the session.
+        CallSettledError: the call was closed otherwise, as a lost one is when its node is retired.
+        ChargeExceedsHoldError: the charge, or what it used of an allowance, is more than what the call holds.
     """
     session = yield from find_session(cdr.call_id)
     if session is not None:
@@ -56,6 +57,8 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
     if recorded:
         _check_same(cdr, *recorded[0])
         return (yield from _settle_again(cdr, session, close=close, at_ms=at_ms))
+    if session is None and (cdr.charged_micros or cdr.allowance_s):
+        yield from refuse_settled(cdr.call_id)
     _check_covered(cdr, session)
     yield INSERT_RECORD(**cdr_params(cdr))
     if session is None:
@@ -127,6 +130,8 @@ def _count(cdr: Cdr, account_id: int, timezone: str | None) -> Operation[None]:
 def _rest_by_day(held_by_day: str, held_micros: int) -> str:
     """Answer what a call goes on to hold by days: all of it on its last one, until the next leg's answer."""
     days = text_days(held_by_day)
+    if sum(days.values()) == held_micros:
+        return held_by_day  # it was a leg that cost nothing
     return days_text({max(days): held_micros} if days and held_micros else {})
 
 

@@ -4,7 +4,7 @@ A settlement counts its charge on the days in which its increments started, a re
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, insert, literal_column, update
@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, insert, literal_column, update
 from charging.cdr import Cdr
 from rating.calendar import later
 from rating.daily import charges_by_day
+from rating.deck import Rate
 from store import schema
 from store.operation import Operation, Sql
 
@@ -49,20 +50,30 @@ def spend_by_day(cdr: Cdr, timezone: str) -> dict[str, int]:
     """
     if not cdr.charged_micros or cdr.answered_at is None or cdr.rate is None:
         return {}
-    charged_s = cdr.billable_s - cdr.allowance_s
     starts_at = (cdr.answered_at + timedelta(seconds=cdr.allowance_s)).astimezone(ZoneInfo(timezone))
+    return by_local_day(cdr.rate, cdr.billable_s - cdr.allowance_s, starts_at, cdr.charged_micros)
+
+
+def by_local_day(rate: Rate, charged_s: int, starts_at: datetime, micros: int) -> dict[str, int]:
+    """Split what is charged or held for seconds of money by the local days in which their increments start.
+
+    Where it is less than their price the last ones go unpaid; what is more counts on the first day.
+
+    Args:
+        starts_at: When the first of the seconds begins, in the account's time zone.
+    """
     first = starts_at.date()
     if first == later(starts_at, timedelta(seconds=charged_s)).date():
-        return {first.isoformat(): cdr.charged_micros}
+        return {first.isoformat(): micros} if micros else {}
     by_day: dict[str, int] = {}
-    left_micros = cdr.charged_micros
-    for day, price_micros in charges_by_day(cdr.rate, charged_s, starts_at).items():
-        # The charge is never above what was held: where that is less, the last seconds went unpaid.
-        if charged_micros := min(price_micros, left_micros):
-            by_day[day.isoformat()] = charged_micros
-            left_micros -= charged_micros
-    if left_micros:  # charged as held, whatever the seconds come to: a lost call
-        by_day[first.isoformat()] = by_day.get(first.isoformat(), 0) + left_micros
+    left_micros = micros
+    for day, price_micros in charges_by_day(rate, charged_s, starts_at).items():
+        if taken_micros := min(price_micros, left_micros):
+            by_day[day.isoformat()] = taken_micros
+            left_micros -= taken_micros
+    if left_micros:
+        by_day = {first.isoformat(): 0, **by_day}
+        by_day[first.isoformat()] += left_micros
     return by_day
 
 

@@ -6,20 +6,21 @@ from typing import Annotated, Literal
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
-from store.catalog import add_extension
+from store.catalog import add_extension, write_extensions
 from store.store import Store
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.errors import BadInputError, CheckFailedError
 from tollgate.cli.extension_changes import (
     apply_changes,
-    change_extensions,
     check_number,
+    chunks,
     new_extension,
     read_changes,
 )
+from tollgate.cli.extension_changes import settings_of as extension_settings
 from tollgate.cli.extension_choice import check_selection, is_one_extension, select_extensions
-from tollgate.cli.extension_csv import import_extensions, read_extensions, write_extensions
+from tollgate.cli.extension_csv import import_extensions, read_extensions, write_csv
 from tollgate.cli.extension_documents import (
     csv_row,
     print_extensions,
@@ -177,7 +178,9 @@ def set_some(
     async def work(store: Store) -> list[Document]:
         chosen = select_extensions(numbers, await store.extensions())
         account_id = None if account is None else (await require_account(store, account)).id
-        await store.apply(change_extensions(chosen, changes, account_id))
+        changed = [apply_changes(extension_settings(each), changes, account_id) for each in chosen]
+        for some in chunks(changed):
+            await store.apply(write_extensions(added=(), changed=some, at_ms=epoch_ms(utc_now())))
         return [await read_extension(store, each.number) for each in chosen]
 
     found = with_store(ctx, work)
@@ -274,7 +277,7 @@ def export_file(
         if as_json:
             write_json({"extensions": found}, file)
         else:
-            write_extensions([csv_row(row) for row in found], file)
+            write_csv([csv_row(row) for row in found], file)
 
 
 def _limit_fields(

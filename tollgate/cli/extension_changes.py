@@ -1,13 +1,12 @@
 """What an administrator changes on an extension: the options of a command, or the cells of a row."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 
 from rating.emergency import is_emergency
-from store.catalog import ExtensionSettings, set_extension
-from store.operation import Operation
+from store.catalog import EXTENSIONS_AT_ONCE, ExtensionSettings
 from store.records import Extension
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.limits import LIMIT_FIELDS, Limits, read_limits
@@ -105,10 +104,10 @@ def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, accoun
     )
 
 
-def change_extensions(known: Iterable[Extension], changes: ExtensionChanges, account_id: int | None) -> Operation[None]:
-    """Write the changes of extensions that are there, all in one transaction."""
-    for extension in known:
-        yield from set_extension(apply_changes(settings_of(extension), changes, account_id))
+def chunks(settings: Sequence[ExtensionSettings]) -> Iterator[Sequence[ExtensionSettings]]:
+    """Yield extensions, as many as one transaction writes: calls pass between."""
+    for at in range(0, len(settings), EXTENSIONS_AT_ONCE):
+        yield settings[at : at + EXTENSIONS_AT_ONCE]
 
 
 def _plan(was: str | None, wanted: str | None) -> str | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from store.catalog import ExtensionSettings, add_extension, set_extension
-from store.operation import Operation
+from store.catalog import ExtensionSettings, write_extensions
+from store.errors import DuplicateNameError
 from store.store import Store
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.bad_lines import BadLine
@@ -19,6 +19,7 @@ from tollgate.cli.extension_changes import (
     ExtensionChanges,
     apply_changes,
     check_number,
+    chunks,
     new_extension,
     read_changes,
     settings_of,
@@ -96,7 +97,7 @@ def _read_row(
 async def import_extensions(
     store: Store, rows: Sequence[NumberedChanges], *, at_ms: int
 ) -> tuple[int, int, list[BadLine]]:
-    """Write all rows in one transaction; answer how many were added and changed.
+    """Write all rows, some in each transaction; answer how many were added and changed.
 
     Where a row names an account or a plan that is not there, nothing is written and those rows are the answer.
 
@@ -117,8 +118,23 @@ async def import_extensions(
         known = before.get(row.number)
         settings = known or new_extension(row.number, accounts[changes.account or MAIN_ACCOUNT])
         (added if known is None else changed).append(apply_changes(settings, changes, account_id))
-    await store.apply(_write(added, changed, at_ms))
+    _check_endpoints({**before, **{each.number: each for each in (*changed, *added)}})
+    for some in chunks(changed):
+        await store.apply(write_extensions(added=(), changed=some, at_ms=at_ms))
+    for some in chunks(added):
+        await store.apply(write_extensions(added=some, changed=(), at_ms=at_ms))
     return len(added), len(changed), []
+
+
+def _check_endpoints(settings: Mapping[str, ExtensionSettings]) -> None:
+    """Refuse two extensions at one phone before anything is written."""
+    numbers: dict[str, str] = {}
+    for each in settings.values():
+        other = numbers.setdefault(each.endpoint, each.number)
+        if other != each.number:
+            raise DuplicateNameError(
+                f"endpoint {each.endpoint} would belong to extensions {other} and {each.number}; name another endpoint"
+            )
 
 
 def _unknown_names(row: NumberedChanges, accounts: Mapping[str, int], plans: set[str]) -> Iterable[BadLine]:
@@ -129,14 +145,7 @@ def _unknown_names(row: NumberedChanges, accounts: Mapping[str, int], plans: set
         yield BadLine(row.line, "plan", plan, "there is no such plan")
 
 
-def _write(added: Sequence[ExtensionSettings], changed: Sequence[ExtensionSettings], at_ms: int) -> Operation[None]:
-    for settings in changed:
-        yield from set_extension(settings)
-    for settings in added:
-        yield from add_extension(settings, at_ms=at_ms)
-
-
-def write_extensions(rows: Iterable[Document], file: TextIO) -> None:
+def write_csv(rows: Iterable[Document], file: TextIO) -> None:
     """Write rows of extensions as CSV."""
     writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
     writer.writeheader()

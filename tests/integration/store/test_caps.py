@@ -3,17 +3,20 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from rating.caps import NO_CAPS, Caps, CapScope, CapSpan, CapUse, TooManyCalls
+from rating.deck import Rate
 from store import schema
 from store.allowances import AllowanceRequest
 from store.answers import Denied, Granted, Held
 from store.caps import SpendDay, Spending, SpendLimits
+from store.lost_calls import charge_provisionally
+from store.provisional import take_back
 from store.renewal import renew_slice
 from store.sessions import open_session, save_session
 from store.settlement import settle_leg
@@ -46,7 +49,12 @@ class Calls:
     office: Office
 
     async def open(
-        self, call_id: str, spending: Spending, *, allowance: AllowanceRequest | None = None
+        self,
+        call_id: str,
+        spending: Spending,
+        *,
+        allowance: AllowanceRequest | None = None,
+        held_micros: int = 100_000,
     ) -> Held | Denied:
         return await self.office.store.apply(
             open_session(
@@ -54,7 +62,7 @@ class Calls:
                 node="pbx1",
                 account_id=self.office.account_id,
                 extension=spending.extension,
-                held_micros=100_000,
+                held_micros=held_micros,
                 paid_s=10,
                 per_minute_micros=600_000,
                 state="{}",
@@ -76,18 +84,28 @@ class Calls:
         )
 
     async def renew(
-        self, call_id: str, n: int, spending: Spending, *, paid_s: int, want_s: int = 60, min_s: int = 2
+        self,
+        call_id: str,
+        n: int,
+        spending: Spending,
+        *,
+        paid_s: int,
+        want_s: int = 60,
+        min_s: int = 2,
+        rate: Rate = PER_SECOND,
+        answered_at: datetime = T0,
     ) -> Granted | Denied:
         return await self.office.store.apply(
             renew_slice(
                 call_id=call_id,
                 n=n,
-                rate=PER_SECOND,
+                rate=rate,
                 want_s=want_s,
                 paid_until_ms=T0_MS + paid_s * 1000,
                 state="{}",
                 at_ms=T0_MS + paid_s * 1000 - 5000,
                 min_s=min_s,
+                answered_at=answered_at.astimezone(PARIS),
                 spending=spending,
             )
         )
@@ -102,6 +120,10 @@ class Calls:
         )
         await self.office.store.apply(settle_leg(cdr=cdr, close=True, at_ms=T0_MS + 60_000))
 
+    async def held_by_day(self) -> list[dict[str, int]]:
+        _, holds = await self.office.store.spend(self.office.account_id, "0", "1")
+        return [dict(hold.by_day) for hold in holds]
+
     async def spend(self) -> dict[tuple[str, str], int]:
         async with self.office.store._reading() as connection:
             rows = await connection.execute(select(schema.spend))
@@ -109,9 +131,9 @@ class Calls:
 
 
 @pytest.fixture
-async def calls(tmp_path: Path) -> AsyncIterator[Calls]:
+async def calls(database: str) -> AsyncIterator[Calls]:
     """Calls on an account of 100 EUR."""
-    async with open_office(tmp_path, funds_micros=100 * EUR) as office:
+    async with open_office(database, funds_micros=100 * EUR) as office:
         yield Calls(office)
 
 
@@ -189,14 +211,16 @@ async def test_cap_that_is_raised_meanwhile_lets_the_call_go_on(calls: Calls) ->
 
 async def test_call_across_midnight_spends_of_both_days(calls: Calls) -> None:
     cap = Caps(daily_micros=200_000)
+    answered_at = MIDNIGHT - timedelta(seconds=15)
     await calls.open("a", capped(cap))
     await calls.answer("a", MONDAY)
-    assert await calls.renew("a", 2, capped(cap), paid_s=10, want_s=5) == Granted(2, 15, 150_000)
-    assert await calls.renew("a", 3, capped(cap, days=(TUESDAY,)), paid_s=15) == Granted(3, 35, 350_000)
-    denied = await calls.renew("a", 4, capped(cap, days=(TUESDAY,)), paid_s=35)
+    renew = partial(calls.renew, "a", answered_at=answered_at)
+    assert await renew(2, capped(cap), paid_s=10, want_s=5) == Granted(2, 15, 150_000)
+    assert await renew(3, capped(cap, days=(TUESDAY,)), paid_s=15) == Granted(3, 35, 350_000)
+    denied = await renew(4, capped(cap, days=(TUESDAY,)), paid_s=35)
     assert isinstance(denied, Denied)
     assert denied.limit == CapUse(CapScope.EXTENSION, CapSpan.DAILY, 200_000, 200_000)
-    await calls.settle("a", 35, answered_at=MIDNIGHT - timedelta(seconds=15))
+    await calls.settle("a", 35, answered_at=answered_at)
     assert await calls.spend() == {
         ("101", MONDAY.day): 150_000,
         ("", MONDAY.day): 150_000,
@@ -213,6 +237,54 @@ async def test_call_that_rings_across_midnight_counts_on_both_days_until_its_ans
     await calls.answer("a", TUESDAY)
     assert isinstance(await calls.open("c", capped(cap)), Held)
     assert isinstance(await calls.open("d", capped(cap, days=(TUESDAY,))), Denied)
+
+
+async def test_first_slice_across_midnight_counts_on_the_days_of_its_seconds(calls: Calls) -> None:
+    """Answered 4 s before midnight: 6 s of the first slice are the new day's, whoever saved what at the answer."""
+    cap = Caps(daily_micros=150_000)
+    answered_at = MIDNIGHT - timedelta(seconds=4)
+    await calls.open("a", capped(cap, days=(MONDAY, TUESDAY)))
+    renew = partial(calls.renew, "a", answered_at=answered_at)
+    assert await renew(2, capped(cap, days=(TUESDAY,)), paid_s=10) == Granted(2, 19, 190_000)
+    assert await calls.held_by_day() == [{MONDAY.day: 40_000, TUESDAY.day: 150_000}]
+    assert isinstance(await renew(3, capped(cap, days=(TUESDAY,)), paid_s=19), Denied)
+    await calls.settle("a", 19, answered_at=answered_at)
+    assert await calls.spend() == {
+        ("101", MONDAY.day): 40_000,
+        ("", MONDAY.day): 40_000,
+        ("101", TUESDAY.day): 150_000,
+        ("", TUESDAY.day): 150_000,
+    }
+
+
+async def test_surplus_of_yesterdays_hold_is_spent_today_and_within_the_cap(calls: Calls) -> None:
+    """0.50 is held on Monday for the dearest price that there might have been; 0.40 of it pay for Tuesday's seconds."""
+    cap = Caps(daily_micros=600_000)
+    answered_at = MIDNIGHT - timedelta(seconds=10)
+    await calls.open("a", capped(cap, days=(MONDAY, TUESDAY)), held_micros=500_000)
+    total = Granted(1, 10, 500_000)
+    while isinstance(
+        answer := await calls.renew(
+            "a", total.n + 1, capped(cap, days=(TUESDAY,)), paid_s=total.paid_s, answered_at=answered_at
+        ),
+        Granted,
+    ):
+        total = answer
+    assert (total.paid_s, total.held_micros) == (70, 700_000)
+    assert await calls.held_by_day() == [{MONDAY.day: 100_000, TUESDAY.day: 600_000}]
+    await calls.settle("a", 70, answered_at=answered_at)
+    assert (await calls.spend())["101", TUESDAY.day] == 600_000
+
+
+async def test_leg_that_cost_nothing_leaves_the_hold_on_its_day(calls: Calls) -> None:
+    cap = Caps(daily_micros=300_000)
+    answered_at = MIDNIGHT - timedelta(seconds=10)
+    await calls.open("a", capped(cap))
+    await calls.answer("a", MONDAY)
+    await calls.renew("a", 2, capped(cap, days=(TUESDAY,)), paid_s=10, want_s=5, answered_at=answered_at)
+    before = await calls.held_by_day()
+    await calls.office.settle("a", 0, close=False)
+    assert await calls.held_by_day() == before == [{MONDAY.day: 100_000, TUESDAY.day: 50_000}]
 
 
 async def test_leg_that_ends_leaves_the_rest_on_its_day(calls: Calls) -> None:
@@ -256,11 +328,29 @@ async def test_call_on_an_allowance_takes_its_first_money_only_where_a_call_may_
     assert isinstance(await calls.renew("a", 3, one, paid_s=70), Granted)
 
 
-async def test_want_of_money_is_told_where_both_are_short(tmp_path: Path) -> None:
-    async with open_office(tmp_path, funds_micros=150_000) as office:
+async def test_want_of_money_is_told_where_both_are_short(database: str) -> None:
+    async with open_office(database, funds_micros=150_000) as office:
         calls = Calls(office)
         cap = capped(Caps(daily_micros=155_000))
         await calls.open("a", cap)
         await calls.answer("a", MONDAY)
         assert await calls.renew("a", 2, cap, paid_s=10) == Granted(2, 15, 150_000)
         assert await calls.renew("a", 3, cap, paid_s=15) == Denied(0)
+
+
+async def test_lost_call_that_rang_across_midnight_counts_whole_on_both_days_once_held_again(
+    calls: Calls,
+) -> None:
+    cap = Caps(monthly_micros=150_000)
+    await calls.open("a", capped(cap, days=(MONDAY, TUESDAY)))
+    lost = replace(
+        make_cdr("a", account_id=calls.office.account_id, charged_micros=100_000, started_at=MIDNIGHT),
+        answered_at=MIDNIGHT - timedelta(seconds=5),
+        provisional=True,
+    )
+    assert await calls.office.store.apply(charge_provisionally(cdr=lost, seen_at_ms=None, at_ms=T0_MS))
+    assert isinstance(await calls.open("b", capped(cap)), Denied)
+    assert await calls.office.store.apply(take_back(call_id="a", at_ms=T0_MS))
+    denied = await calls.open("c", capped(cap))
+    assert isinstance(denied, Denied)
+    assert denied.limit == CapUse(CapScope.EXTENSION, CapSpan.MONTHLY, 150_000, 100_000)
