@@ -377,7 +377,8 @@ def _renewal_denial(call: Call, denied: Denied) -> tuple[DenyReason, str]:
     if call.after_allowance is not None:
         reason, rule = call.after_allowance
         return reason, f"the allowance is used up; {rule}"
-    return DenyReason.NO_FUNDS, f"{denied.available_micros} micro-units are available to further seconds of the call"
+    available = format_money(denied.available_micros)
+    return DenyReason.NO_FUNDS, f"{available} is available, which is not enough for further seconds of the call"
 
 
 def _denial(call: Call, held_micros: int, denied: Denied) -> tuple[DenyReason, str]:
@@ -389,7 +390,8 @@ def _denial(call: Call, held_micros: int, denied: Denied) -> tuple[DenyReason, s
         reason, rule = call.after_allowance
         return reason, f"the allowance is used up; {rule}"
     used_up = "" if call.allowance is None else "the allowance is used up; "
-    rule = f"{used_up}the first hold is {held_micros} micro-units, available are {denied.available_micros}"
+    available = format_money(denied.available_micros)
+    rule = f"{used_up}the first hold is {format_money(held_micros)}, {available} is available"
     return DenyReason.NO_FUNDS, rule
 
 

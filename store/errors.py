@@ -49,6 +49,10 @@ class RecordMissingError(StoreError):
     """A call is to be closed though it has no record yet; every call leaves one."""
 
 
+class BalanceLimitError(StoreError):
+    """A balance would be larger than the database can count exactly."""
+
+
 class DuplicateNameError(StoreError):
     """An account, an extension's number or an endpoint of that name is there already."""
 

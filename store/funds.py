@@ -2,20 +2,24 @@
 
 from sqlalchemy import bindparam, select
 
+from rating.money import format_money
 from store import schema
 from store.answers import Adjusted, Denied, Funded
 from store.balances import CREDIT, DEBIT, read_available
-from store.errors import KeyConflictError, UnknownAccountError
+from store.errors import BalanceLimitError, KeyConflictError
 from store.expiry import read_usable
 from store.journal import Bucket, EntryKind, reference_key, write_adjustment, write_purchase
 from store.lots import consume_lots, make_lot
 from store.operation import Operation, Row, Sql
 
+HIGHEST_BALANCE_MICROS = 10**18
+"""A million millions of any currency: balances, and sums of a few of them, stay within 64 bits."""
+
 _JOURNAL = schema.journal.c
 _LOT = schema.lot.c
 
 SELECT_ENTRY = Sql(
-    select(_JOURNAL.kind, _JOURNAL.debit_bucket, _JOURNAL.amount_micros, _JOURNAL.at_ms).where(
+    select(_JOURNAL.kind, _JOURNAL.debit_bucket, _JOURNAL.amount_micros, _JOURNAL.at_ms, _JOURNAL.reason).where(
         _JOURNAL.key == bindparam("of_key")
     )
 )
@@ -40,6 +44,7 @@ def add_funds(
         ValueError: the amount is not positive.
         KeyConflictError: the reference stands for another amount, or for an adjustment.
         UnknownAccountError: there is no such account.
+        BalanceLimitError: the balance would be above :data:`HIGHEST_BALANCE_MICROS`.
     """
     if amount_micros <= 0:
         raise ValueError("funds are added in amounts above zero; adjust_funds corrects downwards")
@@ -77,14 +82,17 @@ def adjust_funds(
 
     Raises:
         ValueError: the amount is zero.
-        KeyConflictError: the reference stands for another amount, or for a purchase of funds.
+        KeyConflictError: the reference stands for another amount or reason, or for a purchase of funds.
         UnknownAccountError: there is no such account.
+        BalanceLimitError: the balance would be above :data:`HIGHEST_BALANCE_MICROS`.
     """
     if not amount_micros:
         raise ValueError("an adjustment by zero adjusts nothing")
     recorded = yield SELECT_ENTRY(of_key=reference_key(account_id, reference))
     if recorded:
         _check_same(recorded[0], EntryKind.ADJUST, amount_micros, account_id, reference)
+        if recorded[0][4] != reason:
+            raise KeyConflictError(f"reference {reference} of account {account_id} was made for another reason")
         return Adjusted(amount_micros, recorded[0][3], already_there=True)
     yield from read_usable(account_id, at_ms)  # what has expired is not there to be taken
     if amount_micros < 0 and not (yield DEBIT(account_id=account_id, amount_micros=-amount_micros)):
@@ -111,7 +119,7 @@ def adjust_funds(
 
 
 def _check_same(recorded: Row, kind: EntryKind, amount_micros: int, account_id: int, reference: str) -> None:
-    was_kind, debit_bucket, was_micros, _ = recorded
+    was_kind, debit_bucket, was_micros, *_ = recorded
     was_signed_micros = -was_micros if debit_bucket == Bucket.AVAILABLE else was_micros
     if (was_kind, was_signed_micros) != (kind.value, amount_micros):
         raise KeyConflictError(
@@ -123,8 +131,10 @@ def _check_same(recorded: Row, kind: EntryKind, amount_micros: int, account_id: 
 def _credit_lot(
     *, account_id: int, amount_micros: int, reference: str, at_ms: int, expires_at_ms: int | None
 ) -> Operation[int]:
-    if not (yield CREDIT(account_id=account_id, amount_micros=amount_micros)):
-        raise UnknownAccountError(f"there is no account with id {account_id}; `tollgate account list` shows them")
+    # Looked at first: SQLite would go on with a floating-point number where 64 bits are too few.
+    if (yield from read_available(account_id)) + amount_micros > HIGHEST_BALANCE_MICROS:
+        raise BalanceLimitError(f"a balance is at most {format_money(HIGHEST_BALANCE_MICROS)}; add less")
+    yield CREDIT(account_id=account_id, amount_micros=amount_micros)
     return (
         yield from make_lot(
             account_id=account_id,

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from store import schema
 from store.caps import Hold, Spent
+from store.journal import EntryKind
 from store.lot_expiries import expiries_of
 from store.reads import Reads, whole_sum
 from store.records import Account, AllowanceUse, Balance, JournalEntry, Lot
@@ -94,6 +95,16 @@ class MoneyReads(Reads):
         async with self._reading() as connection:
             spent_rows = [Spent(*row) for row in await connection.execute(spent)]
             return spent_rows, [Hold.of_row(*row) for row in await connection.execute(holds)]
+
+    async def adjustments(self, account_id: int) -> list[JournalEntry]:
+        """Answer all adjustments of an account, oldest first."""
+        query = (
+            select(schema.journal)
+            .where(_JOURNAL.account_id == account_id, _JOURNAL.kind == EntryKind.ADJUST.value)
+            .order_by(_JOURNAL.id)
+        )
+        async with self._reading() as connection:
+            return [JournalEntry(**row) for row in (await connection.execute(query)).mappings()]
 
     async def journal(self, account_id: int, *, after_id: int = 0, limit: int = LONGEST_PAGE) -> list[JournalEntry]:
         """Answer a page of an account's journal, oldest first: up to ``limit`` entries after ``after_id``."""

@@ -91,6 +91,13 @@ class Balance:
     expired_micros: int
     """What has expired of all its lots, ever."""
 
+    def usable_micros(self, at_ms: int) -> int:
+        """Return what of the available funds new calls may use at a moment: what is due expires but for the holds."""
+        due_micros = sum(
+            lot.remaining_micros for lot in self.lots if lot.expires_at_ms is not None and lot.expires_at_ms <= at_ms
+        )
+        return self.account.available_micros - max(0, due_micros - self.account.reserved_micros)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiringLot:

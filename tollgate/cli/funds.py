@@ -13,7 +13,7 @@ from store import funds
 from store.answers import Adjusted, Denied
 from store.errors import KeyConflictError
 from store.operation import Operation
-from store.records import Account, Balance, Lot
+from store.records import Account, Balance, JournalEntry, Lot
 from store.store import Store
 from tollgate.cli.context import (
     MAIN_ACCOUNT,
@@ -26,9 +26,15 @@ from tollgate.cli.context import (
     with_store,
 )
 from tollgate.cli.errors import BadInputError, RefusedError
-from tollgate.cli.lots import listed_lot_document, lot_document, print_lots
+from tollgate.cli.lots import (
+    adjustment_document,
+    listed_lot_document,
+    lot_document,
+    print_adjustments,
+    print_lots,
+)
 from tollgate.cli.output import Document, say, show
-from tollgate.cli.times import iso_ms, local_day, parse_instant, zone
+from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, parse_instant, zone
 from tollgate.cli.topic import topic
 from tollgate.housekeeping import tidy_account
 
@@ -138,6 +144,8 @@ def add(
                 f"not {with_currency(micros, payer.currency)}",
                 "use another reference",
             )
+        if known is not None and expires_at is not None:
+            _check_same_expiry(known, span, payer)
         await _apply(
             store,
             reference,
@@ -186,6 +194,14 @@ def _span(at: str | None, expires_at: str | None, payer: Account, now: datetime,
     return _Span(purchased, expires)
 
 
+def _check_same_expiry(known: Lot, span: _Span, payer: Account) -> None:
+    """Refuse a repetition that names another expiry than the purchase has."""
+    if known.expires_at_ms == _ms_or_never(span.expires_at):
+        return
+    ends = iso_ms_or_none(known.expires_at_ms, zone(payer.timezone)) or NEVER
+    raise RefusedError(f"reference {known.reference} is there already and expires at {ends}", "use another reference")
+
+
 def _ms_or_never(expires_at: datetime | None) -> int | None:
     return None if expires_at is None else epoch_ms(expires_at)
 
@@ -213,7 +229,7 @@ def _fate(lot: Lot, account_zone: tzinfo, now: datetime) -> str:
 
 @funds_app.command("list")
 def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
-    """List all lots of an account, spent and expired ones too. What is due expires first.
+    """List all lots of an account, spent and expired ones too, and its adjustments. What is due expires first.
 
     \b
     Examples:
@@ -221,18 +237,25 @@ def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json:
     """
     now, warn_days = utc_now(), settings_of(ctx).warn_before_expiry_days
 
-    async def work(store: Store) -> tuple[Account, list[Lot]]:
+    async def work(store: Store) -> tuple[Account, list[Lot], list[JournalEntry]]:
         payer = await require_account(store, account)
         await tidy_account(store, warn_days, at=now, account_id=payer.id)
-        return payer, await store.lots(payer.id)
+        return payer, await store.lots(payer.id), await store.adjustments(payer.id)
 
-    payer, lots = with_store(ctx, work)
+    payer, lots, adjustments = with_store(ctx, work)
     document = {
         "account": payer.name,
         "currency": payer.currency,
         "lots": [listed_lot_document(lot, payer, now) for lot in lots],
+        "adjustments": [adjustment_document(entry, payer) for entry in adjustments],
     }
-    show(document, lambda: print_lots(lots, payer, now), as_json=as_json)
+
+    def say_all() -> None:
+        print_lots(lots, payer, now)
+        if adjustments:
+            print_adjustments(adjustments, payer)
+
+    show(document, say_all, as_json=as_json)
 
 
 @funds_app.command("adjust", context_settings=_NEGATIVE_AMOUNTS)
@@ -313,7 +336,7 @@ async def _apply(store: Store, reference: str, operation: Operation[T]) -> T:
         return await store.apply(operation)
     except KeyConflictError as error:
         raise RefusedError(
-            f"reference {reference} stands for another amount, or for another kind of entry", "use another reference"
+            f"reference {reference} stands for another amount or reason, or for another kind of entry", "use another reference"
         ) from error
 
 

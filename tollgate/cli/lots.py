@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from ari_app.clock import epoch_ms
 from rating.money import format_money
-from store.records import Account, Lot
+from store.journal import Bucket
+from store.records import Account, JournalEntry, Lot
 from tollgate.cli.output import Document, print_table
 from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, zone
 
@@ -50,6 +51,32 @@ def listed_lot_document(lot: Lot, payer: Account, at: datetime) -> Document:
         "expired": format_money(lot.expired_micros),
         "state": state_of(lot, at).value,
     }
+
+
+def signed_micros(entry: JournalEntry) -> int:
+    """Return an adjustment's amount, negative where it took money."""
+    return -entry.amount_micros if entry.debit_bucket == Bucket.AVAILABLE else entry.amount_micros
+
+
+def adjustment_document(entry: JournalEntry, payer: Account) -> Document:
+    """Return an adjustment for JSON."""
+    return {
+        "reference": entry.reference,
+        "at": iso_ms(entry.at_ms, zone(payer.timezone)),
+        "amount": format_money(signed_micros(entry)),
+        "reason": entry.reason,
+    }
+
+
+def print_adjustments(entries: Sequence[JournalEntry], payer: Account) -> None:
+    """Write adjustments as a table."""
+    account_zone = zone(payer.timezone)
+    columns = ("adjustment", "of", f">amount {payer.currency}", "reason")
+    rows = [
+        (entry.reference, local_day(entry.at_ms, account_zone), format_money(signed_micros(entry)), entry.reason)
+        for entry in entries
+    ]
+    print_table(columns, rows)
 
 
 def print_lots(lots: Sequence[Lot], payer: Account, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """What the gate would say of a call, and what it would cost: decided by the gate's own catalog and code."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -137,6 +137,7 @@ async def find_quote(
         payer = catalog.payer_for_account(charged)
     account_zone = zone(charged.timezone)
     moment = utc_now() if at is None else parse_instant(at, account_zone)
+    charged = await _funds_at(store, charged, epoch_ms(moment))
     local = moment.astimezone(account_zone)
     policy = settings.metering_policy()
     ring_limit = policy.ring_limit(max(1, len(settings.trunk_list())))
@@ -186,6 +187,13 @@ async def _account(store: Store, payer: Payer | None, named: str | None) -> Acco
 class _AllowanceLeft:
     this_month_s: int = 0
     lasts_s: int = 0
+
+
+async def _funds_at(store: Store, account: Account, at_ms: int) -> Account:
+    """Return the account with what new calls could use then, of today's funds: what has expired by then is gone."""
+    balance = await store.balance(account.id)
+    assert balance is not None, "accounts are never deleted"
+    return replace(account, available_micros=balance.usable_micros(at_ms))
 
 
 async def _allowance_left(

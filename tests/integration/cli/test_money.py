@@ -74,6 +74,44 @@ def test_funds_add_with_a_bad_option_is_bad_input(office: Terminal, options: tup
     office.fails(2, "funds", "add", "5", *options)
 
 
+def test_purchase_said_again_with_another_expiry_is_refused(office: Terminal) -> None:
+    first = office.json("funds", "add", "5", "--reference", "r", "--expires-at", "2099-01-01")
+    again = office.json("funds", "add", "5", "--reference", "r", "--expires-at", "2099-01-01")
+    assert again["already_there"] is True
+    assert again["expires_at"] == first["expires_at"]
+    assert office.json("funds", "add", "5", "--reference", "r")["already_there"] is True
+    assert "expires at 2099-01-01" in office.fails(1, "funds", "add", "5", "--reference", "r", "--expires-at", "never")
+
+
+def test_adjustments_are_listed_with_their_reasons(office: Terminal) -> None:
+    office.done("funds", "add", "10", "--reference", "r1")
+    office.done("funds", "adjust", "-2.50", "--reference", "fix-7", "--reason", "invoice 117 was 47.50")
+    office.done("funds", "adjust", "1", "--reference", "kind-1", "--reason", "bad line")
+    listed = office.json("funds", "list")["adjustments"]
+    assert [(each["reference"], each["amount"], each["reason"]) for each in listed] == [
+        ("fix-7", "-2.50", "invoice 117 was 47.50"),
+        ("kind-1", "1.00", "bad line"),
+    ]
+    assert "invoice 117 was 47.50" in office.done("funds", "list").out
+    assert "reason" in office.fails(1, "funds", "adjust", "-2.50", "--reference", "fix-7", "--reason", "other")
+
+
+def test_balance_beyond_what_can_be_counted_is_refused(office: Terminal) -> None:
+    office.done("funds", "add", "9" * 12, "--reference", "r1")
+    assert "a balance is at most" in office.fails(1, "funds", "add", "9" * 12, "--reference", "r2")
+    assert "a balance is at most" in office.fails(1, "funds", "adjust", "2", "--reference", "a", "--reason", "x")
+    assert office.json("balance")["total"] == "999999999999.00"
+
+
+def test_quote_of_a_later_moment_counts_no_funds_that_have_expired_by_then(office: Terminal) -> None:
+    office.done("funds", "add", "5", "--reference", "r", "--expires-at", "2099-01-01")
+    before = office.json("quote", "00447797123456", "--at", "2098-12-31")
+    assert before["admitted"] is True
+    answer = office("quote", "00447797123456", "--at", "2099-01-02", "--json")
+    after = answer.document
+    assert (after["admitted"], after["deny_reason"]) == (False, "no_funds")
+
+
 def test_funds_expire_when_asked_to(office: Terminal) -> None:
     added = office.json(
         "funds", "add", "5", "--reference", "r", "--at", "2026-07-01", "--expires-at", "2026-12-24T12:00:00+00:00"
