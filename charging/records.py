@@ -87,7 +87,8 @@ def answered_record(
 ) -> Cdr:
     """Return the record of an answered leg: its seconds priced, never above what was held for them.
 
-    Where it was cut because no more could be held, ``denied`` says why.
+    Where it was cut because no more could be held, ``denied`` says why: its rule goes into the record. A reason is what
+    a refused call has, and this one was made.
     """
     assert leg.answered_at is not None
     side = _side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut)
@@ -199,7 +200,6 @@ def _answered(
         charged_micros=charged_micros,
         unfunded_micros=unfunded_micros,
         disposition=Disposition.ANSWERED,
-        deny_reason=None if denied is None else denied.reason,
         deny_rule=None if denied is None else denied.rule,
         hangup_side=hangup_side,
         hangup_cause=end.cause,

@@ -74,7 +74,8 @@ def test_calls_on_two_pbxs_share_the_last_money_and_end_together(desks: tuple[De
     cdrs = desks[0].wait_cdrs(2)
     assert {cdr.node for cdr in cdrs} == {PARIS, LYON}
     assert sum(cdr.charged_micros for cdr in cdrs) == 300_000
-    assert {(cdr.hangup_side, cdr.deny_reason) for cdr in cdrs} == {(HangupSide.TOLLGATE, DenyReason.NO_FUNDS)}
+    assert {(cdr.hangup_side, cdr.deny_reason) for cdr in cdrs} == {(HangupSide.TOLLGATE, None)}
+    assert all("not enough for further seconds" in (cdr.deny_rule or "") for cdr in cdrs)
     first, second = sorted(carrier.seen("BYE", sent=False)[0].at for carrier in carriers)
     assert second - first <= timedelta(seconds=2)
     assert desks[1].account().available_micros == 0

@@ -156,7 +156,7 @@ def test_settings_that_cannot_be_used_say_what_to_do(
 def test_a_database_that_cannot_be_read_says_what_to_do(office: Terminal, tmp_path: Path) -> None:
     (tmp_path / "tollgate.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
     document = office("balance", "--json").document
-    assert document["error"].endswith("could not be read: file is not a database")
+    assert document["error"].endswith("could not be used: file is not a database")
     assert document["hint"] == "check that it is Tollgate's, whole, and that you may use it"
 
 
