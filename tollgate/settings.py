@@ -4,16 +4,18 @@
 ``TOLLGATE_ASTERISK__ARI_PASSWORD``.
 """
 
+import json
 import os
 import socket
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadVariableError
 
 from ari_app.ami import AmiAccess
 from ari_app.client import AriAccess
@@ -42,6 +44,12 @@ _PREFIX = "TOLLGATE_"
 _NESTED = "__"
 _CONFIG = "TOLLGATE_CONFIG"
 """Names the settings file; it is no setting of its own."""
+_AS_JSON = {
+    "international_prefixes": '["00"]',
+    "trunks": '[{"endpoint": "carrier"}]',
+    "warn_before_expiry_days": "[30, 7]",
+}
+"""Lists, as their variables have them."""
 
 
 class SettingsError(Exception):
@@ -246,11 +254,34 @@ def _validated(values: dict[str, Any], path: Path | None) -> Settings:
     check_environment(os.environ)
     try:
         return Settings(**values)
+    except UnreadVariableError as error:
+        raise SettingsError(_unread_variable(os.environ)) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "settings"
         source = f"the {_PREFIX}* variables" if path is None else f"{path} or the {_PREFIX}* variables"
         raise SettingsError(f"{place}: {first['msg']}; correct it in {source}") from error
+
+
+def _unread_variable(environment: Mapping[str, str]) -> str:
+    """Say which variable of a list or a section is no JSON, and what to write."""
+    for name, value in sorted(environment.items()):
+        setting = name.lower().removeprefix(_PREFIX.lower())
+        if not name.upper().startswith(_PREFIX) or setting not in (*_AS_JSON, *_sections()) or _is_json(value):
+            continue
+        if setting in _AS_JSON:
+            return f"the environment variable {name} is no list; write JSON such as {_AS_JSON[setting]}"
+        first = f"{name}{_NESTED}{next(iter(_sections()[setting].model_fields))}".upper()
+        return f"the environment variable {name} is no JSON; set its values one by one, such as {first}"
+    return f"a {_PREFIX}* variable cannot be read; write lists as JSON such as {_AS_JSON['trunks']}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_environment(names: Iterable[str]) -> None:
@@ -270,9 +301,15 @@ def check_environment(names: Iterable[str]) -> None:
 
 def _variables() -> Iterable[str]:
     """Yield the variables that set something: one a setting, and one for each value of a section."""
-    for name, field in Settings.model_fields.items():
+    sections = _sections()
+    for name in Settings.model_fields:
         variable = f"{_PREFIX}{name}".upper()
         yield variable
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, _Section):
-            yield from (f"{variable}{_NESTED}{value}".upper() for value in section.model_fields)
+        if name in sections:
+            yield from (f"{variable}{_NESTED}{value}".upper() for value in sections[name].model_fields)
+
+
+def _sections() -> dict[str, type[_Section]]:
+    """Return the settings that are sections, with what they hold."""
+    annotations = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {name: kind for name, kind in annotations.items() if isinstance(kind, type) and issubclass(kind, _Section)}

@@ -1,5 +1,6 @@
 """``account``: who pays."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -23,6 +24,9 @@ from tollgate.cli.times import iso_ms, zone
 from tollgate.cli.topic import topic
 
 account_app = topic("Accounts: who pays. Money, lots and extensions belong to one account each.")
+
+_LONGEST_NAME = 64
+_NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{_LONGEST_NAME}}}")
 
 MonthDay = Annotated[
     int | None,
@@ -66,8 +70,7 @@ def add(
       tollgate account add sales
       tollgate account add mexico --currency MXN --timezone America/Mexico_City
     """
-    if not name.strip() or not name.isprintable():
-        raise BadInputError("an account needs a name", "write letters and digits")
+    _check_name(name)
     wanted_currency = None if currency is None else check_currency(currency)
     if timezone is not None:
         zone(timezone)
@@ -96,9 +99,26 @@ def add(
     account = with_store(ctx, work)
     show(
         account_document(account),
-        lambda: say(f"account {account.name}: {account.currency}, {account.timezone}, plan {account.plan}"),
+        lambda: say(
+            f"account {account.name}: {account.currency}, {account.timezone}, plan {account.plan}{_caps(account)}"
+        ),
         as_json=as_json,
     )
+
+
+def _check_name(name: str) -> None:
+    """Refuse what cannot be an account's name: it is written in commands, in files and in lists."""
+    if not _NAME.fullmatch(name):
+        raise BadInputError(
+            f"{name!r} is no name of an account",
+            f"write at most {_LONGEST_NAME} characters: letters A-Z and a-z, digits, - _ .",
+        )
+
+
+def _caps(account: Account) -> str:
+    """Write the caps that are set for the end of a line."""
+    caps = limits_summary(cap_documents(account))
+    return f"; {caps}" if caps else ""
 
 
 @account_app.command("set")
@@ -150,7 +170,8 @@ def set_one(
     show(
         account_document(account),
         lambda: say(
-            f"account {account.name}: {account.timezone}, months from day {account.month_day}, plan {account.plan}"
+            f"account {account.name}: {account.timezone}, months from day {account.month_day}, "
+            f"plan {account.plan}{_caps(account)}"
         ),
         as_json=as_json,
     )

@@ -16,7 +16,8 @@ class BadLine:
 
     def cells(self) -> tuple[int, str, str, str]:
         """Return it as cells of a table."""
-        return self.line, self.column, self.value, self.reason
+        value = self.value if self.value.isprintable() else repr(self.value)[1:-1]  # nothing that a terminal obeys
+        return self.line, self.column, value, self.reason
 
     def document(self) -> Document:
         """Return it for JSON."""

@@ -7,20 +7,24 @@ import typer
 
 from ari_app.clock import epoch_ms, utc_now
 from store.catalog import add_extension, write_extensions
+from store.records import Extension
 from store.store import Store
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
+from tollgate.cli.counted import counted
 from tollgate.cli.errors import BadInputError, CheckFailedError
 from tollgate.cli.extension_changes import (
+    ExtensionChanges,
     apply_changes,
     check_number,
     chunks,
     new_extension,
+    other_currency_fault,
     read_changes,
 )
 from tollgate.cli.extension_changes import settings_of as extension_settings
 from tollgate.cli.extension_choice import check_selection, is_one_extension, select_extensions
-from tollgate.cli.extension_csv import import_extensions, read_extensions, write_csv
+from tollgate.cli.extension_csv import read_extensions, write_csv
 from tollgate.cli.extension_documents import (
     csv_row,
     print_extensions,
@@ -29,6 +33,7 @@ from tollgate.cli.extension_documents import (
     read_extensions_of,
     show_extension,
 )
+from tollgate.cli.extension_import import import_extensions
 from tollgate.cli.files import output_to
 from tollgate.cli.limits import LIMIT_FIELDS
 from tollgate.cli.output import Document, print_table, say, show, write_json
@@ -39,40 +44,40 @@ extension_app = topic("Extensions: who calls. Each is a phone that Asterisk has 
 Numbers = Annotated[list[str], typer.Argument(metavar="E...", help="The extensions' numbers, such as 101 or 120-129.")]
 Number = Annotated[str, typer.Argument(metavar="E", help="The extension's number, such as 101.")]
 EndpointOption = Annotated[
-    str | None, typer.Option("--endpoint", metavar="PJSIP/101", help="Its phone; PJSIP and its number.")
+    str | None, typer.Option("--endpoint", metavar="PJSIP/101", help="Its phone, as pjsip.conf names it.")
 ]
 PlanOption = Annotated[str | None, typer.Option("--plan", metavar="P", help="Its plan; 'default' is its account's.")]
-OwnerOption = Annotated[str | None, typer.Option("--account", metavar="A", help="Who pays; main.")]
+OwnerOption = Annotated[str | None, typer.Option("--account", metavar="A", help="Who pays.")]
 PrepaidOption = Annotated[
-    Literal["on", "off"] | None, typer.Option("--prepaid", help="Whether it may make paid calls; on.")
+    Literal["on", "off"] | None, typer.Option("--prepaid", help="Whether it may make paid calls.")
 ]
-LanguageOption = Annotated[str | None, typer.Option("--language", metavar="fr", help="Its language; en.")]
+LanguageOption = Annotated[str | None, typer.Option("--language", metavar="fr", help="Its language.")]
 NameOption = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Whose it is.")]
 DailyCapOption = Annotated[
-    str | None, typer.Option("--daily-cap", metavar="M", help="The most that it may spend in a day; none.")
+    str | None, typer.Option("--daily-cap", metavar="M", help="The most that it may spend in a day, or none.")
 ]
 MonthlyCapOption = Annotated[
-    str | None, typer.Option("--monthly-cap", metavar="M", help="The most in a month of its account; none.")
+    str | None, typer.Option("--monthly-cap", metavar="M", help="The most in a month of its account, or none.")
 ]
 MaxCallsOption = Annotated[
-    str | None, typer.Option("--max-calls", metavar="N", help="How many paid calls it may have at a time; none.")
+    str | None, typer.Option("--max-calls", metavar="N", help="How many paid calls it may have at a time, or none.")
 ]
 MaxRateOption = Annotated[
-    str | None, typer.Option("--max-rate", metavar="M", help="The highest price per minute that it may pay; none.")
+    str | None, typer.Option("--max-rate", metavar="M", help="The highest price per minute that it may pay, or none.")
 ]
 LongestCallOption = Annotated[
-    str | None, typer.Option("--longest-call", metavar="10m", help="How long a call may last: 600, 10m, 2h; none.")
+    str | None, typer.Option("--longest-call", metavar="10m", help="How long a call may last: 600, 10m, 2h, or none.")
 ]
 AllowOption = Annotated[
     str | None,
-    typer.Option("--allow", metavar="LIST", help="Beyond its plan it may only call these: GB,national; none."),
+    typer.Option("--allow", metavar="LIST", help="Beyond its plan it may only call these: GB,national, or none."),
 ]
 DenyOption = Annotated[
-    str | None, typer.Option("--deny", metavar="LIST", help="It may never call these: GB,premium; none.")
+    str | None, typer.Option("--deny", metavar="LIST", help="It may never call these: GB,premium, or none.")
 ]
 HoursOption = Annotated[
     str | None,
-    typer.Option("--hours", metavar="SPEC", help="When it may call beyond its plan: 'mon-fri 08:00-19:00'; none."),
+    typer.Option("--hours", metavar="SPEC", help="When it may call beyond its plan: 'mon-fri 08:00-19:00', or none."),
 ]
 
 
@@ -98,6 +103,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add an extension. It has no limits but those that are named.
+
+    What is not named: its endpoint is PJSIP/ and its number, its account main, its plan its account's; prepaid is on
+    and its language en.
 
     \b
     Examples:
@@ -177,7 +185,7 @@ def set_some(
 
     async def work(store: Store) -> list[Document]:
         chosen = select_extensions(numbers, await store.extensions())
-        account_id = None if account is None else (await require_account(store, account)).id
+        account_id = None if account is None else await _account_to_move_to(store, account, chosen, changes)
         changed = [apply_changes(extension_settings(each), changes, account_id) for each in chosen]
         for some in chunks(changed):
             await store.apply(write_extensions(added=(), changed=some, at_ms=epoch_ms(utc_now())))
@@ -236,7 +244,8 @@ def import_file(
 
     Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name, daily_cap, monthly_cap,
     max_calls, max_rate, longest_call_s, allow, deny, hours. An empty cell keeps what the extension has, or gives a
-    new one the default; none removes a limit.
+    new one the default; none removes a limit, and the plan default is its account's. Files that Excel saves as CSV
+    are read, with ; or tabs and, where ; is between the cells, decimal commas.
 
     \b
     Examples:
@@ -253,7 +262,8 @@ def import_file(
     document = {"added": added, "changed": changed, "bad_rows": [line.document() for line in bad]}
     show(document, lambda: _say_imported(added, changed, bad), as_json=as_json)
     if bad:
-        raise CheckFailedError(f"{len(bad)} bad rows, nothing was imported", "correct them and import again")
+        rows_said = counted(len({line.line for line in bad}), "bad row")
+        raise CheckFailedError(f"{rows_said}, nothing was imported", "correct the file and import again")
 
 
 @extension_app.command("export")
@@ -280,6 +290,17 @@ def export_file(
             write_csv([csv_row(row) for row in found], file)
 
 
+async def _account_to_move_to(store: Store, name: str, chosen: list[Extension], changes: ExtensionChanges) -> int:
+    """Return the account's id, where the extensions' limits in money can go with them."""
+    to = await require_account(store, name)
+    accounts = {account.id: account for account in await store.accounts()}
+    for each in chosen:
+        fault = other_currency_fault(extension_settings(each), changes, accounts[each.account_id], to)
+        if fault is not None:
+            raise fault
+    return to.id
+
+
 def _limit_fields(
     daily_cap: str | None,
     monthly_cap: str | None,
@@ -303,4 +324,4 @@ def _say_imported(added: int, changed: int, bad: list[BadLine]) -> None:
     if bad:
         print_table((">line", "column", "value", "why"), [line.cells() for line in bad], title="bad rows")
     else:
-        say(f"{added} extensions added, {changed} changed")
+        say(f"{counted(added, 'extension')} added, {changed} changed")

@@ -1,15 +1,17 @@
 """What an administrator changes on an extension: the options of a command, or the cells of a row."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
 
 from rating.emergency import is_emergency
 from store.catalog import EXTENSIONS_AT_ONCE, ExtensionSettings
-from store.records import Extension
+from store.records import Account, Extension
 from tollgate.cli.bad_field import BadFieldError
-from tollgate.cli.limits import LIMIT_FIELDS, Limits, read_limits
+from tollgate.cli.errors import RefusedError
+from tollgate.cli.limits import LIMIT_FIELDS, Limits, kept_money_limits, read_limits
 from tollgate.settings import ENDPOINT_NAME
 
 ACCOUNTS_PLAN = "default"
@@ -18,6 +20,8 @@ ACCOUNTS_PLAN = "default"
 FIELDS = ("endpoint", "account", "plan", "prepaid", "language", "name", *LIMIT_FIELDS)
 SWITCH = {"on": True, "off": False}
 
+_CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode's categories of what is no part of a name: controls, halves of characters, ends of lines and paragraphs."""
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _ENDPOINT = re.compile(f"PJSIP/{ENDPOINT_NAME}")
 _LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
@@ -42,18 +46,15 @@ def read_changes(fields: Mapping[str, str | None]) -> ExtensionChanges:
     Raises:
         BadFieldError: a field cannot be used.
     """
-    prepaid = fields.get("prepaid")
-    if prepaid is not None and prepaid not in SWITCH:
-        raise BadFieldError("prepaid", f"prepaid {prepaid!r} is neither on nor off", "write on or off")
     return ExtensionChanges(
         endpoint=_check(
             "endpoint", fields, _ENDPOINT, "write PJSIP/ and the name of its endpoint in pjsip.conf, such as PJSIP/101"
         ),
         account=fields.get("account"),
         plan=fields.get("plan"),
-        prepaid=None if prepaid is None else SWITCH[prepaid],
+        prepaid=_switch(fields.get("prepaid")),
         language=_check("language", fields, _LANGUAGE, "write a code such as en, fr or es"),
-        display_name=fields.get("name"),
+        display_name=_name(fields.get("name")),
         limits=read_limits(fields),
     )
 
@@ -71,6 +72,20 @@ def check_number(number: str, home_region: str) -> str:
             "extension", f"{number} is an emergency number in {home_region}", "choose another extension"
         )
     return number
+
+
+def _switch(text: str | None) -> bool | None:
+    if text is None:
+        return None
+    if text.lower() not in SWITCH:
+        raise BadFieldError("prepaid", f"prepaid {text!r} is neither on nor off", "write on or off")
+    return SWITCH[text.lower()]
+
+
+def _name(text: str | None) -> str | None:
+    if text is not None and any(unicodedata.category(character) in _CONTROLS for character in text):
+        raise BadFieldError("name", f"name {text!r} has a control character", "write it on one line, without tabs")
+    return text
 
 
 def _check(field: str, fields: Mapping[str, str | None], form: re.Pattern[str], hint: str) -> str | None:
@@ -101,6 +116,23 @@ def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, accoun
         language=changes.language or settings.language,
         display_name=settings.display_name if changes.display_name is None else changes.display_name or None,
         **changes.limits,  # type: ignore[arg-type]  # each value is of its column
+    )
+
+
+def other_currency_fault(
+    settings: ExtensionSettings, changes: ExtensionChanges, of: Account, to: Account
+) -> RefusedError | None:
+    """Say why an extension of account ``of`` with these settings cannot be changed so that it is ``to``'s, if so.
+
+    A limit of 5 EUR is none of 5 MXN: each one in money has to be named anew, or removed.
+    """
+    kept = kept_money_limits(settings, changes.limits)
+    if of.currency == to.currency or not kept:
+        return None
+    return RefusedError(
+        f"extension {settings.number} has {' and '.join(kept)} in {of.currency}, "
+        f"and account {to.name} is in {to.currency}",
+        f"give them in {to.currency} with the account, or none",
     )
 
 

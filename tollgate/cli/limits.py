@@ -12,6 +12,7 @@ from rating.errors import RatingError
 from rating.hours import format_hours, parse_hours
 from rating.money import format_money, parse_money
 from rating.permissions import format_destinations, parse_destinations
+from store.catalog import ExtensionSettings
 from store.records import Account, Extension
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.output import Document
@@ -77,6 +78,8 @@ _LIMITS: Mapping[str, _Limit] = {
 }
 LIMIT_FIELDS = tuple(_LIMITS)
 """Names of an extension's limits, as JSON and CSV have them."""
+MONEY_FIELDS = ("daily_cap", "monthly_cap", "max_rate")
+"""Those that are money, in the currency of the extension's account."""
 
 
 def read_limits(fields: Mapping[str, str | None]) -> Limits:
@@ -117,6 +120,12 @@ def _read(name: str, text: str) -> int | str | None:
         raise BadFieldError(name, f"{name}: {error}", "none removes the limit") from error
     except ValueError as error:
         raise BadFieldError(name, f"{name} {text!r} cannot be used", _LIMITS[name].hint) from error
+
+
+def kept_money_limits(settings: ExtensionSettings, limits: Limits) -> list[str]:
+    """Return the names of the limits in money that are set and that ``limits`` neither changes nor removes."""
+    columns = {name: _LIMITS[name].column for name in MONEY_FIELDS}
+    return [name for name, column in columns.items() if getattr(settings, column) is not None and column not in limits]
 
 
 def limit_documents(found: Extension) -> Document:

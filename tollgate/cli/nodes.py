@@ -11,7 +11,8 @@ from store.lost_calls import settle_as_charged
 from store.nodes import NodeInfo, forget_node
 from store.store import Store
 from tollgate.cli.context import JsonOption, settings_of, with_store
-from tollgate.cli.errors import BadInputError, RefusedError
+from tollgate.cli.counted import counted
+from tollgate.cli.errors import RefusedError
 from tollgate.cli.node_states import NodeState, ago, state_of
 from tollgate.cli.output import Document, print_table, say, show
 from tollgate.cli.times import iso
@@ -58,14 +59,18 @@ def retire(
     settings = settings_of(ctx)
     settled, charged_micros = with_store(ctx, lambda store: _retire(store, name, settings))
     document = {"node": name, "settled_calls": settled, "charged": format_money(charged_micros)}
-    show(document, lambda: say(f"node {name} is forgotten; {settled} lost calls are final"), as_json=as_json)
+    show(
+        document,
+        lambda: say(f"node {name} is forgotten; settled for good: {counted(settled, 'lost call')}"),
+        as_json=as_json,
+    )
 
 
 async def _retire(store: Store, name: str, settings: Settings) -> tuple[int, int]:
     """Settle the node's lost calls and forget it; return how many there were and what they were charged."""
     node = next((each for each in await store.nodes() if each.name == name), None)
     if node is None:
-        raise BadInputError(f"there is no node {name}", "`tollgate nodes` shows them")
+        raise RefusedError(f"there is no node {name}", "`tollgate nodes` shows them")
     _refuse_living(node, settings)
     lost = [row for row in await store.open_sessions(node=name) if row.is_lost]
     settled = charged_micros = 0
@@ -84,9 +89,10 @@ def _refuse_living(node: NodeInfo, settings: Settings) -> None:
     if not state.is_silent:
         raise RefusedError(f"node {node.name} was heard of {ago(state.last_seen_at, now)}", "stop its service first")
     if node.open_calls:
+        verb = "is" if node.open_calls == 1 else "are"
         raise RefusedError(
-            f"node {node.name} has {node.open_calls} calls that are not charged yet",
-            "a service on this store charges them once what they hold is past; try again then",
+            f"node {node.name} has {counted(node.open_calls, 'call')} that {verb} not charged yet",
+            "a service on this store charges what they hold once that is past; try again then",
         )
 
 

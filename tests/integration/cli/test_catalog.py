@@ -133,8 +133,6 @@ def test_extensions_with_a_bad_header_are_bad_input(office: Terminal, content: s
 
 
 def test_files_that_cannot_be_read_or_written_are_bad_input(office: Terminal) -> None:
-    Path("latin.csv").write_bytes(b"extension,name\n101,Zo\xeb\n")
-    office.fails(2, "extension", "import", "latin.csv")
     office.fails(2, "extension", "import", "nosuch.csv")
     office.fails(2, "plan", "import", ".")
     office.fails(2, "rates", "import", "nosuch.csv", "--deck", "d")
@@ -324,3 +322,27 @@ def test_rates_looked_up_say_barred_as_an_export_does(office: Terminal) -> None:
     shown = office.done("rates", "lookup", "FR:3631").out
     assert ["barred", "no"] in [line.split() for line in shown.splitlines()]
     assert office.json("rates", "lookup", "FR:3631")["rate"]["barred"] is False
+
+
+@pytest.mark.parametrize("name", ["", " ", "north office", "a" * 65, "caf\u00e9", "a/b", "a\n"])
+def test_account_with_a_name_that_cannot_be_is_bad_input(office: Terminal, name: str) -> None:
+    assert "letters" in office.fails(2, "account", "add", "--", name)
+
+
+def test_environment_with_a_list_that_is_none_is_one_line(office: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOLLGATE_WARN_BEFORE_EXPIRY_DAYS", "x")
+    assert "WARN_BEFORE_EXPIRY_DAYS is no list" in office.fails(2, "balance")
+    answer = office("balance", "--json")
+    assert (answer.status, answer.document["hint"]) == (2, "write JSON such as [30, 7]")
+
+
+def test_account_with_the_longest_name_is_added(office: Terminal) -> None:
+    name = ("North_office-2.fr" * 4)[:64]
+    assert office.json("account", "add", name)["account"] == name
+
+
+def test_account_added_and_set_shows_its_caps(office: Terminal) -> None:
+    assert office.done("account", "add", "sales", "--daily-cap", "5").out.endswith("; daily cap 5.00\n")
+    changed = office.done("account", "set", "sales", "--monthly-cap", "50").out
+    assert changed.endswith("; daily cap 5.00; monthly cap 50.00\n")
+    assert "cap" not in office.done("account", "set", "main", "--month-day", "1").out

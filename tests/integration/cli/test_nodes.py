@@ -97,7 +97,7 @@ def test_nodes_retire_makes_lost_calls_final_and_forgets_the_node(two_nodes: Ter
     balance = two_nodes.json("balance")
     assert (balance["available"], balance["reserved"]) == ("8.80", "0.60")
     assert two_nodes.json("verify")["ok"] is True
-    assert "no node pbx2" in two_nodes.fails(2, "nodes", "retire", "pbx2")
+    assert "no node pbx2" in two_nodes.fails(1, "nodes", "retire", "pbx2")
 
 
 def test_nodes_retire_refuses_a_node_that_serves(two_nodes: Terminal) -> None:
@@ -107,7 +107,7 @@ def test_nodes_retire_refuses_a_node_that_serves(two_nodes: Terminal) -> None:
 def test_nodes_retire_refuses_a_node_with_calls_that_are_not_charged_yet(two_nodes: Terminal, tmp_path: Path) -> None:
     in_store(tmp_path, lambda store: _open(store, "3.30-1", "pbx2"))
 
-    assert "has 1 calls that are not charged yet" in two_nodes.fails(1, "nodes", "retire", "pbx2")
+    assert "has 1 call that is not charged yet" in two_nodes.fails(1, "nodes", "retire", "pbx2")
 
     assert two_nodes.json("nodes")["nodes"][1]["lost_calls"] == 1
 

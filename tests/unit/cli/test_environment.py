@@ -46,3 +46,26 @@ def test_settings_are_not_read_beside_a_misspelt_variable(monkeypatch: pytest.Mo
     monkeypatch.setenv("TOLLGATE_NODES", "x")
     with pytest.raises(SettingsError, match="TOLLGATE_NODES"):
         settings_from({}, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TOLLGATE_WARN_BEFORE_EXPIRY_DAYS", "x", "write JSON such as [30, 7]"),
+        ("TOLLGATE_TRUNKS", "carrier", 'write JSON such as [{"endpoint": "carrier"}]'),
+        ("tollgate_trunks", "", 'write JSON such as [{"endpoint": "carrier"}]'),
+        ("TOLLGATE_INTERNATIONAL_PREFIXES", "00", 'write JSON such as ["00"]'),
+        ("TOLLGATE_ASTERISK", "x", "such as TOLLGATE_ASTERISK__ARI_URL"),
+        ("TOLLGATE_TRUNKS", "5", "trunks: "),
+        ("TOLLGATE_TRUNKS", '[{"endpoint": "a b"}]', "trunks.0.endpoint: "),
+        ("TOLLGATE_ASTERISK", "[1]", "asterisk: "),
+    ],
+)
+def test_a_variable_that_is_no_list_is_refused_with_its_form(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        settings_from({}, None)
+    assert said in str(raised.value)
+    assert name in str(raised.value) or "TOLLGATE_*" in str(raised.value)
