@@ -13,8 +13,8 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import bindparam
@@ -23,7 +23,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from rating.deck import DeckRows
 from store import schema
 from store.errors import StoreUnavailableError
-from store.location import Location, PostgresLocation
+from store.location import Location, MemoryLocation, PostgresLocation
 from store.operation import Row, Sql, compile_sql
 from store.postgres_connection import CONNECTION_ERRORS, connect, unavailable
 from store.postgres_sql import DIALECT as POSTGRESQL
@@ -57,16 +57,19 @@ SELECT_OWN_AND_TERMS = Sql(
 )
 
 
-async def read_deck_rows(location: Location, deck: str) -> DeckRows:
+async def read_deck_rows(location: Location | MemoryLocation, deck: str) -> DeckRows:
     """Answer the rows of a deck, all of the generation in force; none for an unknown deck.
 
-    Where this is cancelled the thread ends with its page.
+    Where this is cancelled the thread ends with its page. A store in memory has one thread only, and is read in it.
 
     Raises:
         StoreUnavailableError: the database cannot be read.
         RatingError, ValueError, TypeError: what is stored is no deck.
     """
     given_up = threading.Event()
+    if isinstance(location, MemoryLocation):
+        with _translated_errors():
+            return _read_rows(location.connection, deck, given_up)
     try:
         return await asyncio.to_thread(_read, location, deck, given_up)
     finally:
@@ -81,15 +84,24 @@ def _read(location: Location, deck: str, given_up: threading.Event) -> DeckRows:
 
 
 def _read_file(path: Path, deck: str, given_up: threading.Event) -> DeckRows:
-    pages = _Pages(given_up)
-    select = compile_sql(SELECT_OWN_AND_TERMS, sqlite_dialect.dialect(paramstyle="qmark"))
+    with _translated_errors(), closing(_open_file(path)) as connection:
+        return _read_rows(connection, deck, given_up)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
     try:
-        with closing(_open_file(path)) as connection:
-            cursor = connection.execute(select.text, select.arguments({"of_name": deck}))
-            while page := cursor.fetchmany(_PAGE_ROWS):
-                pages.add(page)
+        yield
     except sqlite3.Error as error:
         raise StoreUnavailableError(f"the database could not be read: {error}; {MEND}") from error
+
+
+def _read_rows(connection: sqlite3.Connection, deck: str, given_up: threading.Event) -> DeckRows:
+    pages = _Pages(given_up)
+    select = compile_sql(SELECT_OWN_AND_TERMS, sqlite_dialect.dialect(paramstyle="qmark"))
+    cursor = connection.execute(select.text, select.arguments({"of_name": deck}))
+    while page := cursor.fetchmany(_PAGE_ROWS):
+        pages.add(page)
     return pages.rows
 
 

@@ -3,6 +3,7 @@
 A URL may hold a password. It is never part of a message: what is shown is :attr:`PostgresLocation.shown`.
 """
 
+import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,15 @@ class PostgresLocation:
     dsn: str = field(repr=False)
     """The whole URL as the driver takes it, password included."""
     shown: str
+    """The place as a message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryLocation:
+    """A store in this process's memory; no URL names it."""
+
+    connection: sqlite3.Connection
+    shown: str = "memory"
     """The place as a message names it."""
 
 

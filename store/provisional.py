@@ -6,12 +6,12 @@ that it came from and held again at once, and the provisional record is deleted.
 call, which is settled by its true end. Whether there is something to take back costs a call that holds money nothing.
 """
 
-from sqlalchemy import bindparam, delete, select, true, update
+from sqlalchemy import bindparam, case, delete, select, true, update
 
 from store import schema
 from store.allowances import hold_seconds_again
 from store.balances import HOLD_AGAIN
-from store.caps import text_days
+from store.caps import days_text, text_days
 from store.errors import LedgerInconsistentError
 from store.expiry import read_usable
 from store.journal import provisional_key, write_refund
@@ -35,6 +35,8 @@ HOLD_CALL_AGAIN = Sql(
         held_micros=_SESSION.provisional_micros,
         provisional_micros=0,
         allowance_s=bindparam("allowance"),
+        # Not answered as far as is known: all of it may count on each of the days, as before its charge was split.
+        held_by_day=case((_SESSION.paid_until_ms.is_(None), bindparam("ringing_days")), else_=_SESSION.held_by_day),
         updated_at_ms=bindparam("at_ms"),
     )
 )
@@ -60,13 +62,14 @@ def reclaimed(call_id: str, session: SessionRow, at_ms: int) -> Operation[Sessio
         return session
     extension, allowance_s = records[0]
     yield DELETE_PROVISIONAL(of_call_id=call_id)
+    by_day = text_days(session.held_by_day)
     if session.provisional_micros:
         yield from _refund(call_id, session, at_ms)
-        by_day = {day: -micros for day, micros in text_days(session.held_by_day).items()}
-        yield from count_spend(session.account_id, extension, by_day)
+        yield from count_spend(session.account_id, extension, {day: -micros for day, micros in by_day.items()})
     if allowance_s:
         yield from hold_seconds_again(call_id, allowance_s)
-    yield HOLD_CALL_AGAIN(of_call_id=call_id, allowance=allowance_s, at_ms=at_ms)
+    ringing_days = days_text(dict.fromkeys(by_day, session.provisional_micros))
+    yield HOLD_CALL_AGAIN(of_call_id=call_id, allowance=allowance_s, ringing_days=ringing_days, at_ms=at_ms)
     # A lot whose moment has come may have money again, which is to expire as the call settles: look at once.
     again = yield from find_session(call_id)
     assert again is not None, "it was there a moment ago"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.errors import StoreUnavailableError
-from store.location import Location, PostgresLocation
+from store.location import Location, MemoryLocation, PostgresLocation
 from store.postgres_connection import CONNECTION_ERRORS, connect, reason
 
 _POOL_SIZE = 4
@@ -72,7 +72,7 @@ class Reads:
     """What the topics' read methods share: the engine, and the translation of its errors."""
 
     _engine: AsyncEngine
-    _location: Location
+    _location: Location | MemoryLocation
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:

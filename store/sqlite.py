@@ -34,11 +34,9 @@ from collections import deque
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.dialects import sqlite as sqlite_dialect
-
-from store.errors import StoreConstraintError, StoreOverloadedError, StoreUnavailableError
-from store.many_rows import insert_rows
-from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
+from store.errors import StoreOverloadedError, StoreUnavailableError
+from store.operation import Operation
+from store.sqlite_operations import OperationRunner
 from store.writer import BulkAnswer, Request, WriterStats
 
 LONGEST_QUEUE = 4096
@@ -50,7 +48,6 @@ _TRY_EVERY_S = 0.001
 """How often a locked database is tried again."""
 
 T = TypeVar("T")
-_DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
 _LARGEST_LOG = 64 * 1024 * 1024
 """What a reader that took long, such as `tollgate verify`, leaves of the write-ahead log once it has ended."""
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LARGEST_LOG}")
@@ -173,7 +170,7 @@ class _Database:
         self._connection: sqlite3.Connection | None = None
         self._flushes = True
         """Whether the connection flushes each commit, as a new one does."""
-        self._compiled: dict[Sql, CompiledSql] = {}
+        self._operations = OperationRunner()
 
     def commit(self, batch: list[Request]) -> None:
         """Run a batch in one transaction; raises where the transaction as a whole failed."""
@@ -234,39 +231,9 @@ class _Database:
         return self._connection
 
     def _run_one(self, connection: sqlite3.Connection, request: Request) -> None:
-        connection.execute("SAVEPOINT request")
         try:
-            request.result = self._drive(connection, request.operation)
-        except sqlite3.IntegrityError as error:
-            request.error = StoreConstraintError(f"the database refused the change: {error}")
-            request.error.__cause__ = error
-        except sqlite3.Error as error:
-            if not connection.in_transaction:  # SQLite gave the whole transaction up
-                raise
-            request.error = StoreUnavailableError(f"the database could not do it: {error}")
-            request.error.__cause__ = error
+            request.result = self._operations.run(connection, request.operation)
+        except sqlite3.Error:  # SQLite gave the whole transaction up
+            raise
         except Exception as error:  # noqa: BLE001  # it belongs to the one who asked, not to the others of the batch
             request.error = error
-        if request.error is not None:
-            connection.execute("ROLLBACK TO request")
-        connection.execute("RELEASE request")
-
-    def _drive(self, connection: sqlite3.Connection, operation: Operation[T]) -> T:
-        rows: Rows = []
-        try:
-            statement = next(operation)
-            while True:
-                rows = self._execute(connection, statement)
-                statement = operation.send(rows)
-        except StopIteration as stop:
-            answer: T = stop.value
-            return answer
-
-    def _execute(self, connection: sqlite3.Connection, statement: Statement | ManyStatement) -> Rows:
-        compiled = self._compiled.get(statement.sql)
-        if compiled is None:
-            compiled = self._compiled[statement.sql] = compile_sql(statement.sql, _DIALECT)
-        if isinstance(statement, Statement):
-            return connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
-        insert_rows(connection, compiled.text, statement.rows)
-        return []

@@ -11,7 +11,8 @@ from store.call_reads import CallReads
 from store.catalog_reads import CatalogReads
 from store.deck_loading import DeckLoading, RateSource
 from store.errors import StoreConstraintError
-from store.location import Location, PostgresLocation, locate
+from store.location import Location, MemoryLocation, PostgresLocation, locate
+from store.memory import MemoryWriter, memory_engine, new_database
 from store.money_reads import MoneyReads
 from store.nodes import NodeReads
 from store.notice_reads import NoticeReads
@@ -32,7 +33,7 @@ class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads):
     in ``async with``.
     """
 
-    def __init__(self, location: Location, writer: Writer, engine: AsyncEngine) -> None:
+    def __init__(self, location: Location | MemoryLocation, writer: Writer, engine: AsyncEngine) -> None:
         self._location = location
         self._writer = writer
         self._engine = engine
@@ -64,6 +65,15 @@ class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads):
         """
         await asyncio.to_thread(migrate.upgrade, url)
         return await cls.open(url)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Make an empty store that lives in this process's memory until it is closed: for simulations and tests.
+
+        It has no file and no thread; see ``store.memory``.
+        """
+        connection = new_database()
+        return cls(MemoryLocation(connection), MemoryWriter(connection), memory_engine(connection))
 
     async def __aenter__(self) -> Self:
         return self

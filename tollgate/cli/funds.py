@@ -336,7 +336,8 @@ async def _apply(store: Store, reference: str, operation: Operation[T]) -> T:
         return await store.apply(operation)
     except KeyConflictError as error:
         raise RefusedError(
-            f"reference {reference} stands for another amount or reason, or for another kind of entry", "use another reference"
+            f"reference {reference} stands for another amount or reason, or for another kind of entry",
+            "use another reference",
         ) from error
 
 

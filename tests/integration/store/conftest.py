@@ -1,11 +1,14 @@
-"""Fixtures of the store's tests: a fresh store each, on a real file and on a real server."""
+"""Fixtures of the store's tests: a fresh store each, in memory, on a real file and on a real server.
+
+What the tests of the ledger say is the contract of all three.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.store.office import EUR, Office, open_office, url_of
+from tests.integration.store.office import EUR, MEMORY, Office, open_office, url_of
 from tests.postgres import fresh_database
 
 ONLY_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -13,10 +16,16 @@ ONLY_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 ONLY_POSTGRESQL = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+ON_DISK = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+"""For a test that opens its store a second time, or reads it by a connection of its own."""
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a place for a store: an empty folder, or a database with an empty store."""
-    if request.param == "sqlite":
+    """A place for a store: this process's memory, the URL of a file, or that of a database with an empty store."""
+    if request.param == "memory":
+        yield MEMORY
+    elif request.param == "sqlite":
         yield url_of(tmp_path)
     else:
         with fresh_database() as url:

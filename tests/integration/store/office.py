@@ -19,6 +19,8 @@ from store.settlement import settle_leg
 from store.store import Store
 
 EUR = 1_000_000
+MEMORY = "memory"
+"""The place of a store that has no URL."""
 T0_MS = 1_793_610_000_000
 """2026-11-02 09:00 UTC."""
 T0 = from_ms(T0_MS)
@@ -162,9 +164,9 @@ async def open_office(place: Path | str, *, funds_micros: int = 0) -> AsyncItera
     """Make a store with an account ``main``, and check when done that ``verify`` finds nothing.
 
     Args:
-        place: A store's URL, or the folder of a SQLite one.
+        place: A store's URL, the folder of a SQLite one, or ``MEMORY``.
     """
-    async with await Store.create(place if isinstance(place, str) else url_of(place)) as store:
+    async with await _make(place) as store:
         account_id = await store.apply(
             create_account(name="main", currency="EUR", timezone="Europe/Paris", at_ms=T0_MS)
         )
@@ -173,3 +175,9 @@ async def open_office(place: Path | str, *, funds_micros: int = 0) -> AsyncItera
             await office.fund(funds_micros, "start")
         yield office
         assert await store.verify() == []
+
+
+async def _make(place: Path | str) -> Store:
+    if place == MEMORY:
+        return Store.in_memory()
+    return await Store.create(place if isinstance(place, str) else url_of(place))

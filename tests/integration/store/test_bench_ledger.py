@@ -5,11 +5,13 @@ import pytest
 from store.store import Store
 from tests.bench.ledger_calls import CHARGED_MICROS, FUNDS_MICROS, OurLedger, fund_account, hammer
 from tests.bench.ledger_orm import OrmLedger
+from tests.integration.store.conftest import ON_DISK
 
 TASKS = 4
 SECONDS = 0.3
 
 
+@ON_DISK
 @pytest.mark.parametrize("is_orm", [False, True], ids=["ours", "orm"])
 async def test_hammered_ledger_keeps_its_books_in_order(database: str, is_orm: bool) -> None:
     async with await Store.create(database) as store:

@@ -20,7 +20,7 @@ from store.errors import StoreConstraintError, StoreUnavailableError
 from store.location import Location, locate
 from store.operation import Operation, Sql
 from store.payers import Catalog, decide_for, empty_catalog, load_catalog
-from tests.integration.store.conftest import ONLY_SQLITE
+from tests.integration.store.conftest import ON_DISK, ONLY_SQLITE
 from tests.integration.store.office import T0_MS, Office
 
 UK = Rate(prefix="44", destination="United Kingdom", per_minute_micros=100, initial_increment_s=1, increment_s=1)
@@ -122,6 +122,7 @@ async def test_deck_in_memory_is_that_of_its_rates_over_many_pages(office: Offic
     assert len(await office.store.deck_rows("another")) == 0
 
 
+@ON_DISK
 async def test_reading_a_deck_that_is_given_up_ends_with_its_page(office: Office, database: str) -> None:
     await load(office, IN_ORDER)
     given_up = threading.Event()
@@ -130,6 +131,7 @@ async def test_reading_a_deck_that_is_given_up_ends_with_its_page(office: Office
         await asyncio.to_thread(deck_memory._read, locate(database), "example", given_up)
 
 
+@ON_DISK
 async def test_cancelling_the_reading_of_a_deck_gives_it_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, ended = threading.Event(), queue.SimpleQueue[bool]()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from store.records import JournalEntry
 from store.store import Store
+from tests.integration.store.conftest import ON_DISK
 from tests.integration.store.dying_worker import ADJUSTED_MICROS, BOUGHT_MICROS, CHARGED_MICROS
 from tests.integration.store.office import open_office
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 LEAST_STEPS = 60
 
 
+@ON_DISK
 async def test_process_killed_at_every_step_leaves_the_books_right(database: str) -> None:
     async with open_office(database):
         pass

@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 from store.store import Store
+from tests.integration.store.conftest import ON_DISK
 from tests.integration.store.load_worker import TASKS
 from tests.integration.store.office import EUR, open_office
+
+pytestmark = ON_DISK
 
 ROOT = Path(__file__).parents[3]
 

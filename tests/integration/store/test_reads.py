@@ -11,6 +11,7 @@ from store.cdr_rows import from_ms
 from store.errors import StoreUnavailableError
 from store.records import ExtensionTotals
 from store.settlement import settle_leg
+from tests.integration.store.conftest import ON_DISK
 from tests.integration.store.office import T0_MS, Office, make_cdr
 
 HOUR_MS = 3_600_000
@@ -103,6 +104,7 @@ async def test_journal_is_read_by_pages(office: Office) -> None:
     assert [entry.reference for entry in first + rest] == ["start", "r0", "r1", "r2", "r3", "r4"]
 
 
+@ON_DISK
 async def test_a_transaction_sees_one_state(office: Office) -> None:
     async with office.store._reading() as connection:
         count = "SELECT count(*) FROM lot"

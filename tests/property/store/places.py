@@ -1,4 +1,7 @@
-"""Where state machines keep their stores: a copy of a template each, which has an account and nothing else."""
+"""Where state machines keep their stores: a copy of a template each, which has an account and nothing else.
+
+A store in memory is made empty instead; :func:`open_store` gives it its account.
+"""
 
 import asyncio
 import atexit
@@ -9,11 +12,28 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.integration.store.office import open_office, url_of
+from store.catalog import create_account
+from store.store import Store
+from tests.integration.store.office import MEMORY, T0_MS, open_office, url_of
 from tests.postgres import shared_cluster
 
 Place = Callable[[], AbstractContextManager[str]]
 """Lends a store for one example and answers its URL."""
+
+
+async def open_store(place: str) -> Store:
+    """Open the store of a place that was lent, with its account."""
+    if place != MEMORY:
+        return await Store.open(place)
+    store = Store.in_memory()
+    await store.apply(create_account(name="main", currency="EUR", timezone="Europe/Paris", at_ms=T0_MS))
+    return store
+
+
+@contextmanager
+def memory_store() -> Iterator[str]:
+    """Lend nothing but a name: the store is this process's own."""
+    yield MEMORY
 
 
 @contextmanager

@@ -16,9 +16,8 @@ from store.operation import Operation
 from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
-from store.store import Store
 from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr
-from tests.property.store.places import Place, postgres_store, sqlite_store
+from tests.property.store.places import Place, memory_store, open_store, postgres_store
 
 T = TypeVar("T")
 MONTHS = ("2026-11-01", "2026-12-01")
@@ -54,9 +53,9 @@ class PoolMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lent = ExitStack()
-        url = self.lent.enter_context(self.lend())
+        place = self.lent.enter_context(self.lend())
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(Store.open(url))
+        self.store = self.runner.run(open_store(place))
         self.used: dict[Pool, int] = {}
         self.open: dict[str, ModelCall] = {}
         self.funds_micros = 0
@@ -183,10 +182,10 @@ class PoolMachine(RuleBasedStateMachine):
         assert self.runner.run(self.store.verify()) == []
 
 
-class SqlitePools(PoolMachine):
-    """Pools in a file."""
+class MemoryPools(PoolMachine):
+    """Pools in memory."""
 
-    lend = staticmethod(sqlite_store)
+    lend = staticmethod(memory_store)
 
 
 class PostgresPools(PoolMachine):
@@ -196,7 +195,7 @@ class PostgresPools(PoolMachine):
 
 
 LIMITS = settings(max_examples=15, stateful_step_count=25, deadline=None)
-SqlitePools.TestCase.settings = LIMITS
+MemoryPools.TestCase.settings = LIMITS
 PostgresPools.TestCase.settings = settings(LIMITS, max_examples=8)
-TestSqlitePools = SqlitePools.TestCase
+TestMemoryPools = MemoryPools.TestCase
 TestPostgresPools = PostgresPools.TestCase

@@ -19,9 +19,8 @@ from store.funds import add_funds, adjust_funds
 from store.operation import Operation
 from store.sessions import close_session, open_session
 from store.settlement import settle_leg
-from store.store import Store
 from tests.integration.store.office import T0_MS, make_cdr
-from tests.property.store.places import Place, postgres_store, sqlite_store
+from tests.property.store.places import Place, memory_store, open_store, postgres_store
 
 T = TypeVar("T")
 amounts = st.integers(min_value=1, max_value=300)
@@ -86,9 +85,9 @@ class ExpiryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lent = ExitStack()
-        url = self.lent.enter_context(self.place())
+        place = self.lent.enter_context(self.place())
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(Store.open(url))
+        self.store = self.runner.run(open_store(place))
         self.model = Model()
         self.now = 0
         self.calls = 0
@@ -216,10 +215,10 @@ class ExpiryMachine(RuleBasedStateMachine):
         assert self.runner.run(self.store.verify()) == []
 
 
-class SqliteExpiry(ExpiryMachine):
-    """Lots in a file."""
+class MemoryExpiry(ExpiryMachine):
+    """Lots in memory."""
 
-    place = staticmethod(sqlite_store)
+    place = staticmethod(memory_store)
 
 
 class PostgresExpiry(ExpiryMachine):
@@ -234,7 +233,7 @@ LIMITS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-SqliteExpiry.TestCase.settings = LIMITS
+MemoryExpiry.TestCase.settings = LIMITS
 PostgresExpiry.TestCase.settings = settings(LIMITS, max_examples=8)
-TestSqliteExpiry = SqliteExpiry.TestCase
+TestMemoryExpiry = MemoryExpiry.TestCase
 TestPostgresExpiry = PostgresExpiry.TestCase

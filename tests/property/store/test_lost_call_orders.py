@@ -4,6 +4,7 @@ import asyncio
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
@@ -14,21 +15,23 @@ from charging.cdr import Cdr, EndSource
 from rating.price import charge_micros
 from store.allowances import AllowanceRequest
 from store.answers import Granted, Held, Settled
+from store.caps import SpendDay, Spending
 from store.errors import KeyConflictError
 from store.expiry import expire_lots
 from store.lost_calls import charge_provisionally, settle_as_charged
 from store.operation import Operation
 from store.provisional import take_back
+from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
-from store.store import Store
-from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr
-from tests.property.store.places import Place, postgres_store, sqlite_store
+from tests.integration.store.office import PER_SECOND, T0, T0_MS, Office, make_cdr
+from tests.property.store.places import Place, memory_store, open_store, postgres_store
 
 T = TypeVar("T")
 MONTH = "2026-11-01"
 LIMIT_S = 100
 HOUR_MS = 3_600_000
+TODAY = Spending(extension="101", days=(SpendDay("2026-11-02", MONTH, "2026-12-01"),))
 picks = st.integers(0, 7)
 lives_h = st.none() | st.integers(1, 9)
 
@@ -52,9 +55,9 @@ class LostCalls(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.lent = ExitStack()
-        url = self.lent.enter_context(self.place())
+        place = self.lent.enter_context(self.place())
         self.runner = asyncio.Runner()
-        self.store = self.runner.run(Store.open(url))
+        self.store = self.runner.run(open_store(place))
         self.office = Office(self.store, 1)
         self.open: dict[str, ModelCall] = {}
         self.charged: dict[str, int] = {}
@@ -107,6 +110,7 @@ class LostCalls(RuleBasedStateMachine):
                 state="{}",
                 at_ms=self.now_ms,
                 allowance=request if want_s else None,
+                spending=TODAY,
             )
         )
         if isinstance(answer, Held):
@@ -116,7 +120,19 @@ class LostCalls(RuleBasedStateMachine):
     @rule(pick=picks, want_s=st.integers(1, 60))
     def renew(self, pick: int, want_s: int) -> None:
         call_id, call = self.pick(pick)
-        answer = self.runner.run(self.office.renew(call_id, call.n + 1, want_s=want_s))
+        answer = self.apply(
+            renew_slice(
+                call_id=call_id,
+                n=call.n + 1,
+                rate=PER_SECOND,
+                want_s=want_s,
+                paid_until_ms=T0_MS + 10_000,
+                state="{}",
+                at_ms=T0_MS + 5_000,
+                answered_at=T0.astimezone(ZoneInfo("Europe/Paris")),
+                spending=TODAY,
+            )
+        )
         call.is_lost = False
         if isinstance(answer, Granted):
             assert answer.paid_s > call.paid_s
@@ -220,10 +236,10 @@ class LostCalls(RuleBasedStateMachine):
         assert all(use.used_s + use.held_s <= LIMIT_S for use in uses)
 
 
-class SqliteLostCalls(LostCalls):
-    """Lost calls in a file."""
+class MemoryLostCalls(LostCalls):
+    """Lost calls in memory."""
 
-    place = staticmethod(sqlite_store)
+    place = staticmethod(memory_store)
 
 
 class PostgresLostCalls(LostCalls):
@@ -233,7 +249,7 @@ class PostgresLostCalls(LostCalls):
 
 
 LIMITS = settings(max_examples=25, stateful_step_count=25, deadline=None)
-SqliteLostCalls.TestCase.settings = LIMITS
+MemoryLostCalls.TestCase.settings = LIMITS
 PostgresLostCalls.TestCase.settings = settings(LIMITS, max_examples=8)
-TestSqliteLostCalls = SqliteLostCalls.TestCase
+TestMemoryLostCalls = MemoryLostCalls.TestCase
 TestPostgresLostCalls = PostgresLostCalls.TestCase
