@@ -33,7 +33,7 @@ check: postgresql ## format, lint, types, import contracts, unit, property and i
 
 e2e: sipp ## end-to-end tests alone
 	@echo '== end-to-end tests'
-	@$(PY) -m pytest tests/e2e -q -n 2 --dist worksteal
+	@$(PY) -m pytest tests/e2e -q -n 3 --dist worksteal
 
 bench: sipp ## calls a second, set-up times and CPU of bare Dial() and Tollgate, side by side
 	@$(PY) -m tests.bench

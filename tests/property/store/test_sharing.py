@@ -223,9 +223,10 @@ class Day:
     ),
     funds_micros=st.integers(1_000_000, 60_000_000),
 )
-def test_no_call_is_cut_while_another_holds_more_than_a_slice(
+def test_no_call_is_cut_while_another_holds_more_than_a_slice_renewed_early(
     arrivals: list[tuple[int, Rate, int]], funds_micros: int
 ) -> None:
     day = Day(funds_micros)
     day.run(arrivals)
-    assert day.worst_ahead_ms <= SLICE_S * 1000
+    # A slice is granted LEAD_S before the last one ends; who is cut sees it after a lead of its own, hence seldom whole.
+    assert day.worst_ahead_ms <= (SLICE_S + LEAD_S) * 1000
