@@ -228,5 +228,5 @@ def test_no_call_is_cut_while_another_holds_more_than_a_slice_renewed_early(
 ) -> None:
     day = Day(funds_micros)
     day.run(arrivals)
-    # A slice is granted LEAD_S before the last one ends; who is cut sees it after a lead of its own, hence seldom whole.
+    # A slice is granted LEAD_S before the last one ends.
     assert day.worst_ahead_ms <= (SLICE_S + LEAD_S) * 1000
