@@ -127,11 +127,14 @@ def _count(cdr: Cdr, account_id: int, timezone: str | None) -> Operation[None]:
         yield from count_spend(account_id, cdr.extension, spend_by_day(cdr, timezone))
 
 
-def _rest_by_day(held_by_day: str, held_micros: int) -> str:
-    """Answer what a call goes on to hold by days: all of it on its last one, until the next leg's answer."""
+def _rest_by_day(held_by_day: str, held_micros: int, *, is_spent: bool) -> str:
+    """Answer what a call goes on to hold by days: all of it on its last one, until the next leg's answer.
+
+    A leg that used nothing leaves the one that talks as it is.
+    """
+    if not is_spent:
+        return held_by_day
     days = text_days(held_by_day)
-    if sum(days.values()) == held_micros:
-        return held_by_day  # it was a leg that cost nothing
     return days_text({max(days): held_micros} if days and held_micros else {})
 
 
@@ -143,6 +146,7 @@ def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Oper
     yield from _count(cdr, session.account_id, timezone)
     held_micros = session.held_micros - cdr.charged_micros
     paid_s, allowance_s = session.paid_s, session.allowance_s
+    is_spent = bool(cdr.allowance_s or cdr.charged_micros)
     if cdr.allowance_s:
         yield from use_seconds(cdr.call_id, cdr.allowance_s)
         paid_s, allowance_s = paid_s - allowance_s, 0
@@ -153,8 +157,8 @@ def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Oper
         held=held_micros,
         paid=paid_s,
         allowance=allowance_s,
-        by_day=_rest_by_day(session.held_by_day, held_micros),
-        is_spent=int(bool(cdr.allowance_s or cdr.charged_micros)),
+        by_day=_rest_by_day(session.held_by_day, held_micros, is_spent=is_spent),
+        is_spent=int(is_spent),
         new_state=state,
         at_ms=at_ms,
     )

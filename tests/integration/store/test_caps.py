@@ -287,6 +287,19 @@ async def test_leg_that_cost_nothing_leaves_the_hold_on_its_day(calls: Calls) ->
     assert await calls.held_by_day() == before == [{MONDAY.day: 100_000, TUESDAY.day: 50_000}]
 
 
+async def test_leg_on_an_allowance_leaves_the_hold_whole_on_its_last_day(calls: Calls) -> None:
+    """It rings again then, and whenever the next leg is answered, all of what it holds counts."""
+    cap = Caps(monthly_micros=10 * EUR)
+    answered_at = MIDNIGHT - timedelta(seconds=9)
+    await calls.open("a", capped(cap, days=(MONDAY, TUESDAY)), allowance=replace(MINUTES, limit_s=5))
+    await calls.renew("a", 2, capped(cap, days=(TUESDAY,)), paid_s=15, want_s=5, answered_at=answered_at)
+    assert await calls.held_by_day() == [{MONDAY.day: 40_000, TUESDAY.day: 110_000}]
+    leg = make_cdr("a", account_id=calls.office.account_id, started_at=answered_at)
+    leg = replace(leg, allowance_s=3, billable_s=3)
+    await calls.office.store.apply(settle_leg(cdr=leg, close=False, at_ms=T0_MS + 60_000))
+    assert await calls.held_by_day() == [{TUESDAY.day: 150_000}]
+
+
 async def test_leg_that_ends_leaves_the_rest_on_its_day(calls: Calls) -> None:
     cap = capped(Caps(daily_micros=150_000))
     await calls.open("a", cap)
