@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import case, literal_column, select
+from sqlalchemy import String, case, cast, func, literal, literal_column, select
 
 from store import schema
 from store.journal import EntryKind
@@ -25,7 +25,16 @@ _SIGN: Any = case((_JOURNAL.kind == EntryKind.REFUND.value, literal_column("-1")
 USES = select(_USE.journal_id, _USE.amount_micros, _USE.lot_id, _SIGN.label("sign")).select_from(
     schema.lot_use.outerjoin(schema.journal, _JOURNAL.id == _USE.journal_id)
 )
-_LOTS = select(_LOT.id, _LOT.account_id, _LOT.reference, _LOT.amount_micros, _LOT.remaining_micros)
+# Both halves of a reference's key, as `store.journal.reference_key` writes it.
+_KEY: Any = literal("account:") + cast(_LOT.account_id, String) + literal(":ref:") + _LOT.reference
+_LOTS = select(
+    _LOT.id,
+    _LOT.account_id,
+    _LOT.reference,
+    _LOT.amount_micros,
+    _LOT.remaining_micros,
+    func.coalesce(_JOURNAL.amount_micros, literal_column("0")),
+).select_from(schema.lot.outerjoin(schema.journal, _JOURNAL.key == _KEY))
 _LOT_AMOUNTS = select(_JOURNAL.id, _JOURNAL.amount_micros).where(is_entry(*sorted(LOT_ENTRIES)))
 _USE_AMOUNTS = select(_USE.journal_id, _USE.amount_micros)
 
@@ -53,10 +62,11 @@ class LotProof:
         """Compare each lot's rest with its amount less what was taken from it; fed with everything else before."""
         differences: list[Difference] = []
         async for page in reader.pages(_LOTS):
-            for lot_id, account_id, reference, amount_micros, remaining_micros in page:
+            for lot_id, account_id, reference, amount_micros, remaining_micros, bought_micros in page:
                 self._rests_micros[account_id] += remaining_micros
                 expected_micros = amount_micros - self._used_micros.get(lot_id, 0)
                 differences += differing(Check.LOT, reference, expected_micros, remaining_micros, account_id)
+                differences += differing(Check.LOT_AMOUNT, reference, bought_micros, amount_micros, account_id)
         return differences
 
     def rest_micros(self, account_id: int) -> int:

@@ -30,6 +30,8 @@ class Check(StrEnum):
     """A day's spend of the account, as against its extensions'; the subject is the day."""
     LOT = "lot"
     """A lot's rest; the subject is its reference."""
+    LOT_AMOUNT = "lot_amount"
+    """A lot's amount, as against the purchase or adjustment that made it; the subject is its reference."""
     LOT_USE = "lot_use"
     """What a journal entry took from lots or gave back to them; the subject is its key."""
     ENTRY = "entry"

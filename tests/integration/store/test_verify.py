@@ -48,6 +48,10 @@ DAMAGE = {
         "DELETE FROM session",
         {(Check.SESSIONS, "1", 100_000, 0), (Check.CALL_HOLD, "b", 100_000, 0)},
     ),
+    "a lot is larger than its purchase": (
+        "UPDATE lot SET amount_micros = amount_micros + 7, remaining_micros = remaining_micros + 7",
+        {(Check.LOTS, "1", 960_000, 960_007), (Check.LOT_AMOUNT, "start", 1_000_000, 1_000_007)},
+    ),
     "a lot lost money": (
         "UPDATE lot SET remaining_micros = remaining_micros - 1",
         {(Check.LOTS, "1", 960_000, 959_999), (Check.LOT, "start", 960_000, 959_999)},
