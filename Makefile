@@ -29,7 +29,8 @@ check: postgresql ## format, lint, types, import contracts, unit, property and i
 	@echo '== mypy'; $(PY) -m mypy
 	@echo '== import contracts'; .venv/bin/lint-imports
 	@echo '== unit, property and integration tests'
-	@$(PY) -m pytest tests/unit tests/property tests/integration -q -n 2 --dist loadfile
+	# The long files first, so that short ones fill up what is left of both processors.
+	@$(PY) -m pytest tests/integration tests/property tests/unit -q -n 2 --dist loadfile
 
 e2e: sipp ## end-to-end tests alone
 	@echo '== end-to-end tests'
