@@ -23,13 +23,13 @@ test: tools ## every check and test there is, end-to-end tests with a real Aster
 	@$(MAKE) check
 	@$(MAKE) e2e
 
+# The long test files come first, so that short ones fill up what is left of both processors.
 check: postgresql ## format, lint, types, import contracts, unit, property and integration tests
 	@echo '== ruff format'; $(PY) -m ruff format --check .
 	@echo '== ruff check'; $(PY) -m ruff check .
 	@echo '== mypy'; $(PY) -m mypy
 	@echo '== import contracts'; .venv/bin/lint-imports
 	@echo '== unit, property and integration tests'
-	# The long files first, so that short ones fill up what is left of both processors.
 	@$(PY) -m pytest tests/integration tests/property tests/unit -q -n 2 --dist loadfile
 
 e2e: sipp ## end-to-end tests alone
