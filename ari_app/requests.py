@@ -12,7 +12,7 @@ from charging.session import Session
 from rating.periods import highest_per_minute_micros
 from store.allowances import AllowanceRequest
 from store.answers import Denied, Granted, Held
-from store.caps import SpendDay, Spending, SpendLimits
+from store.caps import Spending, SpendLimits, spend_day
 from store.operation import Operation
 from store.renewal import renew_slice
 from store.sessions import open_session, save_session
@@ -93,11 +93,8 @@ def saving(session: Session, command: cmd.SaveSession, paid_until: datetime | No
 
 def _spending(call: Call, limits: SpendLimits, *moments: datetime) -> Spending:
     """Return on which days a slice may count, and within which limits."""
-    days = []
-    for at in moments:
-        month = call.period(at)
-        month_to = month.ends_at.astimezone(ZoneInfo(call.timezone)).date()
-        days.append(SpendDay(*(day.isoformat() for day in (call.day(at).first_day, month.first_day, month_to))))
+    zone = ZoneInfo(call.timezone)
+    days = [spend_day(at, zone, call.month_day) for at in moments]
     return Spending(extension=call.extension, days=tuple(dict.fromkeys(days)), limits=limits)
 
 

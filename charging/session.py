@@ -52,6 +52,7 @@ from charging.timing import (
     arm_at,
     cut_at,
     dial_end_at,
+    ends_a_day,
     hang_up_at,
     next_wake_at,
     renew_at,
@@ -355,7 +356,7 @@ def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -
     if event.slice_no != session.slice_no + 1:
         return session, ()
     # A slice is short where a day, a month or an allowance ends: what follows is asked for as early as ever.
-    turns = _ends_a_day(session, event.paid_s) or event.allowance_s > session.allowance_s
+    turns = ends_a_day(session, event.paid_s) or event.allowance_s > session.allowance_s
     least_s = policy.slice_s if turns else 0
     session = replace(
         session,
@@ -368,15 +369,6 @@ def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -
         retry_at=None,
     )
     return session, ()
-
-
-def _ends_a_day(session: Session, paid_s: int) -> bool:
-    """Say whether a slice reaches the account's midnight, where caps turn over."""
-    end_at = paid_end_at(session)
-    if end_at is None:
-        return False
-    local = session.call.local
-    return local(end_at).date() != local(end_at + timedelta(seconds=paid_s - session.paid_s)).date()
 
 
 def _slice_denied(session: Session, event: ev.SliceDenied, policy: MeteringPolicy) -> Transition:

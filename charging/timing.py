@@ -118,5 +118,14 @@ def renew_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | N
     return at if at < last_moment else None
 
 
+def ends_a_day(session: Session, paid_s: int) -> bool:
+    """Say whether a slice up to ``paid_s`` seconds in all reaches the account's midnight, where caps turn over."""
+    end_at = paid_end_at(session)
+    if end_at is None:
+        return False
+    local = session.call.local
+    return local(end_at).date() != local(end_at + timedelta(seconds=paid_s - session.paid_s)).date()
+
+
 def _earliest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)

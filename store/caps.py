@@ -7,10 +7,12 @@ account's calls hold never come to more than a cap. Calls without limits read no
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import NamedTuple, Self
 
 from sqlalchemy import bindparam, literal_column, select
 
+from rating.calendar import day_at, period_at
 from rating.caps import NO_CAPS, Caps, CapScope, CapSpan, CapUse, TooManyCalls
 from store import schema
 from store.balances import read_available
@@ -41,6 +43,19 @@ class SpendDay(NamedTuple):
     day: str
     month_from: str
     month_to: str
+
+
+def spend_day(at: datetime, zone: tzinfo, month_day: int) -> SpendDay:
+    """Answer the day of an account that an instant lies in, and the month around it.
+
+    Args:
+        zone: The account's time zone.
+        month_day: The day on which its months begin.
+    """
+    month = period_at(at, zone, month_day)
+    month_to = month.ends_at.astimezone(zone).date()
+    days = (day_at(at, zone).first_day, month.first_day, month_to)
+    return SpendDay(*(day.isoformat() for day in days))
 
 
 class SpendLimits(NamedTuple):

@@ -126,7 +126,7 @@ def renew_slice(
             paid_until_ms + taken_s * 1000,
             starts_at,
         )
-        if spending is not None:
+        if spending is not None and spending.is_capped:
             own = _own_hold(call_id, session, rate, _money_begins(answered_at, allowance_s))
             spending = replace(spending, own=own)
         granted_s, limit = yield from _grant(call_id, session, request, spending, at_ms)

@@ -22,7 +22,7 @@ from store.records import Account
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, require_account
 from tollgate.cli.errors import BadInputError
-from tollgate.cli.spending import cap_windows, read_spend, spend_day
+from tollgate.cli.spending import account_day, cap_windows, read_spend
 from tollgate.cli.times import parse_instant, zone
 from tollgate.settings import Settings
 
@@ -243,7 +243,7 @@ async def _limits(
     open_calls, most_calls = spend.open_calls(payer.extension), payer.permissions.max_calls
     return _SpendLimits(
         cap_windows(spend, account, payer.extension, caps, at, until),
-        spend.cap_uses(spend_day(account, at), payer.extension, caps),
+        spend.cap_uses(account_day(account, at), payer.extension, caps),
         None if most_calls is None or open_calls < most_calls else TooManyCalls(most_calls),
         open_calls,
     )

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from rating.calendar import day_at, period_at
 from rating.caps import NO_CAPS, Caps, CapSpan, CapUse
 from rating.funding import CapWindow
 from rating.money import format_money
-from store.caps import NO_SPEND_LIMITS, Hold, SpendDay, Spending, SpendLimits, Spent, room_left
+from store.caps import NO_SPEND_LIMITS, Hold, SpendDay, Spending, SpendLimits, Spent, room_left, spend_day
 from store.records import Account
 from store.spend import WHOLE_ACCOUNT
 from store.store import Store
@@ -49,18 +48,14 @@ def _apart(caps: Caps) -> tuple[Caps, Caps]:
     return Caps(daily_micros=caps.daily_micros), Caps(monthly_micros=caps.monthly_micros)
 
 
-def spend_day(account: Account, at: datetime) -> SpendDay:
+def account_day(account: Account, at: datetime) -> SpendDay:
     """Return the account's day that an instant lies in, and the month around it."""
-    account_zone = zone(account.timezone)
-    month = period_at(at, account_zone, account.month_day)
-    month_to = month.ends_at.astimezone(account_zone).date()
-    days = (day_at(at, account_zone).first_day, month.first_day, month_to)
-    return SpendDay(*(day.isoformat() for day in days))
+    return spend_day(at, zone(account.timezone), account.month_day)
 
 
 async def read_spend(store: Store, account: Account, at: datetime, until: datetime | None = None) -> AccountSpend:
     """Read what counts in the account's months that [``at``, ``until``] touches."""
-    first, last = spend_day(account, at), spend_day(account, until or at)
+    first, last = account_day(account, at), account_day(account, until or at)
     spent, holds = await store.spend(account.id, first.month_from, last.month_to)
     return AccountSpend(tuple(spent), tuple(holds))
 
@@ -72,7 +67,7 @@ def cap_windows(
     windows: dict[tuple[CapUse, date, date], None] = {}
     day = at.date()
     while day <= until.date():
-        spent_on = spend_day(account, datetime(day.year, day.month, day.day, 12, tzinfo=at.tzinfo))
+        spent_on = account_day(account, datetime(day.year, day.month, day.day, 12, tzinfo=at.tzinfo))
         for use in spend.cap_uses(spent_on, extension, limits):
             from_day, to_day = _days_of(use, spent_on)
             windows[use, from_day, to_day] = None
@@ -87,7 +82,7 @@ async def caps_leave_micros(
     if limits == NO_SPEND_LIMITS:
         return None
     spend = await read_spend(store, account, at)
-    uses = spend.cap_uses(spend_day(account, at), extension, limits)
+    uses = spend.cap_uses(account_day(account, at), extension, limits)
     return min((use.left_micros for use in uses), default=None)
 
 
@@ -104,7 +99,7 @@ async def spend_document(store: Store, account: Account, at: datetime, extension
     ``extension`` is :data:`WHOLE_ACCOUNT` for the account, and ``caps`` are its own. What running calls hold is not
     spent yet, but no cap leaves it.
     """
-    spend, day = await read_spend(store, account, at), spend_day(account, at)
+    spend, day = await read_spend(store, account, at), account_day(account, at)
     document: Document = {
         "spent_today": format_money(spend.spent_micros(extension, day.day, f"{day.day}~")),
         "spent_month": format_money(spend.spent_micros(extension, day.month_from, day.month_to)),
