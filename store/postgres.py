@@ -29,17 +29,16 @@ anything else makes all before it durable (postgresql.org/docs/current/wal-async
 
 import asyncio
 import time
-from collections import deque
 from typing import Any, TypeVar
 
 import asyncpg
 
-from store.errors import StoreConstraintError, StoreOverloadedError, StoreUnavailableError
+from store.errors import StoreConstraintError, StoreUnavailableError
 from store.location import PostgresLocation
 from store.operation import ManyStatement, Operation, Rows, Sql, SqlValue, Statement
 from store.postgres_connection import CONNECTION_ERRORS, WRITER_LOCK, connect, reason
 from store.postgres_sql import Copy, ServerSql, copy_of, server_sql, together
-from store.writer import BulkAnswer, Request, WriterStats
+from store.writer import QueuedWriter, Request
 
 LONGEST_QUEUE = 4096
 LONGEST_BATCH = 64
@@ -69,7 +68,7 @@ _DURABLE_COMMITS = (
 )
 
 
-class PostgresWriter:
+class PostgresWriter(QueuedWriter):
     """Runs operations on one PostgreSQL database; belongs to the event loop it was made in."""
 
     def __init__(
@@ -81,39 +80,10 @@ class PostgresWriter:
         longest_queue: int = LONGEST_QUEUE,
         longest_batch: int = LONGEST_BATCH,
     ) -> None:
-        self._longest_queue = longest_queue
-        self._longest_batch = longest_batch
+        super().__init__(longest_queue, longest_batch)
         self._connection = _Connection(location, lock_timeout_ms=lock_timeout_ms, idle_timeout_ms=idle_timeout_ms)
-        self._queue: deque[Request] = deque()
         self._changed = asyncio.Event()
-        self._closing = False
-        self._commits = 0
-        self._requests = 0
         self._task = asyncio.get_running_loop().create_task(self._run(), name="store-writer")
-
-    async def apply(self, operation: Operation[T]) -> T:
-        """Run an operation and answer what it returned, once that is durable.
-
-        Raises:
-            StoreOverloadedError: the queue is full; nothing was queued.
-            StoreUnavailableError: the transaction failed, or the writer is closed.
-            StoreError: what the operation itself raised; it changed nothing.
-        """
-        return (await self._done(operation, is_bulk=False)).value
-
-    async def apply_bulk(self, operation: Operation[T]) -> BulkAnswer[T]:
-        """Run an operation that may be lost in a crash of the server, though never one before it alone.
-
-        A later :meth:`apply` makes it durable.
-
-        Raises:
-            StoreOverloadedError, StoreUnavailableError, StoreError: as :meth:`apply` does.
-        """
-        return await self._done(operation, is_bulk=True)
-
-    def stats(self) -> WriterStats:
-        """Answer the counters."""
-        return WriterStats(self._commits, self._requests, len(self._queue))
 
     async def close(self) -> None:
         """Finish everything that is queued, then end the connection."""
@@ -121,16 +91,11 @@ class PostgresWriter:
         self._changed.set()
         await asyncio.shield(self._task)
 
-    async def _done(self, operation: Operation[T], *, is_bulk: bool) -> BulkAnswer[T]:
-        if self._closing or self._task.done():
+    def _submit(self, request: Request) -> None:
+        if self._task.done():
             raise StoreUnavailableError("the store is closed")
-        if len(self._queue) >= self._longest_queue:
-            raise StoreOverloadedError(f"{self._longest_queue} requests wait for the store already; try later")
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        request = Request(operation, future, is_bulk=is_bulk)
-        self._queue.append(request)
+        self._put(request)
         self._changed.set()
-        return BulkAnswer(await future, request.held_s)
 
     async def _run(self) -> None:
         batch: list[Request] = []
@@ -151,21 +116,18 @@ class PostgresWriter:
         while not self._queue and not self._closing:
             self._changed.clear()
             await self._changed.wait()
-        return [self._queue.popleft() for _ in range(min(len(self._queue), self._longest_batch))]
+        return self._take()
 
     async def _serve(self, batch: list[Request]) -> None:
+        failure = None
         try:
             async with asyncio.timeout(_BATCH_TIMEOUT_S):
                 await self._connection.commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
-            unavailable = _batch_failed(error)
-            unavailable.__cause__ = error
-            for request in batch:
-                request.error = unavailable
+            failure = _batch_failed(error)
+            failure.__cause__ = error
             self._connection.abandon()
-        else:
-            self._commits += 1
-        self._requests += len(batch)
+        self._count(batch, failure)
 
 
 class _Connection:

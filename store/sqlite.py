@@ -30,14 +30,11 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections import deque
 from pathlib import Path
-from typing import TypeVar
 
-from store.errors import StoreOverloadedError, StoreUnavailableError
-from store.operation import Operation
+from store.errors import StoreUnavailableError
 from store.sqlite_operations import OperationRunner
-from store.writer import BulkAnswer, Request, WriterStats
+from store.writer import QueuedWriter, Request
 
 LONGEST_QUEUE = 4096
 LONGEST_BATCH = 256
@@ -47,13 +44,12 @@ BUSY_TIMEOUT_MS = 5_000
 _TRY_EVERY_S = 0.001
 """How often a locked database is tried again."""
 
-T = TypeVar("T")
 _LARGEST_LOG = 64 * 1024 * 1024
 """What a reader that took long, such as `tollgate verify`, leaves of the write-ahead log once it has ended."""
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LARGEST_LOG}")
 
 
-class SqliteWriter:
+class SqliteWriter(QueuedWriter):
     """Runs operations on one SQLite file; belongs to the event loop it was made in."""
 
     def __init__(
@@ -64,41 +60,12 @@ class SqliteWriter:
         longest_queue: int = LONGEST_QUEUE,
         longest_batch: int = LONGEST_BATCH,
     ) -> None:
+        super().__init__(longest_queue, longest_batch)
         self._loop = asyncio.get_running_loop()
-        self._longest_queue = longest_queue
-        self._longest_batch = longest_batch
         self._database = _Database(path, busy_timeout_ms)
-        self._queue: deque[Request] = deque()
         self._changed = threading.Condition()
-        self._closing = False
-        self._commits = 0
-        self._requests = 0
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
-
-    async def apply(self, operation: Operation[T]) -> T:
-        """Run an operation and answer what it returned, once that is durable.
-
-        Raises:
-            StoreOverloadedError: the queue is full; nothing was queued.
-            StoreUnavailableError: the transaction failed, or the writer is closed.
-            StoreError: what the operation itself raised; it changed nothing.
-        """
-        return (await self._done(operation, is_bulk=False)).value
-
-    async def apply_bulk(self, operation: Operation[T]) -> BulkAnswer[T]:
-        """Run an operation that may be lost in a power cut, though never one before it alone, see the module.
-
-        A later :meth:`apply` makes it durable.
-
-        Raises:
-            StoreOverloadedError, StoreUnavailableError, StoreError: as :meth:`apply` does.
-        """
-        return await self._done(operation, is_bulk=True)
-
-    def stats(self) -> WriterStats:
-        """Answer the counters."""
-        return WriterStats(self._commits, self._requests, len(self._queue))
 
     async def close(self) -> None:
         """Finish everything that is queued, then end the thread and its connection."""
@@ -107,19 +74,9 @@ class SqliteWriter:
             self._changed.notify()
         await asyncio.to_thread(self._thread.join)
 
-    async def _done(self, operation: Operation[T], *, is_bulk: bool) -> BulkAnswer[T]:
-        future: asyncio.Future[T] = self._loop.create_future()
-        request = Request(operation, future, is_bulk=is_bulk)
-        self._submit(request)
-        return BulkAnswer(await future, request.held_s)
-
     def _submit(self, request: Request) -> None:
         with self._changed:
-            if self._closing:
-                raise StoreUnavailableError("the store is closed")
-            if len(self._queue) >= self._longest_queue:
-                raise StoreOverloadedError(f"{self._longest_queue} requests wait for the store already; try later")
-            self._queue.append(request)
+            self._put(request)
             self._changed.notify()
 
     def _run(self) -> None:
@@ -135,20 +92,17 @@ class SqliteWriter:
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
-            return [self._queue.popleft() for _ in range(min(len(self._queue), self._longest_batch))]
+            return self._take()
 
     def _serve(self, batch: list[Request]) -> None:
+        failure = None
         try:
             self._database.commit(batch)
         except Exception as error:  # noqa: BLE001  # whatever it is, somebody waits for an answer
-            unavailable = StoreUnavailableError(f"the database could not be written ({error}); nothing is promised")
-            unavailable.__cause__ = error
-            for request in batch:
-                request.error = unavailable
+            failure = StoreUnavailableError(f"the database could not be written ({error}); nothing is promised")
+            failure.__cause__ = error
             self._database.disconnect()
-        else:
-            self._commits += 1
-        self._requests += len(batch)
+        self._count(batch, failure)
 
     def _answer(self, batch: list[Request]) -> None:
         def answer_all() -> None:
