@@ -16,11 +16,12 @@ NODE_LOST_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeteringPolicy:
-    """How long slices are, when they are renewed, and how early a call is cut.
+    """How far ahead calls are paid, when they are renewed, and how early a call is cut.
 
-    A first hold covers at least ``first_slice_s``; further slices ask for ``slice_s`` and shrink when money is
-    scarce, never below ``least_slice_s``. A slice is renewed ``renew_lead_s`` before its end, or half-way
-    through it where it is shorter than twice that, but always some time before the cut.
+    A first hold covers at least ``first_slice_s``; a renewal asks for as much as makes ``slice_s`` paid ahead of the
+    moment it is asked at, so that no call holds money for longer than that, and gets less where money is scarce, but
+    not below ``least_slice_s``. It is asked for ``renew_lead_s`` before the slice's end, or half-way through it where
+    it is shorter than twice that, but always some time before the cut.
     """
 
     slice_s: int = 60
@@ -53,6 +54,11 @@ class MeteringPolicy:
     def ring_limit(self, trunks: int) -> timedelta:
         """Return how long a call may ring that tries so many trunks one after the other."""
         return timedelta(seconds=self.ring_limit_s) * trunks + RING_GRACE
+
+    def further_s(self, slice_s: int) -> int:
+        """Return how many seconds to ask for after a slice of ``slice_s`` seconds, of which its lead is left then."""
+        lead_s = -(-self.renew_lead(slice_s) // timedelta(seconds=1))
+        return max(self.slice_s - lead_s, self.least_slice_s)
 
     def renew_lead(self, slice_s: int) -> timedelta:
         """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""

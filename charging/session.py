@@ -432,7 +432,7 @@ def _renew_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy)
     retry_at = at + OUTCOME_LIMIT
     if _due(cut_at(session, leg, policy), at):  # too late: this retry comes after the cut, so it never does
         return replace(session, retry_at=retry_at), ()
-    return replace(session, retry_at=retry_at), (RenewSlice(session.slice_no + 1, policy.slice_s),)
+    return replace(session, retry_at=retry_at), (RenewSlice(session.slice_no + 1, policy.further_s(session.slice_s)),)
 
 
 def _due(moment: datetime | None, at: datetime) -> bool:

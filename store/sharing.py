@@ -6,8 +6,8 @@ over the calls, the one whose paid time ends first gets it first, until all stan
 lacks to that end is its share. Three rules bend it:
 
 * where there are several it is granted half of its share, so that slices shrink as money does, and the other half is
-  there for calls that are still to come. None is cut while another holds money for longer than a slice ahead, but for
-  the lead by which slices are renewed, and that only where a call at another price has come since;
+  there for calls that are still to come. What a call wants never makes more than a slice paid ahead
+  (:meth:`charging.policy.MeteringPolicy.further_s`), so none is cut while another holds money for longer than that;
 * the call that ends first is granted ``min_s`` even where its share is less, so that the last money does not
   dribble away in ever shorter slices; one that is ahead is granted the way to the common end, or to ``min_s``
   past the first end where that is later, so that in the end all ends lie within ``min_s`` of each other;

@@ -50,7 +50,7 @@ def test_talking_call_goes_on_and_its_deadline_is_armed_anew() -> None:
 
     assert story.wake(not_before_s=6) == (cmd.CheckDeadline(LEG, at(11.7)),), "not hung up: nobody has looked yet"
     story.after(ev.DeadlineArmed(at(6.1), LEG, at(11.7)))
-    assert story.sleep_until(8) == (cmd.RenewSlice(2, 60),)
+    assert story.sleep_until(8) == (cmd.RenewSlice(2, 55),)
 
 
 def test_talking_call_whose_deadline_cannot_be_armed_is_hung_up() -> None:

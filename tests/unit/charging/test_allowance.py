@@ -72,7 +72,7 @@ def test_call_without_money_is_metered_and_cut_where_the_allowance_ends() -> Non
 def test_renewal_is_asked_for_ahead_of_the_end_of_the_allowance() -> None:
     story = talking(minutes_call(), 60, 0, 60)
     assert story.wake_s == 47
-    assert story.wake() == (cmd.RenewSlice(2, 60),)
+    assert story.wake() == (cmd.RenewSlice(2, 45),)
 
 
 def test_short_slice_of_an_allowance_is_followed_by_the_next_request_at_once() -> None:
@@ -83,7 +83,7 @@ def test_short_slice_of_an_allowance_is_followed_by_the_next_request_at_once() -
     story.after(ev.DeadlineArmed(at(47.02), LEG, at(63) - POLICY.margin))
     assert story.wake_s is not None
     assert story.wake_s < 50
-    assert story.wake(47.02) == (cmd.RenewSlice(3, 60),)
+    assert story.wake(47.02) == (cmd.RenewSlice(3, 45),)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_answer_reported_late_is_checked_before_anything_is_hung_up() -> None:
     story = Story.dialling(paid_call())
     story.after(ev.LegAnswered(at(2), LEG, TRUNK))
 
-    assert story.wake(not_before_s=7) == (cmd.CheckDeadline(LEG, CUT), cmd.RenewSlice(2, 60))
+    assert story.wake(not_before_s=7) == (cmd.CheckDeadline(LEG, CUT), cmd.RenewSlice(2, 55))
 
 
 def test_deadline_of_a_free_call_that_cannot_be_armed_does_not_end_it() -> None:

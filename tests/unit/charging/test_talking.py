@@ -95,7 +95,7 @@ def test_slice_near_its_end_is_renewed_and_the_new_deadline_armed() -> None:
     story = Story.talking(paid_call())
     assert story.wake_s == pytest.approx(FIRST_RENEWAL_S)
 
-    assert story.wake() == (cmd.RenewSlice(slice_no=2, want_s=60),)
+    assert story.wake() == (cmd.RenewSlice(slice_no=2, want_s=55),)
     assert story.after(granted(2, 70, 7.01)) == ()
     assert story.wake(7.01) == (cmd.ArmDeadline(LEG, at(2 + 69.7)),)
 
@@ -115,7 +115,7 @@ def test_renewal_refused_is_tried_each_second_until_the_cut() -> None:
     story = Story.talking(paid_call())
     asked_s = []
     while (wake_s := story.wake_s) is not None and wake_s < FIRST_CUT_S:
-        assert story.wake() == (cmd.RenewSlice(2, 60),)
+        assert story.wake() == (cmd.RenewSlice(2, 55),)
         asked_s.append(wake_s)
         story.after(ev.SliceDenied(at(wake_s), 2, DenyReason.NO_FUNDS, "no funds"))
 
@@ -200,7 +200,7 @@ def test_slice_shorter_than_the_margin_is_still_renewed_before_the_cut() -> None
     story.sleep_until(7.2)
     story.after(ev.DeadlineArmed(at(7.2), LEG, at(12)))
 
-    assert story.sleep_until(11.9) == (cmd.RenewSlice(3, 60),), "2 s are paid, the last 2 s of the call are margin"
+    assert story.sleep_until(11.9) == (cmd.RenewSlice(3, 57),), "2 s are paid, the last 2 s of the call are margin"
 
 
 def test_grant_come_twice_or_late_changes_nothing() -> None:
@@ -218,7 +218,7 @@ def test_renewal_never_answered_is_asked_for_again() -> None:
     story = Story.talking(paid_call())
     story.wake()
 
-    assert cmd.RenewSlice(2, 60) in story.sleep_until(FIRST_CUT_S - 0.1)
+    assert cmd.RenewSlice(2, 55) in story.sleep_until(FIRST_CUT_S - 0.1)
 
 
 def test_caller_gone_while_talking_is_a_transfer_and_goes_on() -> None:
@@ -226,7 +226,7 @@ def test_caller_gone_while_talking_is_a_transfer_and_goes_on() -> None:
 
     story.after(ev.CallerGone(at(4)))
     assert story.session.phase is Phase.TALKING
-    assert story.sleep_until(7) == (cmd.RenewSlice(2, 60),)
+    assert story.sleep_until(7) == (cmd.RenewSlice(2, 55),)
 
     story.after(ev.LegEnded(at(9), LEG, TRUNK, NORMAL))
     assert story.cdr.billable_s == 7
