@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check bench e2e asterisk postgresql sipp tools clean
+.PHONY: help run test check thorough bench e2e asterisk postgresql sipp tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -23,18 +23,24 @@ test: tools ## every check and test there is, end-to-end tests with a real Aster
 	@$(MAKE) check
 	@$(MAKE) e2e
 
-# The long test files come first, so that short ones fill up what is left of both processors.
+# The long tests come first, so that short ones fill up what is left of both processors; a file's tests stay together,
+# as they share what they prepare. xdist would rather begin with the files that have the most tests.
 check: postgresql ## format, lint, types, import contracts, unit, property and integration tests
 	@echo '== ruff format'; $(PY) -m ruff format --check .
 	@echo '== ruff check'; $(PY) -m ruff check .
 	@echo '== mypy'; $(PY) -m mypy
 	@echo '== import contracts'; .venv/bin/lint-imports
 	@echo '== unit, property and integration tests'
-	@$(PY) -m pytest tests/integration tests/property tests/unit -q -n 2 --dist loadfile
+	@$(PY) -m pytest tests/property tests/integration tests/unit -q -n 2 \
+		--dist loadfile --no-loadscope-reorder
 
+thorough: postgresql ## property tests with twenty times as many examples: for a night, not for each change
+	@TOLLGATE_TEST_EFFORT=20 $(PY) -m pytest tests/property -q -n 2 --dist loadfile --no-loadscope-reorder
+
+# Calls take seconds in which nobody computes: more of them at a time than there are processors.
 e2e: sipp ## end-to-end tests alone
 	@echo '== end-to-end tests'
-	@$(PY) -m pytest tests/e2e -q -n 3 --dist worksteal
+	@$(PY) -m pytest tests/e2e -q -n 5 --dist worksteal
 
 bench: sipp ## calls a second, set-up times and CPU of bare Dial() and Tollgate, side by side
 	@$(PY) -m tests.bench

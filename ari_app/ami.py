@@ -18,11 +18,13 @@ import structlog
 from panoramisk import Manager
 from panoramisk.message import Message
 
-from ari_app.errors import AmiRefusedError, AmiUnavailableError
+from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError
 
 log = structlog.get_logger(__name__)
 
 ACTION_LIMIT_S = 2.0
+MOST_IN_FLIGHT = 2048
+"""Actions that may wait for an answer; with a limit of two seconds each, more would say that Asterisk is stuck."""
 DEADLINE = "TIMEOUT(absolute)"
 SHORTEST_DEADLINE_S = 0.001
 """Less would be written as 0, which takes the deadline away."""
@@ -66,6 +68,12 @@ class AmiAdapter:
         self._access = access
         self._manager: _OneConnection | None = None
         self._lost = asyncio.Event()
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many actions wait for an answer."""
+        return self._in_flight
 
     @property
     def connected(self) -> bool:
@@ -153,6 +161,28 @@ class AmiAdapter:
             return None
         return seconds if seconds > 0 else None
 
+    # --- variables ----------------------------------------------------------------------------------------
+
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        """Set a channel's variable.
+
+        Raises:
+            AmiRefusedError, AmiUnavailableError: as :meth:`set_deadline`.
+        """
+        await self._action({"Action": "Setvar", "Channel": channel_id, "Variable": name, "Value": value})
+
+    async def read_variable(self, channel_id: str, name: str) -> str:
+        """Return the value of a channel's variable, '' where it is not set.
+
+        Never ask for a function that chan_pjsip answers, such as ``CHANNEL(pjsip,…)``, ``CHANNEL(endpoint)`` or an item
+        of CHANNEL() that Asterisk does not know: read over AMI it locks 22.10.1 up for good.
+
+        Raises:
+            AmiRefusedError, AmiUnavailableError: as :meth:`set_deadline`.
+        """
+        reply = await self._action({"Action": "Getvar", "Channel": channel_id, "Variable": name})
+        return str(reply.value)
+
     # --- AstDB --------------------------------------------------------------------------------------------
 
     async def read_tree(self, family: str) -> dict[str, str]:
@@ -180,6 +210,9 @@ class AmiAdapter:
             raise AmiUnavailableError("AMI is not connected")
         if any("\r" in value or "\n" in value for value in action.values()):
             raise ValueError("a line break in an AMI action")
+        if self._in_flight >= MOST_IN_FLIGHT:
+            raise AmiUnavailableError(f"{MOST_IN_FLIGHT} actions wait for AMI already")
+        self._in_flight += 1
         future = manager.send_action(action, as_list=as_list)
         try:
             async with asyncio.timeout(ACTION_LIMIT_S):
@@ -188,9 +221,12 @@ class AmiAdapter:
             if self._manager is manager:  # what was asked may still be done, but its answer would find nobody
                 self.close()
             raise AmiUnavailableError(f"AMI did not answer {action['Action']}") from error
+        finally:
+            self._in_flight -= 1
         first: Message = reply[0] if isinstance(reply, list) else reply
         if not first.success:
             if "not found" in first.message.lower() and action["Action"].startswith("DB"):
                 return [] if as_list else first
-            raise AmiRefusedError(f"{action['Action']}: {first.message}")
+            kind = AmiChannelGoneError if "no such channel" in first.message.lower() else AmiRefusedError
+            raise kind(f"{action['Action']}: {first.message}")
         return reply

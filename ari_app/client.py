@@ -27,6 +27,9 @@ LARGEST_MESSAGE_BYTES = 64 << 20
 """A list of channels takes a kilobyte for each of them."""
 KEEP_ALIVE_S = 10  # Asterisk closes an idle connection after 15 s
 
+MOST_IN_FLIGHT = 4096
+"""Requests that may wait for an answer; with a limit of two seconds each, more would say that Asterisk is stuck."""
+
 JsonObject = dict[str, Any]
 
 
@@ -67,6 +70,12 @@ class AriClient:
         self._last_request = 0
         self._rest_over_socket = False
         self.version: AsteriskVersion | None = None
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests wait for an answer."""
+        return self._in_flight
 
     async def connect(self) -> None:
         """Connect and register the application.
@@ -191,12 +200,17 @@ class AriClient:
     async def _request(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: JsonObject | None = None
     ) -> AriReply:
+        if self._in_flight >= MOST_IN_FLIGHT:
+            raise AriUnavailableError(f"{MOST_IN_FLIGHT} requests wait for ARI already")
+        self._in_flight += 1
         try:
             if self._rest_over_socket:
                 return await self._over_socket(method, path, query, body)
             return await self._over_http(method, path, query, body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AriUnavailableError(f"ARI did not answer {method} {path.partition('/')[0]}: {error!r}") from error
+        finally:
+            self._in_flight -= 1
 
     async def _over_socket(
         self, method: str, path: str, query: Mapping[str, str] | None, body: JsonObject | None

@@ -24,6 +24,9 @@ class Channel:
     """Where in the dialplan the channel is."""
     answered_at: datetime | None = None
     """When the dialplan saw the leg's answer, where it has."""
+    application: str = ""
+    """The dialplan application that runs on it; of a leg that another channel made, which one made it."""
+    application_data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,23 @@ class CallerEntered:
     at: datetime
     channel: Channel
     args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCreated:
+    """A channel exists: it was called from here (state Down), or calls here (Ring)."""
+
+    at: datetime
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class LegDialled:
+    """A leg dials: to whom, as the dial string has it, such as ``+33…@my-carrier`` (Dial, its first of each leg)."""
+
+    at: datetime
+    channel: Channel
+    dialled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +94,21 @@ class ApplicationReplaced:
     """Another client registered the same application: we get nothing any more."""
 
 
-AriEvent = (
+TimedEvent = (
     CallerEntered
+    | ChannelCreated
+    | LegDialled
     | ChannelStateChanged
     | ChannelHangupRequested
     | ChannelDestroyed
     | FarEndsJoined
-    | ApplicationReplaced
 )
+AriEvent = TimedEvent | ApplicationReplaced
 
 WANTED_EVENTS = (
     "StasisStart",
+    "ChannelCreated",
+    "Dial",
     "ChannelStateChange",
     "ChannelHangupRequest",
     "ChannelDestroyed",
@@ -105,6 +129,10 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
             case "StasisStart":
                 args = tuple(str(arg) for arg in document["args"])
                 return CallerEntered(_at(document), decode_channel(document["channel"]), args)
+            case "ChannelCreated":
+                return ChannelCreated(_at(document), decode_channel(document["channel"]))
+            case "Dial":
+                return LegDialled(_at(document), decode_channel(document["peer"]), str(document.get("dialstring", "")))
             case "ChannelStateChange":
                 return ChannelStateChanged(_at(document), decode_channel(document["channel"]))
             case "ChannelHangupRequest":
@@ -128,12 +156,15 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
 def decode_channel(document: dict[str, Any]) -> Channel:
     """Return the channel in an event or a list of channels."""
     variables = document.get("channelvars") or {}
+    place = document.get("dialplan") or {}
     return Channel(
         channel_id=str(document["id"]),
         name=str(document["name"]),
         state=str(document["state"]),
         leg_variable=str(variables.get(LEG_VARIABLE, "")),
-        context=str((document.get("dialplan") or {}).get("context", "")),
+        context=str(place.get("context", "")),
+        application=str(place.get("app_name", "")),
+        application_data=str(place.get("app_data", "")),
         answered_at=_answered_at(str(variables.get(ANSWERED_VARIABLE, ""))),
     )
 

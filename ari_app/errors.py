@@ -15,3 +15,7 @@ class AmiUnavailableError(AsteriskError):
 
 class AmiRefusedError(AsteriskError):
     """AMI answered an action with an error."""
+
+
+class AmiChannelGoneError(AmiRefusedError):
+    """AMI knows no such channel: it has ended."""

@@ -7,22 +7,24 @@ too, becomes an event of the call. Nothing here decides.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
+from ari_app.alerts import Alerts
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import decode_channel
-from ari_app.errors import AsteriskError
+from ari_app.errors import AmiChannelGoneError, AmiUnavailableError, AsteriskError
 from ari_app.live import LiveCall
 from ari_app.requests import opening, renewal, saving
+from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import EndSource
+from charging.cdr import Disposition, EndSource
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.session import paid_end_at
@@ -39,7 +41,8 @@ from dialplan.contract import (
 from dialplan.trunks import Trunk, trunk_number
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
-from rating.money import format_money
+from rating.funds_denial import PayerNames, first_hold_denial, renewal_denial
+from store.alerts import AlertKind
 from store.answers import Denied, Granted, Held
 from store.caps import SpendLimits
 from store.errors import (
@@ -51,7 +54,6 @@ from store.errors import (
 )
 from store.operation import Operation
 from store.settlement import settle_leg
-from store.store import Store
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +62,10 @@ STORE_LIMIT_S = 2.0
 SETTLE_RETRY_S = (0.1, 0.3, 1.0, 3.0, 5.0)
 HANGUP_SETTLE_S = 1.0
 """A channel that ARI no longer knows sends its last event within this time, or never."""
+HANG_UPS_BEFORE_ALERT = 3
+"""One may fail because a connection is being made again."""
+MOST_REFUSALS = 500
+"""Channels that no call answers for are ended so many at a time."""
 EARLY = timedelta(milliseconds=50)
 """A deadline read back this much later than wanted is still the one that was set."""
 
@@ -81,38 +87,68 @@ class CommandExecutor:
 
     def __init__(
         self,
-        store: Store,
+        store: StoreWatch,
         lines: Lines,
+        alerts: Alerts,
         policy: MeteringPolicy,
         trunks: tuple[Trunk, ...],
         home_region: str,
         limits_of: Callable[[Call], SpendLimits],
+        account_of: Callable[[Call], str],
     ) -> None:
-        """Take what the commands need; ``limits_of`` answers what limits a call's spending as things stand."""
+        """Take what the commands need.
+
+        ``limits_of`` answers what limits a call's spending as things stand, ``account_of`` the name of who pays.
+        """
         self._limits_of = limits_of
+        self._account_of = account_of
         self._store = store
         self._lines = lines
+        self._alerts = alerts
         self._policy = policy
         self._trunks = trunks
         self._home_region = home_region
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retrying = 0
+        self._refusing = 0
+        self.refusals_dropped = 0
+        """How many channels were not ended, because too many were being ended."""
+
+    @property
+    def under_way(self) -> int:
+        """How many commands are being carried out; a call has no more than one of a kind."""
+        return len(self._tasks)
+
+    @property
+    def settlements_retrying(self) -> int:
+        """How many settlements the store did not take, and that are tried again."""
+        return self._retrying
 
     def execute(self, live: LiveCall, command: cmd.Command) -> None:
         """Start carrying out ``command`` for ``live``."""
-        self._spawn(self._coroutine(live, command))
+        self.spawn(self._coroutine(live, command))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run something to its end, as a command is; a failure is logged."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def watch_caller(self, live: LiveCall) -> None:
         """Have the caller's channel send its events to us, also when it has left the application."""
-        self._spawn(self._watch_caller(live))
+        self.spawn(self._watch_caller(live))
 
-    def refuse_channel(self, channel_id: str) -> None:
-        """End a channel that no call of ours answers for."""
-        self._spawn(self._refuse_channel(channel_id))
+    def refuse_channel(self, channel_id: str, cause: int = CALL_REJECTED) -> None:
+        """End a channel that no call of ours answers for.
+
+        There is a limit to how many at a time: a caller beyond it is refused by the dialplan's guard, and a leg is
+        found again by the next comparison.
+        """
+        if self._refusing >= MOST_REFUSALS:
+            self.refusals_dropped += 1
+            return
+        self._refusing += 1
+        self.spawn(self._refuse_channel(channel_id, cause))
 
     async def drain(self, limit_s: float) -> None:
         """Wait for what is under way, and for what follows from it, but no longer than ``limit_s``."""
@@ -155,23 +191,31 @@ class CommandExecutor:
 
     async def _open(self, live: LiveCall, command: cmd.OpenSession) -> None:
         call = live.session.call
-        assert call.account_id is not None or call.destination_class is DestinationClass.EMERGENCY
+        assert call.account_id is not None or call.destination_class is DestinationClass.EMERGENCY or call.ungated
         if call.account_id is None:
-            live.post(ev.SessionOpened(utc_now()))
+            live.post(ev.SessionOpened(live.now()))
             return
         try:
-            async with asyncio.timeout(STORE_LIMIT_S):
-                answer = await self._store.apply(self._opening(live, command, call.account_id))
+            operation = self._opening(live, command, call.account_id)
+            answer = await self._store.begin(operation, "opening", limit_s=STORE_LIMIT_S)
         except (StoreError, TimeoutError) as error:
             log.warning("session_not_opened", call_id=call.call_id, error=repr(error))
             reason = DenyReason.OVERLOAD if isinstance(error, StoreOverloadedError) else DenyReason.STORE_DOWN
-            live.post(ev.SessionDenied(utc_now(), reason, f"the store: {_fault(error)}"))
+            live.post(ev.SessionDenied(live.now(), reason, f"the store: {_fault(error)}"))
             return
         match answer:
             case Held():
-                live.post(ev.SessionOpened(utc_now(), ev.Slice(answer.paid_s, answer.held_micros, answer.allowance_s)))
+                live.post(ev.SessionOpened(live.now(), ev.Slice(answer.paid_s, answer.held_micros, answer.allowance_s)))
             case Denied():
-                live.post(ev.SessionDenied(utc_now(), *_denial(call, command.held_micros, answer)))
+                denial = first_hold_denial(
+                    self._names_of(call),
+                    hold_micros=command.held_micros,
+                    available_micros=answer.available_micros,
+                    limit=answer.limit,
+                    has_allowance=call.allowance is not None,
+                    after_allowance=call.after_allowance,
+                )
+                live.post(ev.SessionDenied(live.now(), *denial))
 
     def _opening(self, live: LiveCall, command: cmd.OpenSession, account_id: int) -> Operation[Held | Denied]:
         return opening(live.session, command, account_id, self._policy, self._limits_of(live.session.call))
@@ -184,28 +228,36 @@ class CommandExecutor:
         limits = self._limits_of(session.call)
         operation = renewal(session, command, self._policy, paid_until, utc_now(), limits)
         try:
-            async with asyncio.timeout(STORE_LIMIT_S):
-                answer = await self._store.apply(operation)
+            answer = await self._store.apply(operation, "renewal", limit_s=STORE_LIMIT_S)
         except (UnknownCallError, CallSettledError):
             return  # it ended while we asked
         except (StoreError, TimeoutError) as error:
             log.warning("slice_not_renewed", call_id=live.call_id, error=repr(error))
             rule = f"the store: {_fault(error)}"
-            live.post(ev.SliceDenied(utc_now(), command.slice_no, DenyReason.STORE_DOWN, rule))
+            live.post(ev.SliceDenied(live.now(), command.slice_no, DenyReason.STORE_DOWN, rule))
             return
         match answer:
             case Granted():
                 granted = (answer.paid_s, answer.held_micros, answer.allowance_s)
-                live.post(ev.SliceGranted(utc_now(), command.slice_no, *granted))
+                live.post(ev.SliceGranted(live.now(), command.slice_no, *granted))
             case Denied():
-                live.post(ev.SliceDenied(utc_now(), command.slice_no, *_renewal_denial(session.call, answer)))
+                denial = renewal_denial(
+                    self._names_of(session.call),
+                    available_micros=answer.available_micros,
+                    limit=answer.limit,
+                    after_allowance=session.call.after_allowance,
+                )
+                live.post(ev.SliceDenied(live.now(), command.slice_no, *denial))
+
+    def _names_of(self, call: Call) -> PayerNames:
+        return PayerNames(call.extension, self._account_of(call))
 
     async def _save(self, live: LiveCall, command: cmd.SaveSession) -> None:
         if live.session.call.account_id is None:
             return
         operation = saving(live.session, command, paid_end_at(live.session), utc_now())
         try:
-            await self._store.apply(operation)
+            await self._store.apply(operation, "saving")
         except (UnknownCallError, CallSettledError):
             return
         except StoreError as error:
@@ -216,7 +268,11 @@ class CommandExecutor:
         attempt = 0
         while True:
             try:
-                await self._store.apply(settle_leg(cdr=command.cdr, close=command.close, at_ms=epoch_ms(utc_now())))
+                operation = settle_leg(cdr=command.cdr, close=command.close, at_ms=epoch_ms(utc_now()))
+                if command.cdr.disposition is Disposition.REFUSED:  # it waits until those who talk need the store less
+                    await self._store.begin(operation, "settlement")
+                else:
+                    await self._store.apply(operation, "settlement")
                 break
             except KeyConflictError:
                 log.exception("settled_otherwise_before", call_id=live.call_id)
@@ -225,8 +281,12 @@ class CommandExecutor:
                 pause_s = SETTLE_RETRY_S[min(attempt, len(SETTLE_RETRY_S) - 1)]
                 log.warning("not_settled_yet", call_id=live.call_id, error=repr(error), retry_s=pause_s)
                 attempt += 1
-                await asyncio.sleep(pause_s)
-        live.post(ev.Settled(utc_now(), command.cdr.leg))
+                self._retrying += 1
+                try:
+                    await asyncio.sleep(pause_s)
+                finally:
+                    self._retrying -= 1
+        live.post(ev.Settled(live.now(), command.cdr.leg))
 
     # --- the caller ---------------------------------------------------------------------------------------
 
@@ -234,7 +294,7 @@ class CommandExecutor:
         channel_id = live.session.call.caller_channel
         ari = self._lines.ari
         if ari is None:
-            live.post(ev.AdmissionMissed(utc_now()))
+            live.post(ev.AdmissionMissed(live.now()))
             return
         try:
             # Both travel at once. Should the first fail, the dialplan finds no verdict for this call and refuses.
@@ -247,10 +307,10 @@ class CommandExecutor:
             log.warning("verdict_not_confirmed", call_id=live.call_id, error=str(error))
             return
         if variables.done and back.done:
-            live.post(ev.CallerAdmitted(utc_now()))
+            live.post(ev.CallerAdmitted(live.now()))
         else:
             log.info("verdict_too_late", call_id=live.call_id, status=(variables.status, back.status))
-            live.post(ev.AdmissionMissed(utc_now()))
+            live.post(ev.AdmissionMissed(live.now()))
 
     def _variables(self, live: LiveCall, command: cmd.AdmitCaller) -> dict[str, str]:
         """Return the verdict's variables: all of them each time, so that nothing of another call is left."""
@@ -283,26 +343,43 @@ class CommandExecutor:
             log.warning("caller_not_watched", call_id=live.call_id, error=str(error))
             return
         if not reply.done:  # it has gone before we could look
-            live.post(ev.CallerGone(utc_now()))
+            live.post(ev.CallerGone(live.now()))
 
     async def _refuse(self, live: LiveCall, command: cmd.RefuseCaller) -> None:
         await self._hangup_channel(live.session.call.caller_channel, refusal_cause(command.reason))
 
-    async def _refuse_channel(self, channel_id: str) -> None:
-        await self._hangup_channel(channel_id, CALL_REJECTED)
+    async def _refuse_channel(self, channel_id: str, cause: int) -> None:
+        try:
+            await self._hangup_channel(channel_id, cause)
+        finally:
+            self._refusing -= 1
 
     # --- legs ---------------------------------------------------------------------------------------------
 
     async def _hang_up(self, live: LiveCall, command: cmd.HangUpLeg) -> None:
         if await self._rings_emergency(command.channel_id):
-            live.post(ev.LegExempted(utc_now(), command.channel_id))
+            live.post(ev.LegExempted(live.now(), command.channel_id))
             return
-        if await self._hangup_channel(command.channel_id) != 404:
+        status = await self._hangup_channel(command.channel_id)
+        if status != 404:
+            self._count_hang_up(live, command.channel_id, status)
             return
         await asyncio.sleep(HANGUP_SETTLE_S)
         leg = live.session.leg(command.channel_id)
         if leg is not None:
-            live.post(ev.LegEnded(utc_now(), leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+            live.post(ev.LegEnded(live.now(), leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+
+    def _count_hang_up(self, live: LiveCall, channel_id: str, status: int | None) -> None:
+        """Tell of a leg that does not end: it is asked to again and again, and its call keeps its hold meanwhile."""
+        if status is not None and 200 <= status < 300:
+            return
+        live.failed_hang_ups[channel_id] += 1
+        attempts = live.failed_hang_ups[channel_id]
+        if attempts >= HANG_UPS_BEFORE_ALERT:
+            key = f"hangup:{live.session.call.node}/{channel_id}"
+            self._alerts.raise_alert(
+                AlertKind.HANGUP_FAILS, key, call_id=live.call_id, channel=channel_id, attempts=attempts
+            )
 
     async def _rings_emergency(self, channel_id: str) -> bool:
         """Whether a transfer has just made this leg the caller of an emergency call: its events may be on the way."""
@@ -330,13 +407,14 @@ class CommandExecutor:
             return None
 
     async def _check_deadline(self, live: LiveCall, command: cmd.CheckDeadline) -> None:
+        asked_at = live.now()
         try:
             left_s = await self._lines.ami.read_deadline(command.channel_id)
         except AsteriskError as error:
             self._deadline_failed(live, command.channel_id, error)
             return
-        if left_s is not None and utc_now() + timedelta(seconds=left_s) <= command.cut_at + EARLY:
-            live.post(ev.DeadlineArmed(utc_now(), command.channel_id, command.cut_at))
+        if _ends_by(command.cut_at, asked_at, left_s):
+            live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
             return
         log.error("deadline_missing", call_id=live.call_id, channel_id=command.channel_id, left_s=left_s)
         await self._arm_deadline(live, cmd.ArmDeadline(command.channel_id, command.cut_at))
@@ -344,55 +422,49 @@ class CommandExecutor:
     async def _arm_deadline(self, live: LiveCall, command: cmd.ArmDeadline) -> None:
         # Last of all before it is armed: the dialplan clears the deadline of a leg that comes to call an emergency.
         if await self._rings_emergency(command.channel_id):
-            live.post(ev.LegExempted(utc_now(), command.channel_id))
+            live.post(ev.LegExempted(live.now(), command.channel_id))
             return
         leg = live.session.leg(command.channel_id)
         if leg is None or leg.exempt:
             return
+        sent_at = live.now()
         try:
-            left_s = (command.cut_at - utc_now()).total_seconds()
+            left_s = (command.cut_at - sent_at).total_seconds()
             await self._lines.ami.set_deadline(command.channel_id, max(left_s, 0.001))
+            asked_at = live.now()
             armed_s = await self._lines.ami.read_deadline(command.channel_id)
         except AsteriskError as error:
             self._deadline_failed(live, command.channel_id, error)
             return
-        if armed_s is None or utc_now() + timedelta(seconds=armed_s) > command.cut_at + EARLY:
+        if _ends_by(command.cut_at, asked_at, armed_s):
+            live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
+        elif _ends_by(command.cut_at, sent_at, armed_s):
+            log.warning("deadline_late", call_id=live.call_id, channel_id=command.channel_id)
+            live.post(ev.DeadlineFailed(live.now(), command.channel_id))
+        else:
             self._deadline_failed(live, command.channel_id, f"read back {armed_s}")
-            return
-        live.post(ev.DeadlineArmed(utc_now(), command.channel_id, command.cut_at))
 
     def _deadline_failed(self, live: LiveCall, channel_id: str, error: object) -> None:
         log.error("deadline_not_armed", call_id=live.call_id, channel_id=channel_id, error=str(error))
-        live.post(ev.DeadlineFailed(utc_now(), channel_id))
+        if not isinstance(error, AmiChannelGoneError | AmiUnavailableError):
+            key = f"deadline:{live.session.call.node}/{channel_id}"
+            self._alerts.raise_alert(
+                AlertKind.DEADLINE_REFUSED, key, call_id=live.call_id, channel=channel_id, error=str(error)
+            )
+        live.post(ev.DeadlineFailed(live.now(), channel_id))
+
+
+def _ends_by(cut_at: datetime, asked_at: datetime, left_s: float | None) -> bool:
+    """Whether a deadline that had ``left_s`` left is in time, if it was looked at when it was asked for, or later.
+
+    The answer says nothing of how long it took: on a machine that stands still for a moment, a deadline that is right
+    must not be taken for a missing one, which would end the call.
+    """
+    return left_s is not None and asked_at + timedelta(seconds=left_s) <= cut_at + EARLY
 
 
 def _fault(error: StoreError | TimeoutError) -> str:
     return str(error) or f"no answer within {STORE_LIMIT_S:g} s"
-
-
-def _renewal_denial(call: Call, denied: Denied) -> tuple[DenyReason, str]:
-    """Return why a call gets no further slice, and the rule."""
-    if denied.limit is not None:
-        return denied.limit.reason, denied.limit.rule(call.extension)
-    if call.after_allowance is not None:
-        reason, rule = call.after_allowance
-        return reason, f"the allowance is used up; {rule}"
-    available = format_money(denied.available_micros)
-    return DenyReason.NO_FUNDS, f"{available} is available, which is not enough for further seconds of the call"
-
-
-def _denial(call: Call, held_micros: int, denied: Denied) -> tuple[DenyReason, str]:
-    """Return why a call that the store would not open is refused, and the rule."""
-    if denied.limit is not None:
-        rule = f"{denied.limit.rule(call.extension)}; the first hold is {format_money(held_micros)}"
-        return denied.limit.reason, rule
-    if call.after_allowance is not None:
-        reason, rule = call.after_allowance
-        return reason, f"the allowance is used up; {rule}"
-    used_up = "" if call.allowance is None else "the allowance is used up; "
-    available = format_money(denied.available_micros)
-    rule = f"{used_up}the first hold is {format_money(held_micros)}, {available} is available"
-    return DenyReason.NO_FUNDS, rule
 
 
 def _presentation(call: Call) -> str:

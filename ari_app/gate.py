@@ -71,7 +71,15 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
     endpoint = endpoint_of(deciding_name)
     payer = catalog.payer_at(endpoint)
     decision = decide_for(payer, dialled, catalog, epoch_ms(entered.at), settings.ring_limit_ms)
-    call = _call(entered, call_id, endpoint, payer, decision, settings)
+    call = call_of(
+        decision,
+        payer,
+        settings,
+        call_id=call_id,
+        endpoint=endpoint,
+        caller_channel=entered.channel.channel_id,
+        started_at=entered.at,
+    )
     if decision.destination_class is DestinationClass.EMERGENCY:
         return Admissible(call, decision)
     if payer is None:
@@ -105,14 +113,17 @@ def observed_call(mark: LegMark, at: datetime, catalog: Catalog, settings: GateS
     )
 
 
-def _call(
-    entered: CallerEntered,
+def call_of(
+    decision: Decision,
+    payer: Payer | None,
+    settings: GateSettings,
+    *,
     call_id: str,
     endpoint: str,
-    payer: Payer | None,
-    decision: Decision,
-    settings: GateSettings,
+    caller_channel: str,
+    started_at: datetime,
 ) -> Call:
+    """Return the call that was decided on, at the prices that were found for it."""
     paid = "account" in decision.funded_by
     return Call(
         call_id=call_id,
@@ -120,7 +131,7 @@ def _call(
         account_id=None if payer is None else payer.account.id,
         extension="" if payer is None else payer.extension,
         endpoint=endpoint,
-        caller_channel=entered.channel.channel_id,
+        caller_channel=caller_channel,
         dialled=decision.dialled,
         number=decision.number or "",
         e164=decision.e164,
@@ -132,7 +143,7 @@ def _call(
         after_allowance=decision.after_allowance,
         unfunded_rate=decision.unfunded_rate,
         funded_by=decision.funded_by,
-        started_at=entered.at,
+        started_at=started_at,
         timezone="UTC" if payer is None else payer.account.timezone,
         month_day=1 if payer is None else payer.account.month_day,
         longest_call_s=decision.longest_call_s,

@@ -6,12 +6,14 @@ has more than one command of a kind under way, which bounds the tasks.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from ari_app.clock import CallClock, Clock
 from charging.commands import Command
 from charging.events import Event, Woke
 from charging.policy import MeteringPolicy
@@ -35,23 +37,33 @@ class LiveCall:
         session: Session,
         policy: MeteringPolicy,
         executor: Executor,
-        clock: Callable[[], datetime],
+        clock: Clock,
         on_closed: Callable[["LiveCall"], None],
     ) -> None:
         """Take over a session; nothing happens until :meth:`start` or :meth:`post`, no alarm until followed."""
         self.session = session
         self._policy = policy
         self._executor = executor
-        self._clock = clock
+        self._clock = CallClock(clock)
         self._on_closed = on_closed
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
         self._followed = False
+        self.failed_hang_ups: Counter[str] = Counter()
+        """How often Asterisk did not take a hang-up, by channel."""
 
     @property
     def call_id(self) -> str:
         """The id of the call."""
         return self.session.call.call_id
+
+    def now(self) -> datetime:
+        """Return the present moment in the call's own time, which no setting of the machine's clock changes."""
+        return self._clock.now()
+
+    def moment(self, at: datetime) -> datetime:
+        """Return a moment of Asterisk's in the call's own time."""
+        return self._clock.moment(at)
 
     def start(self, transition: Transition) -> None:
         """Begin with a session just made and its first commands."""
@@ -92,13 +104,13 @@ class LiveCall:
         self.stop()
         self._alarm_at = wake_at
         if wake_at is not None:
-            delay_s = max(0.0, (wake_at - self._clock()).total_seconds())
+            delay_s = max(0.0, (wake_at - self.now()).total_seconds())
             self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
 
     def _ring(self) -> None:
         self._alarm = None
         wake_at = self._alarm_at
-        now = self._clock()
+        now = self.now()
         if wake_at is not None and now < wake_at:  # timers are coarser than the clock
             self._set_alarm()
             return

@@ -1,178 +1,187 @@
 """Compares the channels that live with the sessions that are open, and settles what ended unseen.
 
-Done after each connect and every half minute. A session of this node that the store holds and no call answers for
-(the service was restarted) is adopted where one of its channels lives; where none does it is settled by its true
-end, which the dialplan's hang-up handler left in AstDB; where nobody knows the end, by the last moment that was
-paid for. Legs that the dialplan let through by itself are found here too.
-
-While this node was away another may have charged its calls what they hold (:mod:`store.lost_calls`). Where there is
-a trace of such a call, or Asterisk lived through it, the charge is taken back first and the call is then settled as
-any other. Where there is none, nobody will ever know its end: it stays charged, and its record is final.
+Done after each connect and every half minute (:mod:`ari_app.comparing`). A session of this node that the store holds
+and no call answers for (:mod:`ari_app.orphans`; the service was restarted) is adopted where one of its channels lives;
+where none does it is settled by the best that is known of its end (:mod:`ari_app.ends`). Legs that the dialplan let
+through by itself are found here too.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from ari_app.alerts import Alerts
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
-from ari_app.clock import epoch_ms, utc_now
-from ari_app.decode import Channel, decode_channel
-from ari_app.errors import AmiUnavailableError, AriUnavailableError
+from ari_app.clock import utc_now
+from ari_app.decode import Channel
+from ari_app.ends import merged, post_last_seen, post_records
+from ari_app.errors import AsteriskError
+from ari_app.findings import Findings
+from ari_app.leg_records import LegRecords, forget_leg_records, no_leg_records, read_leg_records
 from ari_app.live import LiveCall
-from ari_app.saved_calls import session_of_row
+from ari_app.living import Channels, asterisk_since, list_channels
+from ari_app.orphans import Orphans
 from ari_app.switchboard import Switchboard
 from charging import events as ev
-from charging.cdr import EndSource
-from charging.saved import SavedSessionError
-from charging.session import Session, paid_end_at
-from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of, caller_channel_of
-from store.cdr_rows import from_ms
-from store.lost_calls import settle_as_charged
-from store.provisional import take_back
-from store.records import OpenSession
+from charging.session import Phase, Session
+from store.errors import StoreError
 from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-RECORDS_KEPT = timedelta(hours=2)
 FORGET_EVERY = timedelta(minutes=30)
 """Every answered leg leaves a record, also where its end was seen: AstDB would grow for ever."""
-RECORD_HOUR = "%Y%m%d%H"
+STORE_LIMIT_S = 30.0
 SETTLING_S = 0.5
 """A channel that has just gone sends its own event within this time; what it says is better than what we infer."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegRecord:
-    """What the hang-up handler left of a leg."""
-
-    channel_id: str
-    call_id: str
-    answered_at: datetime
-    ended_at: datetime
-    cause: int | None
-    trunk: str
-
-
-def parse_leg_record(key: str, value: str) -> LegRecord | None:
-    """Return the record, or None where it is damaged. Form: HOUR/UNIQUEID = call,answered,ended,cause,endpoint."""
-    try:
-        variable, answered, ended, cause, trunk = value.rsplit(",", 4)
-        return LegRecord(
-            channel_id=key.rpartition("/")[2],
-            call_id=call_id_of(variable),
-            answered_at=datetime.fromtimestamp(float(answered), UTC),
-            ended_at=datetime.fromtimestamp(float(ended), UTC),
-            cause=int(cause) if cause else None,
-            trunk=trunk,
-        )
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 class Reconciler:
     """Brings the calls in memory, the sessions in the store and the channels in Asterisk together."""
 
-    def __init__(self, store: Store, switchboard: Switchboard, node: str) -> None:
-        """Take what is compared."""
+    def __init__(
+        self,
+        store: Store,
+        switchboard: Switchboard,
+        node: str,
+        alerts: Alerts,
+        read_cdrs: Callable[[], Awaitable[LegRecords]] = no_leg_records,
+    ) -> None:
+        """Take what is compared; ``read_cdrs`` reads what Asterisk's own CDRs say of legs."""
         self._store = store
         self._switchboard = switchboard
         self._node = node
+        self._orphans = Orphans(store, switchboard, node, alerts, read_cdrs)
+        self._read_cdrs = read_cdrs
+        self._last_entry = 0
+        self._unfinished: Findings | None = None
+        """What a comparison found that failed before its end: the next one goes on with it."""
+        self._unknown: frozenset[str] = frozenset()
         self._forget_at = datetime.min.replace(tzinfo=UTC)
 
-    async def compare(self, ari: AriClient, ami: AmiAdapter) -> None:
+    async def compare(self, ari: AriClient, ami: AmiAdapter) -> Findings:
         """Compare once.
+
+        Where the store is away, what lives in memory is compared all the same, once the sessions have been read.
 
         Raises:
             AsteriskError: Asterisk does not answer; nothing was concluded.
-            StoreError: the store does not answer.
+            StoreError, TimeoutError: the store does not answer, and its sessions have never been read.
         """
-        for session in await self._orphans(ari, ami):
-            log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
-            self._switchboard.take(session)
+        found = self._unfinished = self._unfinished or Findings(at=utc_now())
+        store_answers = await self._look_into_store(found, ari, ami)
         known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
         looked_at = utc_now()
-        channels = await _list_channels(ari)
+        channels = await list_channels(ari)
+        legs = self._legs_by_call(channels)
         for live in known:
-            self._post_unseen(live, channels, looked_at)
-        if any(not ids <= channels.keys() for ids in known.values()) or not self._switchboard.reconciled:
-            await asyncio.sleep(SETTLING_S)
-            records = await _leg_records(ami)
-            for live, ids in known.items():
-                _post_ended(live, ids - channels.keys(), records.get(live.call_id, []), looked_at)
+            self._post_unseen(live, legs.get(live.call_id, ()), looked_at)
+        gone = {live: ids - channels.keys() for live, ids in known.items()}
+        if any(gone.values()) or not self._switchboard.reconciled:
+            await self._end_gone(found, gone, looked_at, ari, ami)
         for live in known:
             live.follow()
-        for channel in channels.values():
-            if self._switchboard.trunk_of(channel) is not None and channel.leg_variable:
-                self._claim(channel, channels, looked_at)
+        for call_id, call_legs in legs.items():
+            self._claim(found, call_id, call_legs, looked_at)
         self._switchboard.reconciled = True
-        if ami.connected and looked_at >= self._forget_at:
-            await _forget_old_records(ami, looked_at)
-            self._forget_at = looked_at + FORGET_EVERY
+        found.legs_of_nobody |= self._switchboard.compared(channels, looked_at)
+        found.alive = sum(
+            not channels.keys().isdisjoint(_channels_of(live)) for live in self._switchboard.calls.values()
+        )
+        found.news = not found.unknown <= self._unknown
+        self._unknown = found.unknown
+        self._unfinished = None
+        if store_answers and ami.connected and looked_at >= self._forget_at:
+            await self._forget_records(ami, looked_at)
+        return found
 
-    def _claim(self, leg: Channel, channels: dict[str, Channel], at: datetime) -> None:
-        """Have a leg followed that the dialplan let through by itself, and hang up one that nobody answers for."""
-        is_followed = self._switchboard.knows(call_id_of(leg.leg_variable))
-        live = self._switchboard.call_of_leg(leg, at)
-        if live is None:
-            self._switchboard.refuse_leg(leg)
-        elif not is_followed:
-            self._post_unseen(live, channels, at)
+    # --- the store's sessions -----------------------------------------------------------------------------
 
-    async def _orphans(self, ari: AriClient, ami: AmiAdapter) -> list[Session]:
-        """Return this node's open sessions in the store for which no call answers, none of them charged as lost."""
-        rows = await self._orphan_rows()
-        if rows and not ami.connected:
-            raise AmiUnavailableError("AMI is not connected, so a call's deadline and its end could not be looked at")
-        if lost := [row for row in rows if row.is_lost]:
-            await self._resume_lost(lost, ari, ami)
-            rows = await self._orphan_rows()
-        return _sessions_of(rows)
+    async def _look_into_store(self, found: Findings, ari: AriClient, ami: AmiAdapter) -> bool:
+        """Adopt the sessions that no call answers for; return whether the store answers."""
+        try:
+            async with asyncio.timeout(STORE_LIMIT_S):
+                self._last_entry = await self._store.last_entry()
+                found.begins_after(self._last_entry)
+                sessions = await self._orphans.find(found, ari, ami)
+        except (StoreError, TimeoutError) as error:
+            if not self._switchboard.reconciled:
+                raise
+            found.begins_after(self._last_entry)
+            log.warning("sessions_not_read", error=repr(error))
+            found.damaged = set(self._switchboard.unreadable)
+            return False
+        for session in sessions:
+            log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
+            self._switchboard.take(session)
+            found.adopted.add(session.call.call_id)
+        return True
 
-    async def _orphan_rows(self) -> list[OpenSession]:
-        """Return the rows of this node's sessions for which no call answers."""
-        rows = await self._store.open_sessions(node=self._node)
-        return [row for row in rows if not self._switchboard.knows(row.call_id)]
+    async def _forget_records(self, ami: AmiAdapter, at: datetime) -> None:
+        """Remove old records that no session in the store needs any more: its settlement has been committed."""
+        try:
+            async with asyncio.timeout(STORE_LIMIT_S):
+                rows = await self._store.open_sessions(node=self._node)
+                await forget_leg_records(ami, at, frozenset(row.call_id for row in rows))
+        except (AsteriskError, StoreError, TimeoutError) as error:
+            log.warning("leg_records_kept", error=repr(error))
+            return
+        self._forget_at = at + FORGET_EVERY
 
-    async def _resume_lost(self, rows: list[OpenSession], ari: AriClient, ami: AmiAdapter) -> None:
-        """Make each lost call an ordinary open one again, or close it where nothing is left of it."""
-        channels = await _list_channels(ari)
-        with_trace = {call_id_of(channel.leg_variable) for channel in channels.values()}
-        with_trace.update(await _leg_records(ami))
-        asterisk_since = await _asterisk_since(ari)
-        for row in rows:
-            has_trace = row.call_id in with_trace or caller_channel_of(row.call_id) in channels
-            if has_trace or asterisk_since < from_ms(row.opened_at_ms):
-                await self._store.apply(take_back(call_id=row.call_id, at_ms=epoch_ms(utc_now())))
-                log.info("lost_call_resumed", call_id=row.call_id, charged_micros=row.provisional_micros)
-            else:
-                await self._store.apply(settle_as_charged(call_id=row.call_id))
-                log.warning("lost_call_final", call_id=row.call_id, charged_micros=row.provisional_micros)
+    # --- legs ---------------------------------------------------------------------------------------------
 
-    def _post_unseen(self, live: LiveCall, channels: dict[str, Channel], at: datetime) -> None:
-        """Post legs, and answers of legs, whose events went by unseen."""
+    def _legs_by_call(self, channels: Channels) -> dict[str, list[Channel]]:
+        """Return the legs towards carriers that live, by the call whose id they carry."""
+        legs: dict[str, list[Channel]] = {}
         for channel in channels.values():
+            owner = self._switchboard.owner_of(channel)
+            if owner and self._switchboard.trunk_of(channel) is not None:
+                legs.setdefault(owner, []).append(channel)
+        return legs
+
+    def _post_unseen(self, live: LiveCall, legs: Iterable[Channel], at: datetime) -> None:
+        """Post legs, and answers of legs, whose events went by unseen."""
+        for channel in legs:
             trunk = self._switchboard.trunk_of(channel)
-            if trunk is None or call_id_of(channel.leg_variable) != live.call_id:
-                continue
+            assert trunk is not None
             leg = live.session.leg(channel.channel_id)
             if channel.state == "Up" and (leg is None or leg.answered_at is None):
-                live.post(ev.LegAnswered(channel.answered_at or at, channel.channel_id, trunk))
+                answered_at = live.moment(channel.answered_at or at)
+                live.post(ev.LegAnswered(answered_at, channel.channel_id, trunk))
             elif leg is None:
-                live.post(ev.LegSeen(at, channel.channel_id, trunk))
+                live.post(ev.LegSeen(live.moment(at), channel.channel_id, trunk))
 
+    def _claim(self, found: Findings, call_id: str, legs: list[Channel], at: datetime) -> None:
+        """Have legs followed that the dialplan let through by itself, and hang up those that nobody answers for."""
+        is_followed = self._switchboard.knows(call_id)
+        for leg in legs:
+            live = self._switchboard.call_of_leg(leg, at)
+            if live is not None and not is_followed:
+                found.adopted.add(call_id)
+                self._post_unseen(live, (leg,), at)
+            elif live is None and is_followed and self._switchboard.refuse_leg(leg):
+                found.legs_of_nobody.add(leg.channel_id)
 
-def _sessions_of(rows: list[OpenSession]) -> list[Session]:
-    sessions = []
-    for row in rows:
-        try:
-            sessions.append(session_of_row(row))
-        except SavedSessionError:
-            log.exception("saved_session_damaged", call_id=row.call_id)
-    return sessions
+    # --- ends ---------------------------------------------------------------------------------------------
+
+    async def _end_gone(
+        self, found: Findings, gone: Mapping[LiveCall, set[str]], looked_at: datetime, ari: AriClient, ami: AmiAdapter
+    ) -> None:
+        """Post the ends of channels that are gone and whose own events have not come."""
+        await asyncio.sleep(SETTLING_S)
+        records = await read_leg_records(ami)
+        if any(ids and live.call_id not in records for live, ids in gone.items()):
+            records = merged(records, await self._read_cdrs())
+        started_at = await asterisk_since(ari)
+        for live, ids in gone.items():
+            was_over = _is_over(live.session)
+            source = post_records(live, ids, records.get(live.call_id, []))
+            source = post_last_seen(live, ids, looked_at, started_at) or source
+            if not was_over and _is_over(live.session):
+                found.ended[live.call_id] = source
 
 
 def _channels_of(live: LiveCall) -> set[str]:
@@ -183,61 +192,6 @@ def _channels_of(live: LiveCall) -> set[str]:
     return ids
 
 
-async def _list_channels(ari: AriClient) -> dict[str, Channel]:
-    reply = await ari.list_channels()
-    if not reply.done or not isinstance(reply.body, list):
-        raise AriUnavailableError(f"the list of channels came with status {reply.status}")
-    return {channel.channel_id: channel for channel in map(decode_channel, reply.body)}
-
-
-async def _asterisk_since(ari: AriClient) -> datetime:
-    """Return when Asterisk was started: the hang-up handlers of calls since then have all run, unless they live."""
-    reply = await ari.status()
-    try:
-        started_at = datetime.fromisoformat(reply.body["status"]["startup_time"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise AriUnavailableError(f"Asterisk does not say when it was started: status {reply.status}") from error
-    return started_at.astimezone(UTC)
-
-
-async def _leg_records(ami: AmiAdapter) -> dict[str, list[LegRecord]]:
-    """Return what hang-up handlers left, by call."""
-    records: dict[str, list[LegRecord]] = {}
-    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
-        record = parse_leg_record(key, value)
-        if record is None:
-            log.warning("leg_record_damaged", key=key)
-        else:
-            records.setdefault(record.call_id, []).append(record)
-    return records
-
-
-def _post_ended(live: LiveCall, gone: set[str], records: list[LegRecord], at: datetime) -> None:
-    """Post the ends of channels that are gone and whose own events have not come: first the legs', by their records."""
-    for record in records:
-        if record.channel_id in gone or live.session.leg(record.channel_id) is None:
-            live.post(
-                ev.LegEnded(
-                    record.ended_at,
-                    record.channel_id,
-                    record.trunk,
-                    record.cause,
-                    EndSource.HANDLER,
-                    record.answered_at,
-                )
-            )
-    for leg in live.session.legs:
-        if leg.channel_id in gone:
-            ended_at = min(at, paid_end_at(live.session) or at)
-            live.post(ev.LegEnded(ended_at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
-    if live.session.call.caller_channel in gone:
-        live.post(ev.CallerGone(at))
-
-
-async def _forget_old_records(ami: AmiAdapter, at: datetime) -> None:
-    """Remove the records of hours that are long past; every session that needed one has been settled by now."""
-    oldest = (at - RECORDS_KEPT).strftime(RECORD_HOUR)
-    hours = {key.partition("/")[0] for key in await ami.read_tree(LEG_RECORDS_FAMILY)}
-    for hour in hours:
-        if hour < oldest:
-            await ami.delete_tree(LEG_RECORDS_FAMILY, hour)
+def _is_over(session: Session) -> bool:
+    """Whether the session has ended, or is about to: nothing of it lives."""
+    return session.phase in {Phase.CLOSING, Phase.CLOSED} or (session.caller_gone and not session.legs)

@@ -1,46 +1,73 @@
 """The service: keeps the connections to Asterisk, hands events to their calls, compares what lives with what is open.
 
-No event is replayed after a reconnect, and events are lost: after each connect and every ``SWEEP_S`` seconds the
-channels that live are compared with the sessions that are open (:mod:`ari_app.reconcile`).
+No event is replayed after a reconnect, and events are lost: after each connect and every half minute the channels
+that live are compared with the sessions that are open (:mod:`ari_app.comparing`, :mod:`ari_app.reconcile`).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import structlog
 
+from ari_app.alerts import Alerts
 from ari_app.ami import AmiAccess, AmiAdapter
+from ari_app.asterisk_cdr import CdrFile
+from ari_app.backoff import Backoff
 from ari_app.client import AriAccess, AriClient, JsonObject
+from ari_app.clock import Clock, epoch_ms, steady_s, utc_now
+from ari_app.comparing import Comparing
 from ari_app.decode import (
     WANTED_EVENTS,
     ApplicationReplaced,
+    AriEvent,
     CallerEntered,
     FarEndsJoined,
     MalformedEventError,
+    TimedEvent,
     decode_event,
 )
 from ari_app.errors import AmiUnavailableError, AriUnavailableError, AsteriskError
 from ari_app.execute import CommandExecutor
+from ari_app.findings import Findings
 from ari_app.gate import GateSettings
+from ari_app.leg_records import no_leg_records
+from ari_app.measuring import measure_calls, measure_lines, measure_state, measure_store
+from ari_app.metrics import Metrics
 from ari_app.nodes import NodeKeeper
+from ari_app.overload import LoopLag, Overload
+from ari_app.readiness import Readiness
 from ari_app.reconcile import Reconciler
+from ari_app.reports import Reports
+from ari_app.store_watch import StoreWatch
 from ari_app.switchboard import Switchboard
+from ari_app.ungated import UngatedLegs
+from ari_app.ungated_verdict import UngatedAction
+from charging import events as ev
 from charging.call import Call
 from charging.policy import NODE_LOST_S, MeteringPolicy
 from dialplan.trunks import Trunk
 from rating.dialled import DialRules
+from store.alerts import AlertKind
 from store.caps import SpendLimits
 from store.errors import StoreError
 from store.payers import empty_catalog, load_catalog
+from store.reconciliations import ReconciliationCause
 from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-SWEEP_S = 30.0
 CATALOG_POLL_S = 1.0
-RECONNECT_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+CLOCK_POLL_S = 0.25
+MOST_LATE = timedelta(minutes=5)
+"""An event that is older than this, or that far ahead, was stamped by a clock that is wrong."""
 DRAIN_S = 3.0
+"""How long a service that stops waits for what was asked of store and Asterisk, and then for its reports."""
+GATE_EMPTY_S = 1.0
+GATE_LOOK_S = 0.005
 
 
 class ApplicationTakenError(AsteriskError):
@@ -62,20 +89,85 @@ class Service:
         policy: MeteringPolicy,
         rules: DialRules,
         node_lost_s: int = NODE_LOST_S,
+        cdr_file: Path | None = None,
+        ungated: UngatedAction = UngatedAction.HANG_UP,
+        new_ari: Callable[[AriAccess, Callable[[JsonObject], None]], AriClient] = AriClient,
+        new_ami: Callable[[AmiAccess], AmiAdapter] = AmiAdapter,
     ) -> None:
-        """Wire the service up; :meth:`run` starts it."""
+        """Wire the service up; :meth:`run` starts it. ``new_ari`` and ``new_ami`` make the connections to Asterisk."""
         self._store = store
+        self._node = gate.node
         self._ari_access = ari
+        self._new_ari = new_ari
         self._trunks = trunks
         self.ari: AriClient | None = None
-        self.ami = AmiAdapter(ami)
-        self._executor = CommandExecutor(store, self, policy, trunks, home_region, self._limits_of)
-        self.switchboard = Switchboard(gate, policy, self._executor, self, empty_catalog(rules))
-        self._reconciler = Reconciler(store, self.switchboard, gate.node)
-        self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s)
+        self.ami = new_ami(ami)
+        self._clock = Clock()
+        self._lag = LoopLag()
+        self.metrics = Metrics()
+        self.alerts = Alerts(store, gate.node, self.metrics, utc_now)
+        self.store_watch = StoreWatch(store, self.alerts, self.metrics, gate.node, utc_now)
+        self._executor = CommandExecutor(
+            self.store_watch, self, self.alerts, policy, trunks, home_region, self._limits_of, self._account_of
+        )
+        self.switchboard = Switchboard(gate, policy, self._executor, self, empty_catalog(rules), self._clock)
+        self._ungated = UngatedLegs(
+            setting=ungated,
+            gate=gate,
+            trunks=trunks,
+            policy=policy,
+            switchboard=self.switchboard,
+            executor=self._executor,
+            lines=self,
+            store=store,
+            store_watch=self.store_watch,
+            alerts=self.alerts,
+            metrics=self.metrics,
+            limits_of=self._limits_of,
+        )
+        self.switchboard.strays = self._ungated
+        read_cdrs = no_leg_records if cdr_file is None else CdrFile(cdr_file).read
+        self._reconciler = Reconciler(store, self.switchboard, gate.node, self.alerts, read_cdrs)
+        self._reports = Reports(store, gate.node, self.alerts, self.metrics, self.switchboard.calls.__contains__)
+        self._comparing = Comparing(self._compare, self._compared)
+        self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s, self.store_watch.is_there)
+        self.switchboard.overload = self._overload = Overload(
+            calls=self.switchboard.calls, ami=lambda: self.ami, store_is_busy=lambda: store.is_busy, lag=self._lag
+        )
         self._replaced = asyncio.Event()
         self._catalog_loaded = asyncio.Event()
+        self._catalog_read_s = steady_s()
         self.ready = asyncio.Event()
+        self._measure()
+
+    def _measure(self) -> None:
+        measure_calls(self.metrics, self.switchboard, self._executor, self._nodes)
+        measure_store(self.metrics, self._store, is_up=lambda: self.readiness().store)
+        measure_lines(self.metrics, lambda: self.ari, self.ami)
+        measure_state(self.metrics, self.switchboard, self._lag, lambda: steady_s() - self._catalog_read_s)
+
+    def readiness(self) -> Readiness:
+        """Return which of the parts that a paid call needs are there."""
+        return Readiness(
+            ari=self.ari is not None,
+            ami=self.ami.connected,
+            store=self._nodes.is_seen and not self.store_watch.is_away,
+            catalog=self._catalog_loaded.is_set(),
+            compared=self.ready.is_set(),
+        )
+
+    async def empty_gate(self) -> None:
+        """Return when no caller waits for a verdict, or soon: then nobody is refused for the service's going.
+
+        At first callers are judged as ever, in the hope of a moment when none waits; then paid calls are refused, so
+        that the rest have their verdicts. Who calls once :meth:`run` has been cancelled is answered by the dialplan.
+        """
+        for self._overload.is_stopping in (False, True):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATE_EMPTY_S):
+                    while self.switchboard.is_judging:  # noqa: ASYNC110  # verdicts tell nobody
+                        await asyncio.sleep(GATE_LOOK_S)
+                    return
 
     async def run(self) -> None:
         """Serve until cancelled.
@@ -85,14 +177,19 @@ class Service:
         """
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self.alerts.run())
+                group.create_task(self._reports.run())
+                group.create_task(self._watch_clock())
                 group.create_task(self._keep_catalog())
                 group.create_task(self._nodes.run())
                 group.create_task(self._keep_ami())
                 group.create_task(self._keep_ari())
                 group.create_task(self._stop_when_replaced())
         finally:
+            self._ungated.stop()
             self.switchboard.stop()
             await self._executor.drain(DRAIN_S)
+            await self._flush()
             self.ami.close()
 
     # --- what is kept up ----------------------------------------------------------------------------------
@@ -102,6 +199,7 @@ class Service:
             try:
                 known = self.switchboard.catalog
                 self.switchboard.catalog = catalog = await load_catalog(self._store, known)
+                self._catalog_read_s = steady_s()
                 self._catalog_loaded.set()
                 if catalog is not known:
                     log.info("catalog_loaded", version=catalog.version, extensions=len(catalog.payers))
@@ -111,49 +209,69 @@ class Service:
                 log.exception("catalog_not_read")
             await asyncio.sleep(CATALOG_POLL_S)
 
+    async def _watch_clock(self) -> None:
+        """Have every deadline armed anew where the machine's clock was set: Asterisk counts them by it."""
+        known = self._clock.jumped
+        while True:
+            await self._lag.pause(CLOCK_POLL_S)
+            if (jumped := self._clock.jumped) == known:
+                continue
+            jump_ms, known = (jumped - known) // timedelta(milliseconds=1), jumped
+            key = f"clock:{self._node}:{epoch_ms(utc_now())}"
+            self.alerts.raise_alert(AlertKind.CLOCK_JUMPED, key, jump_ms=jump_ms)
+            for live in tuple(self.switchboard.calls.values()):
+                live.post(ev.ClockSet(live.now()))
+
+    async def _flush(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._reports.flush()
+                await self.alerts.flush()
+
     async def _keep_ami(self) -> None:
-        attempt = 0
+        backoff, is_first = Backoff(), True
         while True:
             try:
                 await self.ami.connect()
             except AmiUnavailableError as error:
                 log.warning("ami_unavailable", error=str(error))
-                await asyncio.sleep(RECONNECT_S[min(attempt, len(RECONNECT_S) - 1)])
-                attempt += 1
+                await backoff.pause()
                 continue
-            attempt = 0
+            backoff.connected()
             log.info("ami_connected")
+            if not is_first:
+                self._comparing.ask(ReconciliationCause.AMI_RECONNECT)
+            is_first = False
             await self.ami.wait_lost()
             log.warning("ami_lost")
+            await backoff.pause()
 
     async def _keep_ari(self) -> None:
         # Who registers answers for every caller: without the catalog all would be refused, the dialplan does better.
         await self._catalog_loaded.wait()
-        attempt = 0
+        backoff = Backoff()
         while True:
             try:
-                async with self._connected_ari():
-                    attempt = 0
+                await self._serve_ari(backoff)
             except AriUnavailableError as error:
                 log.warning("ari_unavailable", error=str(error))
-            await asyncio.sleep(RECONNECT_S[min(attempt, len(RECONNECT_S) - 1)])
-            attempt += 1
+            await backoff.pause()
 
-    @asynccontextmanager
-    async def _connected_ari(self) -> AsyncIterator[None]:
+    async def _serve_ari(self, backoff: Backoff) -> None:
         """Connect, subscribe, reconcile, and listen until the connection is lost."""
-        client = AriClient(self._ari_access, self._on_event)
+        client = self._new_ari(self._ari_access, self._on_event)
         await client.connect()
         listening = asyncio.create_task(client.listen())
         sweeping: asyncio.Task[None] | None = None
         try:
             await self._introduce(client)
             self.ari = client
+            backoff.connected()
             log.info("ari_connected", version=str(client.version))
-            sweeping = asyncio.create_task(self._sweep(client))
+            self._comparing.ask(ReconciliationCause.ARI_RECONNECT)
+            sweeping = asyncio.create_task(self._comparing.run(client))
             await listening
             log.warning("ari_lost")
-            yield
         finally:
             self.ari = None
             self.ready.clear()
@@ -173,23 +291,14 @@ class Service:
         if not replies[0].done:
             raise AriUnavailableError(f"the event filter was refused with status {replies[0].status}")
 
-    async def _sweep(self, client: AriClient) -> None:
-        """Compare channels and sessions now and then again and again."""
-        while True:
-            try:
-                await self._reconciler.compare(client, self.ami)
-                if not self.ready.is_set():
-                    self.ready.set()
-                    log.info("service_ready")
-            except (AsteriskError, StoreError) as error:
-                log.warning("not_reconciled", error=repr(error))
-                await asyncio.sleep(1.0)
-                continue
-            except Exception:  # one channel that cannot be read must not end all comparing
-                log.exception("not_reconciled")
-                await asyncio.sleep(1.0)
-                continue
-            await asyncio.sleep(SWEEP_S)
+    async def _compare(self, client: AriClient) -> Findings:
+        return await self._reconciler.compare(client, self.ami)
+
+    def _compared(self, cause: ReconciliationCause, found: Findings) -> None:
+        self._reports.keep(cause, found)
+        if not self.ready.is_set():
+            self.ready.set()
+            log.info("service_ready")
 
     async def _stop_when_replaced(self) -> None:
         await self._replaced.wait()
@@ -198,6 +307,9 @@ class Service:
     def _limits_of(self, call: Call) -> SpendLimits:
         return self.switchboard.catalog.spend_limits(call.extension, call.account_id)
 
+    def _account_of(self, call: Call) -> str:
+        return self.switchboard.catalog.account_name(call.account_id)
+
     # --- events -------------------------------------------------------------------------------------------
 
     def _on_event(self, document: JsonObject) -> None:
@@ -205,16 +317,34 @@ class Service:
         try:
             self._handle(document)
         except Exception:
+            self.metrics.ari_messages.labels("failed").inc()
             log.exception("event_not_handled", event_type=document.get("type"))
 
     def _handle(self, document: JsonObject) -> None:
         try:
             event = decode_event(document)
         except MalformedEventError as error:
+            self.metrics.ari_messages.labels("malformed").inc()
             log.warning("ari_event_malformed", error=str(error))
             return
+        self._take(event if event is None or isinstance(event, ApplicationReplaced) else self._dated(event))
+
+    def _dated(self, event: TimedEvent) -> TimedEvent:
+        """Return an event that happened lately: what Asterisk says it did long ago, or will, its clock is wrong about.
+
+        Events are not replayed, so none is old; it is taken to have happened now.
+        """
+        now = utc_now()
+        if abs(now - event.at) <= MOST_LATE:
+            return event
+        self.metrics.ari_messages.labels("misdated").inc()
+        log.warning("event_misdated", event_type=type(event).__name__, stamped_at=event.at.isoformat())
+        return replace(event, at=now)
+
+    def _take(self, event: AriEvent | None) -> None:
         match event:
             case None:
+                self.metrics.ari_messages.labels("unknown").inc()
                 return
             case ApplicationReplaced():
                 self._replaced.set()
@@ -224,3 +354,4 @@ class Service:
                 self.switchboard.far_ends_joined(event)
             case _:
                 self.switchboard.channel_event(event)
+        self.metrics.ari_messages.labels("handled").inc()

@@ -1,26 +1,32 @@
 """Finds the call that an event belongs to, and begins one where a caller enters or an unknown leg shows up."""
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
-from ari_app.clock import utc_now
+from ari_app.clock import Clock
 from ari_app.decode import (
     CallerEntered,
     Channel,
+    ChannelCreated,
     ChannelDestroyed,
     ChannelHangupRequested,
     ChannelStateChanged,
     FarEndsJoined,
+    LegDialled,
 )
 from ari_app.execute import CommandExecutor, Lines
 from ari_app.gate import GateSettings, MalformedEntryError, Refused, judge, observed_call
 from ari_app.live import LiveCall
+from ari_app.overload import MOST_RECORDED, LoopLag, Overload
 from charging import events as ev
 from charging.commands import OpenSession
 from charging.policy import MeteringPolicy
-from charging.session import Session, begin, observe, refuse
+from charging.records import refusal_cause
+from charging.session import Phase, Session, begin, observe, refuse
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
     LegMark,
@@ -28,6 +34,7 @@ from dialplan.contract import (
     caller_channel_of,
     endpoint_of,
     parse_leg_variable,
+    ungated_leg_of,
 )
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
@@ -35,13 +42,26 @@ from store.payers import Catalog
 
 log = structlog.get_logger(__name__)
 
-MOST_CALLS = 5000
-"""Beyond this many calls at once a further paid call is refused; emergencies are not."""
-
 ENDED_REMEMBERED = 10_000
 """Calls that ended lately: their late and repeated events begin nothing."""
 
-ChannelEvent = ChannelStateChanged | ChannelHangupRequested | ChannelDestroyed
+ChannelEvent = ChannelCreated | LegDialled | ChannelStateChanged | ChannelHangupRequested | ChannelDestroyed
+
+
+class Strays(Protocol):
+    """Is told of the legs that no call answers for (:mod:`ari_app.ungated`)."""
+
+    def noticed(self, event: ChannelEvent) -> None:
+        """Take in an event of such a leg."""
+
+    def compared(self, strays: Collection[Channel], living: Collection[str], at: datetime) -> None:
+        """Take in such legs of a list of channels, and the ids of all channels that live."""
+
+    def claimed(self, channel_id: str) -> None:
+        """Take in that a call answers for a leg."""
+
+    def answered(self, call_id: str, channel_id: str, at: datetime) -> None:
+        """Take in that the leg of a call that never passed the gate was answered."""
 
 
 class Switchboard:
@@ -54,23 +74,44 @@ class Switchboard:
         executor: CommandExecutor,
         lines: Lines,
         catalog: Catalog,
+        clock: Clock,
     ) -> None:
         """Begin with no call."""
+        self._clock = clock
         self._gate = gate
         self._policy = policy
         self._executor = executor
-        self._lines = lines
         self._by_caller: defaultdict[str, list[LiveCall]] = defaultdict(list)
         self._trunk_endpoints = {f"PJSIP/{name}": name for name in gate.trunk_endpoints}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self.calls: dict[str, LiveCall] = {}
         self.reconciled = False
         """Whether the open sessions have been compared with the channels since Asterisk was reached."""
+        self.unreadable: frozenset[str] = frozenset()
+        """Calls of this node that hold money in the store, and whose saved state cannot be read."""
         self.catalog = catalog
+        self.strays: Strays | None = None
+        self.overload = Overload(calls=self.calls, ami=lambda: lines.ami, store_is_busy=lambda: False, lag=LoopLag())
+        """Says why no paid call can be taken on."""
+        self._ungated: dict[str, LiveCall] = {}
+        """The calls that never passed the gate, by their leg's channel, which may not carry their id."""
 
     def knows(self, call_id: str) -> bool:
         """Whether this call lives here or has ended here lately."""
         return call_id in self.calls or call_id in self._ended
+
+    def count(self) -> int:
+        """Return how many calls live."""
+        return len(self.calls)
+
+    def count_ended(self) -> int:
+        """Return how many calls that ended lately are remembered."""
+        return len(self._ended)
+
+    @property
+    def is_judging(self) -> bool:
+        """Whether a caller waits for a verdict."""
+        return any(live.session.phase in (Phase.OPENING, Phase.ADMITTING) for live in self.calls.values())
 
     def stop(self) -> None:
         """Stop every call's alarm; their holds stay for a successor."""
@@ -90,28 +131,26 @@ class Switchboard:
         call = verdict.call
         if self.knows(call.call_id):
             return  # the same event again
+        if len(self.calls) >= MOST_RECORDED and call.destination_class is not DestinationClass.EMERGENCY:
+            log.error("caller_turned_away", call_id=call.call_id, calls=len(self.calls))
+            self._executor.refuse_channel(event.channel.channel_id, refusal_cause(DenyReason.OVERLOAD))
+            return
         if isinstance(verdict, Refused):
             log.info("call_refused", call_id=call.call_id, reason=verdict.reason, rule=verdict.rule)
-            transition = refuse(call, utc_now(), verdict.reason, verdict.rule)
-        elif call.metered and (fault := self._overload()) is not None:
+            transition = refuse(call, self._clock.now(), verdict.reason, verdict.rule)
+        elif call.metered and (fault := self.overload.fault()) is not None:
             log.warning("call_refused", call_id=call.call_id, reason=DenyReason.OVERLOAD, rule=fault)
-            transition = refuse(call, utc_now(), DenyReason.OVERLOAD, fault)
+            transition = refuse(call, self._clock.now(), DenyReason.OVERLOAD, fault)
         else:
             transition = begin(call, self._policy)
         self.take(transition[0]).start(transition)
 
-    def _overload(self) -> str | None:
-        """Return why no paid call can be metered now, or None."""
-        if len(self.calls) >= MOST_CALLS:
-            return f"{len(self.calls)} calls are under way already"
-        if not self._lines.ami.connected:
-            return "AMI is not connected, so a paid call's deadline could not be kept"
-        return None
-
     def take(self, session: Session) -> LiveCall:
         """Make a session's call live; its alarm is kept once it is started or followed."""
-        live = LiveCall(session, self._policy, self._executor, utc_now, self._closed)
+        live = LiveCall(session, self._policy, self._executor, self._clock, self._closed)
         self.calls[live.call_id] = live
+        if session.call.ungated:
+            self._ungated[ungated_leg_of(live.call_id)] = live
         self._by_caller[session.call.caller_channel].append(live)
         if not session.caller_gone:
             self._executor.watch_caller(live)
@@ -121,7 +160,7 @@ class Switchboard:
 
     def far_ends_joined(self, event: FarEndsJoined) -> None:
         """Have a paid leg never be cut that an attended transfer joined to an emergency call."""
-        calls = [self.calls.get(call_id_of(channel.leg_variable)) for channel in event.channels]
+        calls = [self.calls.get(self.owner_of(channel)) for channel in event.channels]
         if any(live is not None and _is_emergency(live) for live in calls):
             for channel, live in zip(event.channels, calls, strict=True):
                 if live is not None and not _is_emergency(live):
@@ -131,10 +170,11 @@ class Switchboard:
         """Have a leg talk to an emergency service without its paid end."""
         for other in tuple(self.calls.values()):
             if other.session.leg(channel_id) is not None:
-                other.post(ev.LegExempted(utc_now(), channel_id))
+                other.post(ev.LegExempted(other.now(), channel_id))
 
     def _closed(self, live: LiveCall) -> None:
         self.calls.pop(live.call_id, None)
+        self._ungated.pop(ungated_leg_of(live.call_id), None)
         self._ended[live.call_id] = None
         if len(self._ended) > ENDED_REMEMBERED:
             self._ended.popitem(last=False)
@@ -152,21 +192,60 @@ class Switchboard:
         for live in tuple(self._by_caller.get(event.channel.channel_id, ())):
             _post_caller_event(live, event)
         trunk = self.trunk_of(event.channel)
-        if trunk is None or not event.channel.leg_variable:
+        if trunk is None:
             return
         leg_call = self.call_of_leg(event.channel, event.at)
-        if leg_call is not None:
-            _post_leg_event(leg_call, event, trunk)
+        if leg_call is None:
+            self._stray_event(event)
+            return
+        _post_leg_event(leg_call, event, trunk)
+        if self.strays is not None:
+            self.strays.claimed(event.channel.channel_id)
+            if leg_call.session.call.ungated and isinstance(event, ChannelStateChanged) and event.channel.state == "Up":
+                self.strays.answered(leg_call.call_id, event.channel.channel_id, event.at)
+
+    def _stray_event(self, event: ChannelEvent) -> None:
+        """Have a leg judged that never passed the gate; an answered one whose call has ended here is hung up."""
+        if not self.knows(call_id_of(event.channel.leg_variable)):
+            if self.strays is not None:
+                self.strays.noticed(event)
         elif self.reconciled and isinstance(event, ChannelStateChanged):
             self.refuse_leg(event.channel)
 
-    def refuse_leg(self, leg: Channel) -> None:
-        """Hang up an answered leg that no call answers for: nothing is held for it, unless it needs no verdict."""
-        is_marked = isinstance(parse_leg_variable(leg.leg_variable), LegMark)
-        if leg.state != "Up" or is_marked or leg.context == EMERGENCY_CONTEXT:
-            return
+    def compared(self, channels: Mapping[str, Channel], at: datetime) -> frozenset[str]:
+        """Have the legs judged that a list of channels shows and no call answers for.
+
+        Returns:
+            The ids of those that name a call which nobody knows.
+        """
+        strays = [leg for leg in channels.values() if self._is_stray(leg)]
+        if self.strays is not None:
+            self.strays.compared(strays, channels.keys(), at)
+        return frozenset(leg.channel_id for leg in strays if leg.leg_variable and leg.state == "Up")
+
+    def _is_stray(self, leg: Channel) -> bool:
+        owner = self.owner_of(leg)
+        return self.trunk_of(leg) is not None and not self.knows(owner) and owner not in self.unreadable
+
+    def owner_of(self, leg: Channel) -> str:
+        """Return the id of the call that a leg belongs to; '' where it carries none."""
+        live = self._ungated.get(leg.channel_id)
+        return call_id_of(leg.leg_variable) if live is None else live.call_id
+
+    def refuse_leg(self, leg: Channel) -> bool:
+        """Hang up an answered leg that no call answers for, and return whether it is one.
+
+        Nothing is held for it, unless it needs no verdict, or its call's session is there and cannot be read: its
+        money is held, and the dialplan has armed its deadline.
+        """
+        owner = parse_leg_variable(leg.leg_variable)
+        if leg.state != "Up" or isinstance(owner, LegMark) or leg.context == EMERGENCY_CONTEXT:
+            return False
+        if owner in self.unreadable:
+            return False
         log.error("leg_without_session", channel_id=leg.channel_id)
         self._executor.refuse_channel(leg.channel_id)
+        return True
 
     def trunk_of(self, channel: Channel) -> str | None:
         """Return the trunk's endpoint name where the channel is a leg towards a carrier.
@@ -182,7 +261,7 @@ class Switchboard:
         """Return the live call of a leg; one that the dialplan let through by itself is live from here on."""
         owner = parse_leg_variable(channel.leg_variable)
         call_id = owner.call_id if isinstance(owner, LegMark) else owner
-        live = self.calls.get(call_id)
+        live = self._ungated.get(channel.channel_id) or self.calls.get(call_id)
         if live is None and isinstance(owner, LegMark) and call_id not in self._ended:
             session = observe(observed_call(owner, at, self.catalog, self._gate), at)
             live = self.take(session)
@@ -197,25 +276,28 @@ def _is_emergency(live: LiveCall) -> bool:
 
 
 def _post_caller_event(live: LiveCall, event: ChannelEvent) -> None:
+    at = live.moment(event.at)
     match event:
         case ChannelHangupRequested(soft=False):
-            live.post(ev.CallerHangupRequested(event.at))
+            live.post(ev.CallerHangupRequested(at))
         case ChannelDestroyed():
-            live.post(ev.CallerGone(event.at))
+            live.post(ev.CallerGone(at))
         case _:
             pass
 
 
 def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
-    channel_id = event.channel.channel_id
+    channel_id, at = event.channel.channel_id, live.moment(event.at)
     match event:
         case ChannelStateChanged() if event.channel.state == "Up":
-            live.post(ev.LegAnswered(event.at, channel_id, trunk))
+            live.post(ev.LegAnswered(at, channel_id, trunk))
         case ChannelStateChanged():
-            live.post(ev.LegSeen(event.at, channel_id, trunk))
+            live.post(ev.LegSeen(at, channel_id, trunk))
         case ChannelHangupRequested(soft=False):
-            live.post(ev.LegHangupRequested(event.at, channel_id))
+            live.post(ev.LegHangupRequested(at, channel_id))
         case ChannelDestroyed():
-            live.post(ev.LegEnded(event.at, channel_id, trunk, event.cause, answered_at=event.channel.answered_at))
+            answered_at = event.channel.answered_at
+            answered_at = None if answered_at is None else live.moment(answered_at)
+            live.post(ev.LegEnded(at, channel_id, trunk, event.cause, answered_at=answered_at))
         case _:
             pass

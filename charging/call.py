@@ -63,6 +63,8 @@ class Call:
     """Whether the caller's number is withheld or shown, as the code says that was dialled first; None without."""
     trunks: int = 1
     """How many trunks the dialplan may try, one after the other."""
+    ungated: bool = False
+    """Its leg was found on a trunk: it never passed the gate (:mod:`charging.ungated`)."""
 
     @property
     def metered(self) -> bool:

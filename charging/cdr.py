@@ -81,3 +81,5 @@ class Cdr:
     end_source: EndSource = EndSource.EVENT
     provisional: bool = False
     """The call's end is not known: its hold was charged, and is refunded in part once the end is known."""
+    ungated: bool = False
+    """The leg never passed the gate: it was found on a trunk, and what could be held for it was charged."""

@@ -149,6 +149,13 @@ class DeadlineFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The machine's clock was set: Asterisk counts deadlines by it, so those that it holds mean nothing any more."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The moment that :func:`charging.session.next_wake_at` named has come."""
 
@@ -179,6 +186,7 @@ Event = (
     | SliceDenied
     | DeadlineArmed
     | DeadlineFailed
+    | ClockSet
     | Woke
     | Settled
 )

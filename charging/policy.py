@@ -22,12 +22,18 @@ class MeteringPolicy:
     moment it is asked at, so that no call holds money for longer than that, and gets less where money is scarce, but
     not below ``least_slice_s``. It is asked for ``renew_lead_s`` before the slice's end, or half-way through it where
     it is shorter than twice that, but always some time before the cut.
+
+    While the store is away nothing can be held. With ``store_away_s`` every call is paid ahead by so many seconds more,
+    so that one that talks when the store goes away talks on for at least as long; what it does not need comes back at
+    its end.
     """
 
     slice_s: int = 60
     first_slice_s: int = 10
     least_slice_s: int = 2
     renew_lead_s: int = 15
+    store_away_s: int = 0
+    """How long a talking call may go on, at least, while the store is away: seconds that are held in advance for it."""
     retry_ms: int = 1000
     """Pause before a refused renewal or a failed command is tried again."""
     cutoff_margin_ms: int = 300
@@ -51,6 +57,11 @@ class MeteringPolicy:
         """The retry pause as a time span."""
         return timedelta(milliseconds=self.retry_ms)
 
+    @property
+    def first_hold_s(self) -> int:
+        """How many seconds the first hold pays for, at least."""
+        return self.first_slice_s + self.store_away_s
+
     def ring_limit(self, trunks: int) -> timedelta:
         """Return how long a call may ring that tries so many trunks one after the other."""
         return timedelta(seconds=self.ring_limit_s) * trunks + RING_GRACE
@@ -58,9 +69,9 @@ class MeteringPolicy:
     def further_s(self, slice_s: int) -> int:
         """Return how many seconds to ask for after a slice of ``slice_s`` seconds, of which its lead is left then."""
         lead_s = -(-self.renew_lead(slice_s) // timedelta(seconds=1))
-        return max(self.slice_s - lead_s, self.least_slice_s)
+        return max(self.slice_s + self.store_away_s - lead_s, self.least_slice_s)
 
     def renew_lead(self, slice_s: int) -> timedelta:
         """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""
         lead = timedelta(seconds=min(self.renew_lead_s, slice_s / 2))
-        return max(lead, self.margin + LEAST_LEAD)
+        return max(lead, self.margin + LEAST_LEAD) + timedelta(seconds=self.store_away_s)

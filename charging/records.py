@@ -60,14 +60,24 @@ def refused_record(call: Call, at: datetime, reason: DenyReason, rule: str) -> C
     )
 
 
-def unanswered_record(call: Call, at: datetime, *, cause: int | None, trunk: str | None, caller_gone: bool) -> Cdr:
-    """Return the record of a call that rang, or tried to, and was never answered."""
+def unanswered_record(
+    call: Call,
+    at: datetime,
+    *,
+    cause: int | None,
+    trunk: str | None,
+    caller_gone: bool,
+    barred: Denial | None = None,
+) -> Cdr:
+    """Return the record of a call that rang, or tried to, and was never answered; ``barred``: why we ended it."""
+    side = HangupSide.CALLER if caller_gone and cause in {None, *_NO_ANSWER} else HangupSide.CALLEE
     return _record(
         call,
         ended_at=at,
         disposition=disposition_of(cause, caller_gone=caller_gone),
+        deny_rule=None if barred is None else barred.rule,
         hangup_cause=cause,
-        hangup_side=HangupSide.CALLER if caller_gone and cause in {None, *_NO_ANSWER} else HangupSide.CALLEE,
+        hangup_side=side if barred is None else HangupSide.TOLLGATE,
         trunk=trunk,
     )
 
@@ -254,4 +264,5 @@ def _record(
         hangup_cause=hangup_cause,
         trunk=trunk,
         end_source=end_source,
+        ungated=call.ungated,
     )

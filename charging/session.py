@@ -2,9 +2,10 @@
 
 Theory of operation
 -------------------
-A session is a frozen value. :func:`begin`, :func:`refuse` and :func:`observe` make one; :func:`step` takes an
-event and returns the next session and the commands to carry out; :func:`~charging.timing.next_wake_at` names the
-moment at which a :class:`~charging.events.Woke` is due. Nothing here waits, reads a clock or talks to anybody.
+A session is a frozen value. :func:`begin`, :func:`refuse` and :func:`observe` make one, and :mod:`charging.ungated` that
+of a call which never passed the gate. :func:`step` takes an event and returns the next session and the commands to
+carry out; :func:`~charging.timing.next_wake_at` names the moment at which a :class:`~charging.events.Woke` is due.
+Nothing here waits, reads a clock or talks to anybody.
 Every event has an answer in every phase, because events are lost, repeated and reordered in real life.
 
 ========== ============================================== ==========================================
@@ -90,8 +91,8 @@ def begin(call: Call, policy: MeteringPolicy) -> Transition:
     hold = NOTHING_HELD
     if call.rates:
         ring_limit = policy.ring_limit(call.trunks)
-        hold = first_hold(call.rates, call.local(call.started_at), policy.first_slice_s, ring_limit)
-    want_s = 0 if call.allowance is None else policy.first_slice_s
+        hold = first_hold(call.rates, call.local(call.started_at), policy.first_hold_s, ring_limit)
+    want_s = 0 if call.allowance is None else policy.first_hold_s
     session = Session(call=call, phase=Phase.OPENING, held_micros=hold.micros, paid_s=hold.paid_s, slice_s=hold.paid_s)
     return session, (OpenSession(hold.micros, hold.paid_s, want_s),)
 
@@ -312,7 +313,7 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         caller_hung_up=session.caller_hung_up,
         caller_gone_at=session.caller_gone_at,
         cut=cut_at(session, leg, policy),
-        denied=session.denied,
+        denied=session.barred or session.denied,
     )
     session, rest = _end_surplus_legs(session, event.at)
     session, settle = _close(session, record)
@@ -392,6 +393,15 @@ def _arm_failed(session: Session, event: ev.DeadlineFailed, policy: MeteringPoli
     return session.with_leg(replace(leg, arming=False, arm_retry_at=retry_at)), ()
 
 
+def _clock_set(session: Session, event: ev.ClockSet, policy: MeteringPolicy) -> Transition:
+    """Have the talking leg's deadline looked at and armed anew, as after a restart."""
+    leg = session.talking_leg
+    if leg is None:
+        return session, ()
+    leg = replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None)
+    return _arm_due(session.with_leg(leg), leg, event.at, policy)
+
+
 def _woke(session: Session, event: ev.Woke, policy: MeteringPolicy) -> Transition:
     at = event.at
     if session.phase in {Phase.OPENING, Phase.ADMITTING}:
@@ -420,7 +430,8 @@ def _arm_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -
     leg = session.leg(leg.channel_id) or leg
     if wanted is None or not _due(arm_at(session, leg, policy), at):
         return session, ()
-    command = CheckDeadline if leg.armed_cut_at is None and session.slice_no == 1 else ArmDeadline
+    by_dialplan = leg.armed_cut_at is None and session.slice_no == 1 and not session.call.ungated
+    command = CheckDeadline if by_dialplan else ArmDeadline
     checking_since = leg.checking_since or at
     leg = replace(leg, arming=True, arm_retry_at=at + OUTCOME_LIMIT, checking_since=checking_since)
     return session.with_leg(leg), (command(leg.channel_id, wanted),)
@@ -455,6 +466,7 @@ def _close_unanswered(session: Session, at: datetime) -> Transition:
         cause=session.last_cause,
         trunk=session.last_trunk,
         caller_gone=session.caller_gone or session.caller_hung_up,
+        barred=session.barred,
     )
     return _close(session, record)
 
@@ -489,6 +501,7 @@ _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
     ev.SliceDenied: _slice_denied,
     ev.DeadlineArmed: _armed,
     ev.DeadlineFailed: _arm_failed,
+    ev.ClockSet: _clock_set,
     ev.Woke: _woke,
     ev.Settled: _settled,
 }

@@ -51,6 +51,8 @@ class Session:
     """No further leg is expected; the call closes then unless one shows up."""
     denied: Denial | None = None
     """Why the newest slice was not renewed."""
+    barred: Denial | None = None
+    """Why the call may not go on at all, as is found of one that never passed the gate: its legs are hung up."""
     retry_at: datetime | None = None
     """Earliest moment to ask for the next slice again, after a refusal or while no answer has come."""
     closing_leg: int = 0

@@ -57,6 +57,8 @@ def dial_end_at(session: Session, policy: MeteringPolicy) -> datetime | None:
 
 def talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
     """Return how long the call may talk as things stand: what is paid, less the margin, and the longest call."""
+    if session.barred is not None:
+        return timedelta()
     limits = []
     if session.call.metered:
         limits.append(timedelta(seconds=session.paid_s) - policy.margin)
@@ -81,7 +83,7 @@ def _over_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | N
     if leg.exempt:
         return None
     if leg.answered_at is None:
-        return ring_limit_at(session, policy)
+        return ring_limit_at(session, policy) if session.barred is None else session.dialling_since
     if leg.surplus:
         return leg.answered_at if session.call.metered else None
     return _earliest(cut_at(session, leg, policy), _unverified_at(session, leg))

@@ -6,12 +6,15 @@ FORWARDERNAME)``. The service answers with channel variables on the caller and `
 let it through by itself.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 APPLICATION = "tollgate"
 LEG_VARIABLE = "TOLLGATE_CALL"
 ANSWERED_VARIABLE = "TOLLGATE_ANSWERED"
+HANGUP_HANDLER = "tg-hang,s,1"
+"""What leaves word of a leg's true end."""
 VERDICT_VARIABLE = "TG_VERDICT"
 SLICE_VARIABLE = "TG_SLICE"
 INTERNAL_VARIABLE = "TG_INTERNAL"
@@ -21,6 +24,12 @@ EMERGENCY_CONTEXT = "tg-emergency"
 """Where the dialplan rings an emergency number."""
 LEG_RECORDS_FAMILY = "tollgate-legs"
 """AstDB family of the hang-up handler's records: HOUR/UNIQUEID = mark,answered,ended,cause,endpoint."""
+
+_UNGATED = "ungated-"
+
+CDR_NOTE = "tollgate"
+"""How an answered leg's note in its CDR's ``userfield`` begins: tollgate|MARK|ANSWERED|UNIQUEID|ENDPOINT."""
+_CDR_NOTE = re.compile(rf"{CDR_NOTE}\|(.+?)\|([0-9]+\.[0-9]+)\|([^|;]+)\|([A-Za-z0-9_.-]+)")
 
 GATE_LIMIT_S = 3
 """How long the dialplan lets a caller wait for the verdict."""
@@ -56,6 +65,26 @@ class MarkKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CdrNote:
+    """What an answered leg noted in its CDR."""
+
+    leg_variable: str
+    """As ``TOLLGATE_CALL`` has it."""
+    answered: str
+    """When the dialplan saw its answer: seconds since the epoch."""
+    channel_id: str
+    endpoint: str
+
+
+def parse_cdr_notes(userfield: str) -> list[CdrNote]:
+    """Return the notes in a CDR's ``userfield``: none, one, or two where both its channels are legs of ours.
+
+    Asterisk writes the fields of both channels of a CDR, with a semicolon between them; a PBX may have one of its own.
+    """
+    return [CdrNote(*match.groups()) for match in _CDR_NOTE.finditer(userfield)]
+
+
+@dataclass(frozen=True, slots=True)
 class LegMark:
     """What ``TOLLGATE_CALL`` says of a leg that the dialplan let through by itself."""
 
@@ -84,6 +113,17 @@ def call_id_of(value: str) -> str:
 def call_prefix(node: str) -> str:
     """Return what the ids of a node's calls begin with: Asterisk's own ids are its own, another one has the same."""
     return f"{node}/" if node else ""
+
+
+def ungated_call_id(node: str, channel_id: str) -> str:
+    """Return the id of a call that is known by its trunk leg alone, since it never passed the gate."""
+    return f"{call_prefix(node)}{_UNGATED}{channel_id}"
+
+
+def ungated_leg_of(call_id: str) -> str:
+    """Return the trunk leg's channel id in the id of a call that never passed the gate; '' in another id."""
+    own = call_id.rpartition("/")[2]
+    return own.removeprefix(_UNGATED) if own.startswith(_UNGATED) else ""
 
 
 def caller_channel_of(call_id: str) -> str:

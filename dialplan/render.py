@@ -8,15 +8,23 @@ from string import Template
 import phonenumbers
 
 from dialplan.contract import (
+    ANSWERED_VARIABLE,
     APPLICATION,
+    CDR_NOTE,
     GATE_LIMIT_S,
     LEG_RECORDS_FAMILY,
+    LEG_VARIABLE,
     PRESENTATION_VARIABLE,
     MarkKind,
     Presentation,
     call_prefix,
 )
 from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
+
+_NOTE_IN_CDR = (
+    f"\n same => n,Set(CDR(userfield)={CDR_NOTE}|${{{LEG_VARIABLE}}}|${{{ANSWERED_VARIABLE}}}"
+    "|${UNIQUEID}|${CHANNEL(endpoint)})"
+)
 
 
 class DialplanError(Exception):
@@ -41,6 +49,8 @@ class DialplanOptions:
     """Asterisk patterns, as dialled without the outside-line digit, that are free while the service is away."""
     away_excluded: tuple[str, ...] = ()
     """Patterns that are not, although an ``away_patterns`` one covers them."""
+    notes_in_cdr: bool = False
+    """Whether an answered leg is noted in Asterisk's own CDR (:func:`dialplan.contract.parse_cdr_notes`)."""
 
 
 class _ConfTemplate(Template):
@@ -74,6 +84,7 @@ def render_dialplan(options: DialplanOptions) -> str:
         on_trunk=_on_trunk(options.trunks),
         rated=_RATED,
         mark_leg=_mark_leg(options.trunks),
+        note_in_cdr=_NOTE_IN_CDR if options.notes_in_cdr else "",
     )
 
 

@@ -50,9 +50,9 @@ class CapUse(NamedTuple):
         """What may still be held; 0 where the cap was lowered below what is spent."""
         return max(0, self.cap_micros - self.used_micros)
 
-    def rule(self, extension: str) -> str:
+    def rule(self, extension: str, account: str) -> str:
         """Return the rule in words, such as ``extension 101: daily cap 5.00, 4.80 is spent or held``."""
-        whose = f"extension {extension}" if self.scope is CapScope.EXTENSION else "account"
+        whose = f"extension {extension}" if self.scope is CapScope.EXTENSION else f"account {account}"
         cap, used = format_money(self.cap_micros), format_money(self.used_micros)
         return f"{whose}: {self.span} cap {cap}, {used} is spent or held"
 
@@ -63,7 +63,7 @@ class TooManyCalls(NamedTuple):
     max_calls: int
     reason: DenyReason = DenyReason.TOO_MANY_CALLS
 
-    def rule(self, extension: str) -> str:
+    def rule(self, extension: str, account: str) -> str:  # noqa: ARG002  # as a cap's
         """Return the rule in words, such as ``extension 101: 2 paid calls at a time``."""
         return f"extension {extension}: {self.max_calls} paid calls at a time"
 

@@ -236,10 +236,7 @@ class _Deciding:
         return self._paid(rate, prepaid=prepaid)
 
     def _rate(self, at_ms: int) -> Rate | None:
-        if self.deck is None:
-            return None
-        facts = self.facts
-        return self.deck.lookup(facts.e164 or f"{facts.region}:{facts.number}", at_ms)
+        return None if self.deck is None else self.deck.lookup(self.facts.deck_key, at_ms)
 
     def _later_rates(self, rate: Rate) -> tuple[tuple[int, Rate], ...]:
         """Return the other prices that may be in force when the call is answered, in order.
@@ -359,7 +356,9 @@ class _Deciding:
             rule = f"plan {plan.name}: {paid_class} is refused"
             return Refusal(Denial(DenyReason.DESTINATION_DENIED, rule), step)
         if not prepaid:
-            return Refusal(Denial(DenyReason.PREPAID_OFF, "extension: prepaid is off"), Step("prepaid_off", {}))
+            extension = self.permissions.extension
+            denial = Denial(DenyReason.PREPAID_OFF, f"extension {extension}: prepaid is off")
+            return Refusal(denial, Step("prepaid_off", {"extension": extension}))
         if deck is None:
             return Refusal(Denial(DenyReason.NO_RATE, "plan: no deck"), Step("no_deck", {}))
         if rate is None:

@@ -51,6 +51,11 @@ class NumberFacts(NamedTuple):
     is_by_beginning: bool = False
 
     @property
+    def deck_key(self) -> str:
+        """The number as decks have it: E.164, or a short number with its region."""
+        return self.e164 or f"{self.region}:{self.number}"
+
+    @property
     def is_barred(self) -> bool:
         """Whether the override table refuses the number whatever its price."""
         return self.override is not None and self.override.barred

@@ -25,7 +25,7 @@ SENTENCES = {
     "barred": "The deck {deck} bars prefix {prefix} ({destination}): the call is refused.",
     "barred_by_override": "The override table bars {digits} ({source}): the call is refused.",
     "plan_refuses": "The plan {plan} does not allow {destination_class} calls: the call is refused.",
-    "prepaid_off": "Prepaid calls are switched off for this extension: the call is refused.",
+    "prepaid_off": "Prepaid calls are switched off for extension {extension}: the call is refused.",
     "no_deck": "There is no deck to price it: the call is refused.",
     "no_rate": "The deck {deck} has no price for it: the call is refused.",
     "general_rate": "It is a premium number, and of the deck {deck} only prefix {prefix} ({destination}) fits, which "
@@ -46,7 +46,8 @@ SENTENCES = {
     "extension alone; after them it is a paid call, class {destination_class}.",
     "only_allowance_plan_refuses": "The plan {plan} does not allow paid {destination_class} calls: it ends with the "
     "allowance.",
-    "only_allowance_prepaid_off": "Prepaid calls are switched off for this extension: it ends with the allowance.",
+    "only_allowance_prepaid_off": "Prepaid calls are switched off for extension {extension}: it ends with the "
+    "allowance.",
     "only_allowance_no_deck": "There is no deck to price what follows: it ends with the allowance.",
     "only_allowance_no_rate": "The deck {deck} has no price for what follows: it ends with the allowance.",
     "only_allowance_general_rate": "Of the deck {deck} only prefix {prefix} ({destination}) fits what follows, which "
@@ -68,8 +69,8 @@ SENTENCES = {
     "{max_duration_s} s.",
     "held_limited": "{hold_micros} {currency} are held before it rings; {available_micros} {currency} would last "
     "longer than the {max_duration_s} s that a call may.",
-    "not_held": "{hold_micros} {currency} must be held before it rings and only {available_micros} {currency} are "
-    "available: it is refused.",
+    "not_held": "{hold_micros} {currency} must be held before it rings and account {account} has only "
+    "{available_micros} {currency} available: it is refused.",
     "charged": "{duration_s} s are charged as {billable_s} s and cost {charge_micros} {currency}.",
     "charged_even": "{duration_s} s cost {charge_micros} {currency}.",
     "deny_list_has": "The deny list of extension {extension} has {destinations}: the call is refused.",

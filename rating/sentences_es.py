@@ -27,7 +27,7 @@ SENTENCES = {
     "barred": "La tarifa {deck} prohíbe el prefijo {prefix} ({destination}): la llamada se rechaza.",
     "barred_by_override": "La tabla de correcciones prohíbe {digits} ({source}): la llamada se rechaza.",
     "plan_refuses": "El plan {plan} no permite llamadas de la clase {destination_class}: la llamada se rechaza.",
-    "prepaid_off": "Las llamadas de prepago están desactivadas para esta extensión: la llamada se rechaza.",
+    "prepaid_off": "Las llamadas de prepago están desactivadas para la extensión {extension}: la llamada se rechaza.",
     "no_deck": "No hay tarifa que dé su precio: la llamada se rechaza.",
     "no_rate": "La tarifa {deck} no tiene precio para este destino: la llamada se rechaza.",
     "general_rate": "Es un número de tarificación adicional, y de la tarifa {deck} solo le corresponde el prefijo "
@@ -49,7 +49,7 @@ SENTENCES = {
     "para esta extensión; después la llamada es de pago, clase {destination_class}.",
     "only_allowance_plan_refuses": "El plan {plan} no permite llamadas de pago de clase {destination_class}: "
     "la llamada termina con la bolsa.",
-    "only_allowance_prepaid_off": "Las llamadas de prepago están desactivadas para esta extensión: "
+    "only_allowance_prepaid_off": "Las llamadas de prepago están desactivadas para la extensión {extension}: "
     "la llamada termina con la bolsa.",
     "only_allowance_no_deck": "Ninguna tarifa da el precio de lo que sigue: la llamada termina con la bolsa.",
     "only_allowance_no_rate": "La tarifa {deck} no tiene precio para lo que sigue: la llamada termina con la bolsa.",
@@ -72,8 +72,8 @@ SENTENCES = {
     "para {max_duration_s} s.",
     "held_limited": "Se reservan {hold_micros} {currency} antes de que suene; {available_micros} {currency} "
     "alcanzarían para más que los {max_duration_s} s permitidos a una llamada.",
-    "not_held": "Hay que reservar {hold_micros} {currency} antes de que suene y solo hay {available_micros} "
-    "{currency} disponibles: la llamada se rechaza.",
+    "not_held": "Hay que reservar {hold_micros} {currency} antes de que suene y la cuenta {account} solo tiene "
+    "{available_micros} {currency} disponibles: la llamada se rechaza.",
     "charged": "{duration_s} s se cobran como {billable_s} s y cuestan {charge_micros} {currency}.",
     "charged_even": "{duration_s} s cuestan {charge_micros} {currency}.",
     "deny_list_has": "La lista de destinos denegados de la extensión {extension} contiene {destinations}: la llamada "

@@ -30,7 +30,7 @@ SENTENCES = {
     "barred": "La grille tarifaire {deck} interdit le préfixe {prefix} ({destination}) : l'appel est refusé.",
     "barred_by_override": "La table de corrections interdit {digits} ({source}) : l'appel est refusé.",
     "plan_refuses": "Le forfait {plan} n'autorise pas les appels de classe {destination_class} : l'appel est refusé.",
-    "prepaid_off": "Les appels prépayés sont désactivés pour ce poste : l'appel est refusé.",
+    "prepaid_off": "Les appels prépayés sont désactivés pour le poste {extension} : l'appel est refusé.",
     "no_deck": "Aucune grille tarifaire n'en donne le prix : l'appel est refusé.",
     "no_rate": "La grille tarifaire {deck} n'a pas de prix pour cette destination : l'appel est refusé.",
     "general_rate": "C'est un numéro surtaxé, et de la grille tarifaire {deck} seul le préfixe {prefix} "
@@ -52,7 +52,7 @@ SENTENCES = {
     "par mois pour ce poste seul ; ensuite l'appel est payant, classe {destination_class}.",
     "only_allowance_plan_refuses": "Le forfait {plan} n'autorise pas les appels payants de classe "
     "{destination_class} : l'appel se termine avec le quota.",
-    "only_allowance_prepaid_off": "Les appels prépayés sont désactivés pour ce poste : "
+    "only_allowance_prepaid_off": "Les appels prépayés sont désactivés pour le poste {extension} : "
     "l'appel se termine avec le quota.",
     "only_allowance_no_deck": "Aucune grille tarifaire ne donne le prix de la suite : "
     "l'appel se termine avec le quota.",
@@ -77,7 +77,7 @@ SENTENCES = {
     "pour {max_duration_s} s.",
     "held_limited": "{hold_micros} {currency} sont réservés avant la sonnerie ; {available_micros} {currency} "
     "suffiraient pour plus que les {max_duration_s} s permises à un appel.",
-    "not_held": "{hold_micros} {currency} doivent être réservés avant la sonnerie et il n'y a que "
+    "not_held": "{hold_micros} {currency} doivent être réservés avant la sonnerie et le compte {account} n'a que "
     "{available_micros} {currency} disponibles : l'appel est refusé.",
     "charged": "{duration_s} s sont facturées comme {billable_s} s et coûtent {charge_micros} {currency}.",
     "charged_even": "{duration_s} s coûtent {charge_micros} {currency}.",

@@ -78,7 +78,13 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What an account's lots lost because their moment had come; ``more`` says that further lots wait for it."""
+    """What an account's lots lost because their moment had come."""
 
     expired_micros: int
-    more: bool = False
+    overdue_micros: int = 0
+    """What is still to expire of further lots: an operation takes some at a time."""
+
+    @property
+    def more(self) -> bool:
+        """Whether further lots wait for it."""
+        return self.overdue_micros > 0

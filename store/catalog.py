@@ -1,28 +1,22 @@
-"""The catalog: accounts, extensions and plans. Each change moves ``catalog_version`` too.
+"""The catalog: accounts and plans (extensions: :mod:`store.extensions`). Each change moves ``catalog_version`` too.
 
 It moves in the same transaction. A service keeps the catalog in memory and reads that one number to learn
 that it is stale.
+
+A change names what it changes and nothing else: the row that it is applied to is read by the operation itself, so that
+two administrators who change different things at once both have their way.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, case, insert, literal_column, select, update
 
 from rating.plan import PlanError, parse_plan
 from store import schema
-from store.balances import read_available
-from store.errors import (
-    DeckCurrencyError,
-    DuplicateNameError,
-    UnknownAccountError,
-    UnknownExtensionError,
-    UnknownPlanError,
-)
-from store.operation import Operation, Sql, SqlValue
+from store.errors import DeckCurrencyError, DuplicateNameError, UnknownAccountError, UnknownPlanError
+from store.operation import Operation, Sql
 
 _ACCOUNT = schema.account.c
-_EXTENSION = schema.extension.c
 _PLAN = schema.plan.c
 _DECK = schema.deck.c
 _VERSION = schema.catalog_version.c
@@ -47,21 +41,31 @@ INSERT_ACCOUNT = Sql(
     )
     .returning(_ACCOUNT.id)
 )
+_ACCOUNT_SETTINGS = ("timezone", "month_day", "plan", "daily_cap_micros", "monthly_cap_micros")
+"""The columns that :class:`AccountChanges` has too."""
+SELECT_ACCOUNT_SETTINGS = Sql(
+    select(_ACCOUNT.currency, *(_ACCOUNT[name] for name in _ACCOUNT_SETTINGS)).where(
+        _ACCOUNT.name == bindparam("of_name")
+    )
+)
+_LATEST_ENTRY_MS = (
+    select(schema.journal.c.at_ms).order_by(schema.journal.c.id.desc()).limit(literal_column("1")).scalar_subquery()
+)
 UPDATE_ACCOUNT = Sql(
     update(schema.account)
     .where(_ACCOUNT.name == bindparam("of_name"))
     .values(
-        timezone=bindparam("new_timezone"),
-        month_day=bindparam("new_month_day"),
-        plan=bindparam("new_plan"),
-        daily_cap_micros=bindparam("new_daily_cap_micros"),
-        monthly_cap_micros=bindparam("new_monthly_cap_micros"),
+        {
+            **{name: bindparam(f"new_{name}") for name in _ACCOUNT_SETTINGS},
+            # Days of spend that were counted until then are those of the old zone (store.verify_days).
+            "timezone_since_ms": case(
+                (_ACCOUNT.timezone == bindparam("new_timezone"), _ACCOUNT.timezone_since_ms), else_=_LATEST_ENTRY_MS
+            ),
+        }
     )
 )
 SELECT_PLAN = Sql(select(_PLAN.toml).where(_PLAN.name == bindparam("of_name")))
 SELECT_DECK_CURRENCY = Sql(select(_DECK.currency).where(_DECK.name == bindparam("of_name")))
-SELECT_ACCOUNT_CURRENCY = Sql(select(_ACCOUNT.currency).where(_ACCOUNT.id == bindparam("account_id")))
-SELECT_NAMED_CURRENCY = Sql(select(_ACCOUNT.currency).where(_ACCOUNT.name == bindparam("of_name")))
 INSERT_PLAN = Sql(
     insert(schema.plan).values(name=bindparam("name"), toml=bindparam("toml"), updated_at_ms=bindparam("at_ms"))
 )
@@ -70,67 +74,16 @@ UPDATE_PLAN = Sql(
     .where(_PLAN.name == bindparam("of_name"))
     .values(toml=bindparam("new_toml"), updated_at_ms=bindparam("at_ms"))
 )
-SELECT_HOLDERS = Sql(
-    select(_EXTENSION.number, _EXTENSION.endpoint).where(
-        (_EXTENSION.number == bindparam("of_number")) | (_EXTENSION.endpoint == bindparam("of_endpoint"))
-    )
-)
-_SETTINGS = (
-    "account_id",
-    "endpoint",
-    "plan",
-    "prepaid",
-    "language",
-    "display_name",
-    "daily_cap_micros",
-    "monthly_cap_micros",
-    "max_calls",
-    "max_rate_micros",
-    "longest_call_s",
-    "allow_list",
-    "deny_list",
-    "hours",
-)
-"""The columns that :class:`ExtensionSettings` has too, but for the number, which never changes."""
-EXTENSIONS_AT_ONCE = 50
-INSERT_EXTENSION = Sql(
-    insert(schema.extension)
-    .values(
-        number=bindparam("number"),
-        created_at_ms=bindparam("at_ms"),
-        **{name: bindparam(name) for name in _SETTINGS},
-    )
-    .returning(_EXTENSION.id)
-)
-UPDATE_EXTENSION = Sql(
-    update(schema.extension)
-    .where(_EXTENSION.number == bindparam("of_number"))
-    .values({name: bindparam(f"new_{name}") for name in _SETTINGS})
-)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionSettings:
-    """All that an administrator sets on an extension; ``plan`` None means the account's default plan.
+class AccountChanges(TypedDict, total=False):
+    """What to change on an account, by column: what is not named stays. None is no plan, and no cap."""
 
-    What the limits mean is said at :class:`store.records.Extension`.
-    """
-
-    number: str
-    account_id: int
-    endpoint: str
-    plan: str | None = None
-    prepaid: bool = True
-    language: str = "en"
-    display_name: str | None = None
-    daily_cap_micros: int | None = None
-    monthly_cap_micros: int | None = None
-    max_calls: int | None = None
-    max_rate_micros: int | None = None
-    longest_call_s: int | None = None
-    allow_list: str | None = None
-    deny_list: str | None = None
-    hours: str | None = None
+    timezone: str
+    month_day: int
+    plan: str | None
+    daily_cap_micros: int | None
+    monthly_cap_micros: int | None
 
 
 def create_account(
@@ -161,7 +114,7 @@ def create_account(
     """
     if (yield SELECT_ACCOUNT_ID(of_name=name)):
         raise DuplicateNameError(f"there is an account {name} already; choose another name")
-    yield from _check_plan(plan, currency)
+    yield from check_plan(plan, currency)
     rows = yield INSERT_ACCOUNT(
         name=name,
         currency=currency,
@@ -176,34 +129,22 @@ def create_account(
     return int(rows[0][0])
 
 
-def set_account(
-    *,
-    name: str,
-    timezone: str,
-    month_day: int,
-    plan: str | None,
-    daily_cap_micros: int | None = None,
-    monthly_cap_micros: int | None = None,
-) -> Operation[None]:
-    """Replace an account's calendar, default plan and caps; its currency never changes.
+def set_account(*, name: str, **changes: Unpack[AccountChanges]) -> Operation[None]:
+    """Change an account's calendar, default plan or caps; its currency never changes.
 
     Raises:
         UnknownAccountError: there is no such account.
         UnknownPlanError: there is no such plan.
         DeckCurrencyError: the plan's deck is in another currency.
     """
-    currencies = yield SELECT_NAMED_CURRENCY(of_name=name)
-    if not currencies:
+    rows = yield SELECT_ACCOUNT_SETTINGS(of_name=name)
+    if not rows:
         raise UnknownAccountError(f"there is no account {name}; `tollgate account list` shows them")
-    yield from _check_plan(plan, currencies[0][0])
-    yield UPDATE_ACCOUNT(
-        of_name=name,
-        new_timezone=timezone,
-        new_month_day=month_day,
-        new_plan=plan,
-        new_daily_cap_micros=daily_cap_micros,
-        new_monthly_cap_micros=monthly_cap_micros,
-    )
+    currency, *kept = rows[0]
+    if "plan" in changes:
+        yield from check_plan(changes["plan"], currency)
+    settings = {**dict(zip(_ACCOUNT_SETTINGS, kept, strict=True)), **changes}
+    yield UPDATE_ACCOUNT(of_name=name, **{f"new_{column}": value for column, value in settings.items()})
     yield BUMP_VERSION()
 
 
@@ -216,82 +157,12 @@ def put_plan(*, name: str, toml: str, at_ms: int) -> Operation[None]:
     yield BUMP_VERSION()
 
 
-def add_extension(settings: ExtensionSettings, *, at_ms: int) -> Operation[int]:
-    """Write a new extension and answer its id.
+def check_plan(name: str | None, currency: str) -> Operation[None]:
+    """Refuse a plan that is not there, and one whose prices are in another currency than the account's money.
 
     Raises:
-        DuplicateNameError: its number or its endpoint is taken.
-        UnknownAccountError, UnknownPlanError: what it refers to is not there.
-        DeckCurrencyError: the plan's deck is in another currency than the account.
+        UnknownPlanError, DeckCurrencyError: it is one of those.
     """
-    yield from _check_references(settings)
-    extension_id = yield from _insert_extension(settings, at_ms)
-    yield BUMP_VERSION()
-    return extension_id
-
-
-def set_extension(settings: ExtensionSettings) -> Operation[None]:
-    """Replace all settings of the extension of that number.
-
-    Raises:
-        UnknownExtensionError: there is no extension of that number.
-        DuplicateNameError: another extension has the endpoint.
-        UnknownAccountError, UnknownPlanError: what it refers to is not there.
-        DeckCurrencyError: the plan's deck is in another currency than the account.
-    """
-    yield from write_extensions(added=(), changed=(settings,), at_ms=0)
-
-
-def write_extensions(
-    *, added: Sequence[ExtensionSettings], changed: Sequence[ExtensionSettings], at_ms: int
-) -> Operation[None]:
-    """Write some extensions, changed ones first; it raises what :func:`add_extension` and :func:`set_extension` do.
-
-    Of an office's hundreds :data:`EXTENSIONS_AT_ONCE` at a time, so that no call waits long for the store.
-    """
-    settings = (*changed, *added)
-    for one_of_each in {(each.account_id, each.plan): each for each in settings}.values():
-        yield from _check_references(one_of_each)
-    for each in changed:
-        yield from _update_extension(each)
-    for each in added:
-        yield from _insert_extension(each, at_ms)
-    yield BUMP_VERSION()
-
-
-def _insert_extension(settings: ExtensionSettings, at_ms: int) -> Operation[int]:
-    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
-    if holders:
-        number, endpoint = holders[0]
-        raise DuplicateNameError(
-            f"extension {number} is there already, with endpoint {endpoint}; `tollgate extension set` changes it"
-        )
-    rows = yield INSERT_EXTENSION(number=settings.number, at_ms=at_ms, **_columns(settings, ""))
-    return int(rows[0][0])
-
-
-def _update_extension(settings: ExtensionSettings) -> Operation[None]:
-    holders = yield SELECT_HOLDERS(of_number=settings.number, of_endpoint=settings.endpoint)
-    numbers = {number for number, _ in holders}
-    if settings.number not in numbers:
-        raise UnknownExtensionError(f"there is no extension {settings.number}; `tollgate extension add` makes it")
-    for other in numbers - {settings.number}:
-        raise DuplicateNameError(f"endpoint {settings.endpoint} belongs to extension {other}; name another endpoint")
-    yield UPDATE_EXTENSION(of_number=settings.number, **_columns(settings, "new_"))
-
-
-def _columns(settings: ExtensionSettings, prefix: str) -> dict[str, SqlValue]:
-    return {f"{prefix}{name}": getattr(settings, name) for name in _SETTINGS}
-
-
-def _check_references(settings: ExtensionSettings) -> Operation[None]:
-    yield from read_available(settings.account_id)
-    currencies = yield SELECT_ACCOUNT_CURRENCY(account_id=settings.account_id)
-    yield from _check_plan(settings.plan, currencies[0][0])
-
-
-def _check_plan(name: str | None, currency: str) -> Operation[None]:
-    """Refuse a plan that is not there, and one whose prices are in another currency than the account's money."""
     if name is None:
         return
     texts = yield SELECT_PLAN(of_name=name)

@@ -1,6 +1,7 @@
 """Reading the catalog: accounts, extensions, plans, decks and their rates."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import fields
 
 from sqlalchemy import Select, exists, select
 
@@ -15,6 +16,7 @@ _ACCOUNT = schema.account.c
 _EXTENSION = schema.extension.c
 _DECK = schema.deck.c
 _RATE = schema.rate.c
+_ACCOUNT_COLUMNS = tuple(_ACCOUNT[field.name] for field in fields(Account))
 _RATES_AT_ONCE = 250
 """Rates of one page: about a millisecond of the event loop's time."""
 
@@ -47,16 +49,16 @@ class CatalogReads(Reads):
 
     async def accounts(self) -> list[Account]:
         """Answer all accounts by name."""
-        return await self._accounts(select(schema.account).order_by(_ACCOUNT.name))
+        return await self._accounts(select(*_ACCOUNT_COLUMNS).order_by(_ACCOUNT.name))
 
     async def account(self, name: str) -> Account | None:
         """Answer the account of that name."""
-        found = await self._accounts(select(schema.account).where(_ACCOUNT.name == name))
+        found = await self._accounts(select(*_ACCOUNT_COLUMNS).where(_ACCOUNT.name == name))
         return found[0] if found else None
 
     async def account_by_id(self, account_id: int) -> Account | None:
         """Answer the account of that id."""
-        found = await self._accounts(select(schema.account).where(_ACCOUNT.id == account_id))
+        found = await self._accounts(select(*_ACCOUNT_COLUMNS).where(_ACCOUNT.id == account_id))
         return found[0] if found else None
 
     async def extensions(self, account_id: int | None = None) -> list[Extension]:
@@ -123,6 +125,22 @@ class CatalogReads(Reads):
             RatingError, ValueError, TypeError: what is stored is no deck.
         """
         return await read_deck_rows(self._location, name)
+
+    async def rates_of(self, deck: str, number: str) -> list[Rate]:
+        """Answer the deck's rates whose prefix begins ``number``, by prefix and begin: few, however long the deck is.
+
+        Args:
+            deck: Its name; none for an unknown one.
+            number: As :meth:`rating.deck.Deck.lookup` takes it.
+
+        Raises:
+            RatingError: what is stored is no rate.
+        """
+        bare = number.removeprefix("+")
+        prefixes = [bare[:length] for length in range(1, len(bare) + 1)]
+        query = SELECT_RATES.where(_DECK.name == deck, _RATE.prefix.in_(prefixes))
+        async with self._reading() as connection:
+            return [rate_from_row(row) for row in await connection.execute(query)]
 
     async def overlapping_prefix(self, deck_id: int, generation: int) -> str | None:
         """Answer a prefix that is priced twice at the same time in a generation of a deck; None: none is."""

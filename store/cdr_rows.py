@@ -79,6 +79,7 @@ def cdr_params(cdr: Cdr) -> dict[str, SqlValue]:
         "trunk": cdr.trunk,
         "end_source": cdr.end_source.value,
         "provisional": cdr.provisional,
+        "ungated": cdr.ungated,
     }
 
 
@@ -98,6 +99,7 @@ def cdr_from_row(row: RowMapping) -> Cdr:
         hangup_side=_word(HangupSide, row["hangup_side"]),
         end_source=EndSource(row["end_source"]),
         provisional=bool(row["provisional"]),
+        ungated=bool(row["ungated"]),
     )
 
 

@@ -77,6 +77,10 @@ class DeckCurrencyError(StoreError):
     """A deck can not change its currency: rates of both would be mixed up."""
 
 
+class LimitCurrencyError(StoreError):
+    """An extension's limits are in another currency than the account that it is to belong to."""
+
+
 class DeckImportSupersededError(StoreError):
     """A later import of the same deck went live first; this one must not replace it."""
 
@@ -87,3 +91,7 @@ class StoreNotEmptyError(StoreError):
 
 class OpenCallsError(StoreError):
     """A store is to be moved while calls are open in it."""
+
+
+class BackupError(StoreError):
+    """A store cannot be copied to the file that was named, or the copy is not whole."""

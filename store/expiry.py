@@ -10,6 +10,10 @@ that is gone. So whoever holds money does it through :func:`hold_money`, or asks
 at the account's next expiry, which comes along with the statements they need anyhow, and expire first what is due.
 The service's housekeeping is what makes the expiry happen on time where nobody calls.
 
+No operation expires more than ``MOST_LOTS`` lots, so that none keeps the store from the others. Where more are due at
+once, what of them is left is counted as gone already: nothing is held that only they could pay for. A call that is held
+in that moment, before the next operation has expired the rest, shelters as much of it as it holds.
+
 Everything here is idempotent: what has expired is no longer in its lot, so a repetition finds nothing to do.
 """
 
@@ -58,7 +62,7 @@ SELECT_DUE_LOTS = Sql(
 def expire_lots(*, account_id: int, at_ms: int) -> Operation[Expired]:
     """Expire what is due of an account's lots at ``at_ms``, never what its calls hold.
 
-    At most ``MOST_LOTS`` lots at once: where the answer says ``more``, come again.
+    At most ``MOST_LOTS`` lots at once: where the answer says that some is overdue, come again.
 
     Raises:
         UnknownAccountError: there is no such account.
@@ -85,7 +89,7 @@ def expire_lots(*, account_id: int, at_ms: int) -> Operation[Expired]:
             break
         left_micros -= amount_micros
         yield from _expire_lot(account_id, lot_id, amount_micros, reference, expires_at_ms, at_ms)
-    return Expired(expired_micros, more=expired_micros < wanted_micros)
+    return Expired(expired_micros, wanted_micros - expired_micros)
 
 
 def _expire_lot(
@@ -107,16 +111,15 @@ def _expire_lot(
     )
 
 
-def expire_due(account_id: int, next_expiry_ms: int | None, at_ms: int) -> Operation[bool]:
-    """Expire all that is due, where ``next_expiry_ms`` says that a lot's moment has come; answer whether it has.
+def expire_due(account_id: int, next_expiry_ms: int | None, at_ms: int) -> Operation[int | None]:
+    """Expire what is due, where ``next_expiry_ms`` says that a lot's moment has come; at most ``MOST_LOTS`` lots.
 
     ``next_expiry_ms`` is what the balance's statements answer. It has come as well where calls hold what is left.
+    Answers the micro-units that are still to expire, and None where no moment has come.
     """
     if next_expiry_ms is None or next_expiry_ms > at_ms:
-        return False
-    while (yield from expire_lots(account_id=account_id, at_ms=at_ms)).more:
-        pass
-    return True
+        return None
+    return (yield from expire_lots(account_id=account_id, at_ms=at_ms)).overdue_micros
 
 
 def hold_money(*, account_id: int, amount_micros: int, at_ms: int) -> Operation[bool]:
@@ -132,17 +135,20 @@ def hold_money(*, account_id: int, amount_micros: int, at_ms: int) -> Operation[
     if next_expiry_ms is None or next_expiry_ms > at_ms:
         return True
     yield SETTLE(account_id=account_id, charged_micros=0, released_micros=amount_micros)
-    yield from expire_due(account_id, next_expiry_ms, at_ms)
+    if (yield from read_usable(account_id, at_ms)) < amount_micros:
+        return False
     return bool((yield RESERVE(account_id=account_id, amount_micros=amount_micros)))
 
 
 def read_usable(account_id: int, at_ms: int) -> Operation[int]:
-    """Answer the account's available micro-units once all that is due has expired.
+    """Answer the account's available micro-units once all that is due has expired, or is counted as expired.
 
     Raises:
         UnknownAccountError: there is no such account.
     """
     available_micros, next_expiry_ms = yield from read_with_expiry(account_id)
-    if (yield from expire_due(account_id, next_expiry_ms, at_ms)):
-        available_micros, _ = yield from read_with_expiry(account_id)
-    return available_micros
+    overdue_micros = yield from expire_due(account_id, next_expiry_ms, at_ms)
+    if overdue_micros is None:
+        return available_micros
+    available_micros, _ = yield from read_with_expiry(account_id)
+    return available_micros - overdue_micros

@@ -6,7 +6,7 @@ from rating.money import format_money
 from store import schema
 from store.answers import Adjusted, Denied, Funded
 from store.balances import CREDIT, DEBIT, read_available
-from store.errors import BalanceLimitError, KeyConflictError
+from store.errors import BalanceLimitError, KeyConflictError, LedgerInconsistentError
 from store.expiry import read_usable
 from store.journal import Bucket, EntryKind, reference_key, write_adjustment, write_purchase
 from store.lots import consume_lots, make_lot
@@ -94,9 +94,11 @@ def adjust_funds(
         if recorded[0][4] != reason:
             raise KeyConflictError(f"reference {reference} of account {account_id} was made for another reason")
         return Adjusted(amount_micros, recorded[0][3], already_there=True)
-    yield from read_usable(account_id, at_ms)  # what has expired is not there to be taken
+    usable_micros = yield from read_usable(account_id, at_ms)  # what has expired is not there to be taken
+    if usable_micros + amount_micros < 0:
+        return Denied(usable_micros)
     if amount_micros < 0 and not (yield DEBIT(account_id=account_id, amount_micros=-amount_micros)):
-        return Denied((yield from read_available(account_id)))
+        raise LedgerInconsistentError(f"account {account_id}: its balance changed while it was locked")
     lot_id = None
     if amount_micros > 0:
         lot_id = yield from _credit_lot(

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from store.errors import StoreError
 
 HOW_TO_WRITE = "write sqlite:///path or postgresql://user:password@host/database"
+HOW_TO_ENCODE = "write what is in user, password or options percent-encoded: @ as %40, / as %2F, # as %23, ? as %3F"
 _POSTGRESQL = ("postgresql", "postgres")
 
 
@@ -63,14 +64,26 @@ def locate(url: str) -> Location:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise StoreError(f"the database URL cannot be read; {HOW_TO_WRITE}") from error
+        raise StoreError(f"the database URL cannot be read; {HOW_TO_WRITE}; {HOW_TO_ENCODE}") from error
     if parsed.drivername in _POSTGRESQL:
+        _refuse_ambiguous(url)
         return _on_server(parsed)
     if parsed.drivername != "sqlite":
         raise StoreError(f"{parsed.drivername} is not supported; {HOW_TO_WRITE}")
     if not parsed.database or parsed.database == ":memory:":
         raise StoreError(f"{url!r} names no file: calls and money need one; write sqlite:///path")
     return SqliteLocation(Path(parsed.database))
+
+
+def _refuse_ambiguous(url: str) -> None:
+    """Refuse a URL whose password may reach beyond the first ``@``: the rest of it would be shown as host or database.
+
+    Raises:
+        StoreError: it is one; the message has nothing of it.
+    """
+    before, _, after = url.partition("://")[2].partition("@")
+    if after and ("@" in after or "?" in before):
+        raise StoreError(f"the database URL has an @ that does not stand before its host; {HOW_TO_ENCODE}")
 
 
 def shown_url(url: str) -> str:

@@ -11,6 +11,8 @@ seconds it pays for. So nothing is in a hurry, and nothing that is done here can
                                     the node: the charge stays, the record is final
 ==================================  ==============================================================================
 
+A call of which nobody can read the state (:mod:`store.damaged_calls`) is charged in the same way, also by its own node.
+
 Each is one transaction and changes nothing where it is repeated, so that several nodes may do it at once.
 """
 

@@ -4,6 +4,8 @@ A hold does not touch a lot; a charge, a downward adjustment or its expiry takes
 always sum up to what is available and reserved together.
 """
 
+from typing import Any, NamedTuple
+
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, insert, literal_column, select, update
 
 from store import schema
@@ -14,6 +16,14 @@ _LOT = schema.lot.c
 _LOTS_AT_ONCE = 8  # nearly always one is enough
 # The zero is spelled out: SQLite uses the index of unspent lots only where it sees the same condition.
 _NOTHING: ColumnElement[int] = literal_column("0")
+_FIRST_TO_EXPIRE: tuple[ColumnElement[Any], ...] = (_LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id)
+
+
+class UnspentLot(NamedTuple):
+    """A lot with money left: the columns of ``SELECT_UNSPENT``."""
+
+    id: int
+    remaining_micros: int
 
 
 def next_expiry_ms(account_id: ColumnElement[int]) -> ScalarSelect[int | None]:
@@ -25,6 +35,18 @@ def next_expiry_ms(account_id: ColumnElement[int]) -> ScalarSelect[int | None]:
     return (
         select(func.min(_LOT.expires_at_ms))
         .where(_LOT.account_id == account_id, _LOT.remaining_micros > _NOTHING)
+        .scalar_subquery()
+    )
+
+
+def first_unspent_id(account_id: ColumnElement[int]) -> ScalarSelect[int]:
+    """Answer, as an expression, which of an account's lots is spent first; null where nothing is left."""
+    return (
+        select(_LOT.id)
+        .where(_LOT.account_id == account_id, _LOT.remaining_micros > _NOTHING)
+        .order_by(*_FIRST_TO_EXPIRE)
+        .limit(literal_column("1"))
+        .correlate_except(schema.lot)
         .scalar_subquery()
     )
 
@@ -44,9 +66,8 @@ INSERT_LOT = Sql(
 SELECT_UNSPENT = Sql(
     select(_LOT.id, _LOT.remaining_micros)
     .where(_LOT.account_id == bindparam("account_id"), _LOT.remaining_micros > _NOTHING)
-    .order_by(_LOT.expires_at_ms.is_(None), _LOT.expires_at_ms, _LOT.id)
+    .order_by(*_FIRST_TO_EXPIRE)
     .limit(_LOTS_AT_ONCE)
-    .with_for_update()
 )
 TAKE_FROM_LOT = Sql(
     update(schema.lot)
@@ -87,26 +108,34 @@ def make_lot(
     return int(rows[0][0])
 
 
-def consume_lots(*, account_id: int, journal_id: int, amount_micros: int) -> Operation[None]:
+def consume_lots(
+    *, account_id: int, journal_id: int, amount_micros: int, first: UnspentLot | None = None
+) -> Operation[None]:
     """Take ``amount_micros`` from the account's lots for a journal row, and write down from which.
+
+    Args:
+        first: The lot that is spent first, where that is known.
 
     Raises:
         LedgerInconsistentError: the lots hold less than the balance they stand for.
     """
     missing_micros = amount_micros
+    lots = [] if first is None else [first]
     while missing_micros > 0:
-        lots = yield SELECT_UNSPENT(account_id=account_id)
+        if not lots:
+            lots = [UnspentLot(*row) for row in (yield SELECT_UNSPENT(account_id=account_id))]
         if not lots:
             raise LedgerInconsistentError(
                 f"account {account_id}: its lots lack {missing_micros} micro-units of its balance; "
                 "run `tollgate verify`"
             )
-        for lot_id, remaining_micros in lots:
-            taken_micros = min(missing_micros, remaining_micros)
-            yield from take_from_lot(lot_id=lot_id, journal_id=journal_id, amount_micros=taken_micros)
+        for lot in lots:
+            taken_micros = min(missing_micros, lot.remaining_micros)
+            yield from take_from_lot(lot_id=lot.id, journal_id=journal_id, amount_micros=taken_micros)
             missing_micros -= taken_micros
             if missing_micros == 0:
                 break
+        lots = []
 
 
 def take_from_lot(*, lot_id: int, journal_id: int, amount_micros: int) -> Operation[None]:

@@ -8,6 +8,7 @@ at once, on PostgreSQL from several machines.
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +38,7 @@ def upgrade(url: str) -> None:
 
     Raises:
         StoreUnavailableError: the database can not be opened or written, or stays locked.
-        StoreSchemaError: it is the database of a later version, or of something else.
+        StoreSchemaError: it is the database of a later version or of something else, or a server's that is not UTF8.
     """
     location = locate(url)
     if isinstance(location, SqliteLocation):
@@ -61,6 +62,15 @@ def ensure_current(url: str) -> None:
     raise StoreSchemaError(f"the store at {location.shown} has schema {found or 'none'}; run `tollgate migrate`")
 
 
+def encoding_fault(location: Location) -> str | None:
+    """Say why names and reasons could not be written in this database; None where they can. Blocks.
+
+    Raises:
+        StoreUnavailableError: it can not be read.
+    """
+    return None if isinstance(location, SqliteLocation) else _in_transaction(location, _encoding_fault)
+
+
 def found_revision(location: Location) -> str | None:
     """Answer the revision of the database's schema, None where it is empty.
 
@@ -81,6 +91,7 @@ def alembic_config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def head_revision() -> str:
     """Answer the revision of this version's schema."""
     head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
@@ -91,17 +102,35 @@ def head_revision() -> str:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":  # SQLite's transaction has locked everybody out already
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        fault = _encoding_fault(connection)
+        if fault is not None:
+            raise StoreSchemaError(fault)
     if _refuse_unknown_revision(connection) != head_revision():
         command.upgrade(alembic_config(connection), "head")
+
+
+def _encoding_fault(connection: Connection) -> str | None:
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding == "UTF8":
+        return None
+    name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+    return (
+        f"the database {name} has the encoding {encoding}, which cannot hold every name; "
+        "make another by `createdb --encoding UTF8 --template template0 NAME` and name that in the database URL"
+    )
 
 
 def _refuse_unknown_revision(connection: Connection) -> str | None:
     """Answer the database's revision, None for an empty one; raise where it is none of ours."""
     found = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _known_revisions():
         raise StoreSchemaError(f"the store has schema {found}, which this version does not know; update Tollgate")
     return found
+
+
+@cache
+def _known_revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions())
 
 
 def _in_transaction(location: Location, work: Callable[[Connection], T]) -> T:

@@ -13,8 +13,9 @@ be done before the next statement that looks at its tables, and before the opera
 process or machine, changes anything while an operation runs (docs/adr/0007-one-writer-at-a-time.md).
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Dialect, Insert
@@ -74,11 +75,12 @@ class CompiledSql:
     text: str
     names: tuple[str, ...]
     constants: Params
+    pick: Callable[[Params], tuple[SqlValue, ...]]
+    """Takes the names' values out of a mapping: no call binds its twenty statements' values one by one."""
 
-    def arguments(self, params: Params) -> list[SqlValue]:
+    def arguments(self, params: Params) -> tuple[SqlValue, ...]:
         """Put ``params`` in the order of the text; a missing one is a ``KeyError``."""
-        values = {**self.constants, **params} if self.constants else params
-        return [values[name] for name in self.names]
+        return self.pick({**self.constants, **params} if self.constants else params)
 
 
 def compile_sql(sql: Sql, dialect: Dialect) -> CompiledSql:
@@ -89,4 +91,10 @@ def compile_sql(sql: Sql, dialect: Dialect) -> CompiledSql:
     assert isinstance(compiled, SQLCompiler), "only data statements are operations"
     names = tuple(compiled.positiontup or ())
     constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return CompiledSql(str(compiled), names, constants)
+    return CompiledSql(str(compiled), names, constants, _picker(names))
+
+
+def _picker(names: tuple[str, ...]) -> Callable[[Params], tuple[SqlValue, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda params: tuple(params[name] for name in names)

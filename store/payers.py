@@ -5,15 +5,16 @@ The gate and ``tollgate quote`` decide with it, so that both say the same. It is
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from rating.caps import NO_CAPS, Caps
 from rating.decision import RING_LIMIT_MS, Decision, Denial, DenyReason, Step, decide, without_money
 from rating.deck import Deck
-from rating.dialled import DialRules
+from rating.destination import describe
+from rating.dialled import DialRules, Unreadable, read_dialled
 from rating.errors import RatingError
 from rating.hours import parse_hours
 from rating.permissions import ALL_PERMITTED, Permissions, parse_destinations
@@ -89,6 +90,11 @@ class Catalog:
             max_calls=None if payer is None else payer.permissions.max_calls,
         )
 
+    def account_name(self, account_id: int | None) -> str:
+        """Return the name of the account of this id; its id where it is not in the catalog yet."""
+        account = None if account_id is None else self.accounts.get(account_id)
+        return str(account_id) if account is None else account.name
+
     def payer_for_account(self, account: Account) -> Payer:
         """Return a nameless extension of this account, under its default plan."""
         payer = _payer(account, None, self.plans, self.decks, {})
@@ -133,17 +139,60 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     version = await store.catalog_version()
     if version == known.version:
         return known
+    return await _load(store, known, version, _decks)
+
+
+async def load_catalog_for(store: Store, rules: DialRules, dialled: str) -> Catalog:
+    """Return the catalog for one look-up: of each deck there are only the rates that the dialled digits may have.
+
+    It decides on those digits as :func:`load_catalog`'s does, without reading a million rates for one; a deck that the
+    gate could not use because of another, damaged rate is not noticed.
+
+    Args:
+        rules: How digits are read; the extensions' numbers are added.
+        dialled: The digits, as :func:`decide_for` takes them.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+
+    async def decks_for(store: Store, catalog: Catalog) -> _Decks:
+        read = read_dialled(dialled, catalog.rules)
+        key = "" if isinstance(read, Unreadable) else describe(read, catalog.rules).deck_key
+        infos = await store.decks()
+        found = {info.name: await _narrow_deck(store, info, key) for info in infos}
+        return _Decks(
+            {name: deck for name, deck in found.items() if deck is not None},
+            {info.name: info.generation for info in infos},
+        )
+
+    return await _load(store, empty_catalog(rules), await store.catalog_version(), decks_for)
+
+
+class _Decks(NamedTuple):
+    """The decks that can be used, and the generation of each that is there."""
+
+    decks: Mapping[str, Deck]
+    generations: Mapping[str, int]
+
+
+async def _load(
+    store: Store, known: Catalog, version: int, read_decks: Callable[[Store, Catalog], Awaitable[_Decks]]
+) -> Catalog:
     extensions = await store.extensions()
     # Read after them: an extension that is added meanwhile, with an account of its own, waits for the next version.
     accounts = {account.id: account for account in await store.accounts()}
     plans = readable_plans(await store.plans())
-    decks, generations = await _decks(store, known)
+    known = replace(
+        known, rules=replace(known.rules, extensions=frozenset(extension.number for extension in extensions))
+    )
+    decks, generations = await read_decks(store, known)
     seats = Counter(
         (extension.account_id, plan_name_of(accounts[extension.account_id], extension)) for extension in extensions
     )
     return Catalog(
         version=version,
-        rules=replace(known.rules, extensions=frozenset(extension.number for extension in extensions)),
+        rules=known.rules,
         payers={
             extension.endpoint: _payer(accounts[extension.account_id], extension, plans, decks, seats)
             for extension in extensions
@@ -166,7 +215,7 @@ def readable_plans(texts: Mapping[str, str]) -> dict[str, Plan]:
     return plans
 
 
-async def _decks(store: Store, known: Catalog) -> tuple[dict[str, Deck], dict[str, int]]:
+async def _decks(store: Store, known: Catalog) -> _Decks:
     """Return every deck in force, read again only where an import has gone live since."""
     decks: dict[str, Deck] = {}
     generations: dict[str, int] = {}
@@ -178,7 +227,7 @@ async def _decks(store: Store, known: Catalog) -> tuple[dict[str, Deck], dict[st
             deck = await _load_deck(store, info)
             if deck is not None:
                 decks[info.name] = deck
-    return decks, generations
+    return _Decks(decks, generations)
 
 
 async def _load_deck(store: Store, info: DeckInfo) -> Deck | None:
@@ -191,6 +240,14 @@ async def _load_deck(store: Store, info: DeckInfo) -> Deck | None:
     except (RatingError, ValueError, TypeError):
         return None
     return Deck.of_rows(info.name, info.currency, rows)
+
+
+async def _narrow_deck(store: Store, info: DeckInfo, key: str) -> Deck | None:
+    """Return a deck with the rates that may price a number; None where one cannot be read."""
+    try:
+        return Deck(info.name, info.currency, await store.rates_of(info.name, key))
+    except (RatingError, ValueError, TypeError):
+        return None
 
 
 def _payer(

@@ -38,9 +38,8 @@ from store.location import PostgresLocation
 from store.operation import ManyStatement, Operation, Rows, Sql, SqlValue, Statement
 from store.postgres_connection import CONNECTION_ERRORS, WRITER_LOCK, connect, reason
 from store.postgres_sql import Copy, ServerSql, copy_of, server_sql, together
-from store.writer import QueuedWriter, Request
+from store.writer import LONGEST_QUEUE, QueuedWriter, Request
 
-LONGEST_QUEUE = 4096
 LONGEST_BATCH = 64
 """A statement costs a question to the server: more requests would keep other nodes waiting for too long."""
 LOCK_TIMEOUT_MS = 5_000

@@ -44,9 +44,11 @@ class ServerSql:
         """Whether nobody needs to know what came of it."""
         return self.changes and not self.answers and self.tables is not None
 
-    def arguments(self, statement: Statement) -> list[SqlValue]:
+    def arguments(self, statement: Statement) -> Sequence[SqlValue]:
         """Answer the values in the order of the text."""
-        values = self.compiled.arguments(statement.params)
+        if not self.booleans:
+            return self.compiled.arguments(statement.params)
+        values = list(self.compiled.arguments(statement.params))
         for place in self.booleans:
             value = values[place]
             values[place] = None if value is None else bool(value)

@@ -23,6 +23,8 @@ class Account:
     daily_cap_micros: int | None = None
     """The most that all its calls may spend in a local day; None is no cap."""
     monthly_cap_micros: int | None = None
+    timezone_since_ms: int | None = None
+    """When its time zone was changed last; None where it never was."""
 
     @property
     def total_micros(self) -> int:

@@ -87,6 +87,8 @@ account = Table(
     # The most that all its calls may spend in a local day and in one of its months; null: no cap.
     Column("daily_cap_micros", BigInteger),
     Column("monthly_cap_micros", BigInteger),
+    # When the time zone was changed last, by the journal's latest entry then; null: never.
+    Column("timezone_since_ms", BigInteger),
     UniqueConstraint("name"),
     CheckConstraint("month_day BETWEEN 1 AND 31", name="month_day_in_month"),
     CheckConstraint("daily_cap_micros >= 0", name="daily_cap_not_negative"),
@@ -335,6 +337,7 @@ cdr = Table(
     Column("trunk", Text),
     Column("end_source", Text, nullable=False),
     Column("provisional", Boolean, nullable=False, server_default="false"),  # the true end may still be learnt
+    Column("ungated", Boolean, nullable=False, server_default="false"),  # the leg never passed the gate
     UniqueConstraint("call_id", "leg"),
     CheckConstraint("leg >= 0", name="leg_not_negative"),
     CheckConstraint("billable_s >= 0", name="billable_not_negative"),
@@ -379,3 +382,33 @@ notice = Table(
     Index(None, "account_id", "id"),
 )
 """What an account's administrators are to be told, each once: its key names the occasion."""
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("call_id", Text),
+    Column("detail", Text, nullable=False),  # JSON object
+    Column("at_ms", BigInteger, nullable=False),
+    UniqueConstraint("key"),
+)
+"""What those who run the PBX are to be told, each occasion once: its key names it."""
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("alive", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("unknown", BigInteger, nullable=False),
+    Column("money", Text, nullable=False),  # JSON object: account id to its micro-units charged, released, refunded
+    CheckConstraint("alive >= 0 AND ended >= 0 AND unknown >= 0", name="counts_not_negative"),
+    Index(None, "node", "id"),
+)
+"""What comparing live channels with open sessions found, and the money that it moved."""

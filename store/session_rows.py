@@ -1,8 +1,9 @@
 """The session's row: its statements, and how an operation finds it."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, case, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, insert, literal_column, select, update
 
 from store import schema
 from store.errors import CallSettledError, UnknownCallError
@@ -32,26 +33,33 @@ INSERT_SESSION = Sql(
         updated_at_ms=bindparam("at_ms"),
     )
 )
-SELECT_SESSION = Sql(
-    select(
-        _SESSION.node,
-        _SESSION.account_id,
-        _SESSION.extension,
-        _SESSION.per_minute_micros,
-        _SESSION.first_held_micros,
-        _SESSION.first_paid_s,
-        _SESSION.first_allowance_s,
-        _SESSION.held_micros,
-        _SESSION.paid_s,
-        _SESSION.allowance_s,
-        _SESSION.slice_n,
-        _SESSION.slice_inputs,
-        _SESSION.held_by_day,
-        _SESSION.provisional_micros,
-        next_expiry_ms(_SESSION.account_id),
+SESSION_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    _SESSION.node,
+    _SESSION.account_id,
+    _SESSION.extension,
+    _SESSION.per_minute_micros,
+    _SESSION.first_held_micros,
+    _SESSION.first_paid_s,
+    _SESSION.first_allowance_s,
+    _SESSION.held_micros,
+    _SESSION.paid_s,
+    _SESSION.allowance_s,
+    _SESSION.slice_n,
+    _SESSION.slice_inputs,
+    _SESSION.held_by_day,
+    _SESSION.provisional_micros,
+)
+"""Those of :class:`SessionRow`, all but the last."""
+
+ONE_ROW = select(literal_column("1").label("one")).subquery("one_row")
+"""What a statement reads from that is to answer a row whether there is a session or not."""
+
+_HAS_RECORD = exists().where(schema.cdr.c.call_id == bindparam("of_call_id"))
+SELECT_SESSION = Sql(select(*SESSION_COLUMNS, next_expiry_ms(_SESSION.account_id)).where(THIS_CALL))
+SELECT_CALL = Sql(
+    select(*SESSION_COLUMNS, next_expiry_ms(_SESSION.account_id), _HAS_RECORD).select_from(
+        ONE_ROW.outerjoin(schema.session, THIS_CALL)
     )
-    .where(THIS_CALL)
-    .with_for_update()
 )
 SELECT_CALL_RECORD = Sql(
     select(schema.cdr.c.leg).where(schema.cdr.c.call_id == bindparam("of_call_id")).limit(literal_column("1"))
@@ -109,9 +117,21 @@ class SessionRow(NamedTuple):
 
 
 def find_session(call_id: str) -> Operation[SessionRow | None]:
-    """Answer the call's open session, locked against other writers, or None."""
+    """Answer the call's open session, or None."""
     rows = yield SELECT_SESSION(of_call_id=call_id)
     return SessionRow(*rows[0]) if rows else None
+
+
+def find_call(call_id: str) -> Operation[tuple[SessionRow | None, bool]]:
+    """Answer the call's open session, or None, and whether it has a record."""
+    rows = yield SELECT_CALL(of_call_id=call_id)
+    *session, has_record = rows[0]
+    return session_row(session), bool(has_record)
+
+
+def session_row(columns: Sequence[Any]) -> SessionRow | None:
+    """Answer the session of an outer join's columns, None where there was none to join."""
+    return None if columns[0] is None else SessionRow(*columns)
 
 
 def require_session(call_id: str) -> Operation[SessionRow]:
@@ -131,4 +151,9 @@ def require_session(call_id: str) -> Operation[SessionRow]:
 def refuse_settled(call_id: str) -> Operation[None]:
     """Raise where a call without session has a record: it is over, a new hold would never be settled."""
     if (yield SELECT_CALL_RECORD(of_call_id=call_id)):
-        raise CallSettledError(f"call {call_id} is settled and closed; a new call needs a new id")
+        raise settled_error(call_id)
+
+
+def settled_error(call_id: str) -> CallSettledError:
+    """Answer the error of whoever wants to go on with a call that is over."""
+    return CallSettledError(f"call {call_id} is settled and closed; a new call needs a new id")

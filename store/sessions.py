@@ -13,7 +13,7 @@ from store.answers import Denied, Held, Settled
 from store.balances import SETTLE, read_available
 from store.caps import Spending, days_text, read_room, too_many_calls
 from store.errors import KeyConflictError, LedgerInconsistentError, RecordMissingError, UnknownCallError
-from store.expiry import expire_due, hold_money
+from store.expiry import expire_due, hold_money, read_usable
 from store.journal import write_hold, write_release
 from store.operation import Operation
 from store.provisional import reclaimed
@@ -21,11 +21,10 @@ from store.session_rows import (
     DELETE_SESSION,
     INSERT_SESSION,
     SAVE_STATE,
-    SELECT_CALL_RECORD,
     SessionRow,
-    find_session,
-    refuse_settled,
+    find_call,
     require_session,
+    settled_error,
 )
 
 
@@ -64,11 +63,12 @@ def open_session(
         CallSettledError: the call has been closed, or has a record already.
         UnknownAccountError: there is no such account.
     """
-    session = yield from find_session(call_id)
+    session, has_record = yield from find_call(call_id)
     if session is not None:
         asked = (node, account_id, extension, per_minute_micros, held_micros, paid_s)
         return _opened_before(call_id, session, asked, by_allowance=allowance is not None)
-    yield from refuse_settled(call_id)
+    if has_record:
+        raise settled_error(call_id)
     answer = yield from _first_slice(call_id, account_id, held_micros, paid_s, allowance, spending, at_ms)
     if isinstance(answer, Denied):
         return answer
@@ -137,7 +137,7 @@ def _hold(account_id: int, held_micros: int, spending: Spending | None, at_ms: i
     limit = yield from _limit(account_id, held_micros, spending)
     if limit is None and (yield from hold_money(account_id=account_id, amount_micros=held_micros, at_ms=at_ms)):
         return None
-    return Denied((yield from read_available(account_id)), limit)
+    return Denied((yield from read_usable(account_id, at_ms)), limit)
 
 
 def _limit(account_id: int, held_micros: int, spending: Spending | None) -> Operation[SpendLimit | None]:
@@ -181,10 +181,9 @@ def close_session(*, call_id: str, at_ms: int) -> Operation[Settled]:
         RecordMissingError: the call has no record yet; settle_leg writes one and closes the call with it.
         UnknownCallError: the call was never opened.
     """
-    session = yield from find_session(call_id)
-    if session is not None:
-        session = yield from reclaimed(call_id, session, at_ms)
-    recorded = yield SELECT_CALL_RECORD(of_call_id=call_id)
+    session, recorded = yield from find_call(call_id)
+    if session is not None and (yield from reclaimed(call_id, session, at_ms)) is not session:
+        session, recorded = yield from find_call(call_id)
     if session is None and not recorded:
         raise UnknownCallError(f"call {call_id} was never opened")
     if session is None:
@@ -197,20 +196,19 @@ def close_session(*, call_id: str, at_ms: int) -> Operation[Settled]:
 
 def end_session(
     call_id: str, session: SessionRow, *, charged_micros: int, allowance_s: int, at_ms: int
-) -> Operation[str | None]:
+) -> Operation[None]:
     """Move ``charged_micros`` and ``allowance_s`` out of what is held, release the rest of it, delete the session.
 
-    What falls back into a lot whose moment has come expires at once. Answers as :func:`settle_balance` does.
+    What falls back into a lot whose moment has come expires at once.
     """
     account_id, released_micros = session.account_id, session.held_micros - charged_micros
-    timezone = yield from settle_balance(
+    yield DELETE_SESSION(of_call_id=call_id)
+    yield from settle_balance(
         call_id, account_id, charged_micros=charged_micros, released_micros=released_micros, at_ms=at_ms
     )
     yield from expire_due(account_id, session.next_expiry_ms, at_ms)
     if session.allowance_s:
         yield from use_seconds(call_id, allowance_s)
-    yield DELETE_SESSION(of_call_id=call_id)
-    return timezone
 
 
 def settle_balance(
@@ -225,11 +223,12 @@ def settle_balance(
     """
     if not charged_micros and not released_micros:
         return None
+    # The release first: it answers nothing, and so costs no question to a server of its own.
+    if released_micros:
+        yield from write_release(call_id=call_id, account_id=account_id, amount_micros=released_micros, at_ms=at_ms)
     settled = yield SETTLE(account_id=account_id, charged_micros=charged_micros, released_micros=released_micros)
     if not settled:
         raise LedgerInconsistentError(
             f"account {account_id} has less reserved than its calls hold; run `tollgate verify`"
         )
-    if released_micros:
-        yield from write_release(call_id=call_id, account_id=account_id, amount_micros=released_micros, at_ms=at_ms)
     return str(settled[0][0])

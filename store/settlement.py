@@ -1,6 +1,6 @@
 """Settlement: a leg's record, its charge, and the end of its call, all or nothing."""
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert
 
 from charging.cdr import Cdr
 from rating.deck import Rate
@@ -12,20 +12,16 @@ from store.caps import days_text, text_days
 from store.cdr_rows import cdr_params
 from store.errors import ChargeExceedsHoldError, KeyConflictError
 from store.journal import write_charge
+from store.leg_rows import Leg, find_leg
 from store.lots import consume_lots
 from store.operation import Operation, Sql
 from store.provisional import reclaimed
-from store.session_rows import SAVE_LEG, SessionRow, find_session, refuse_settled
+from store.session_rows import SAVE_LEG, SessionRow, refuse_settled
 from store.sessions import end_session, settle_balance
 from store.spend import count_spend, spend_by_day
 
 _CDR = schema.cdr.c
 
-SELECT_RECORD = Sql(
-    select(_CDR.account_id, _CDR.charged_micros).where(
-        _CDR.call_id == bindparam("of_call_id"), _CDR.leg == bindparam("of_leg")
-    )
-)
 INSERT_RECORD = Sql(
     insert(schema.cdr).values({column.name: bindparam(column.name) for column in _CDR if column.name != "id"})
 )
@@ -50,12 +46,12 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         CallSettledError: the call was closed otherwise, as a lost one is when its node is retired.
         ChargeExceedsHoldError: the charge, or what it used of an allowance, is more than what the call holds.
     """
-    session = yield from find_session(cdr.call_id)
-    if session is not None:
-        session = yield from reclaimed(cdr.call_id, session, at_ms)
-    recorded = yield SELECT_RECORD(of_call_id=cdr.call_id, of_leg=cdr.leg)
-    if recorded:
-        _check_same(cdr, *recorded[0])
+    found = yield from find_leg(cdr.call_id, cdr.leg)
+    if found.session is not None and (yield from reclaimed(cdr.call_id, found.session, at_ms)) is not found.session:
+        found = yield from find_leg(cdr.call_id, cdr.leg)
+    session = found.session
+    if found.record is not None:
+        _check_same(cdr, *found.record)
         return (yield from _settle_again(cdr, session, close=close, at_ms=at_ms))
     if session is None and (cdr.charged_micros or cdr.allowance_s):
         yield from refuse_settled(cdr.call_id)
@@ -63,16 +59,15 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
     yield INSERT_RECORD(**cdr_params(cdr))
     if session is None:
         return Settled(0, 0, 0, 0)
-    yield from _charge(cdr, session.account_id, at_ms)
+    yield from _charge(cdr, session.account_id, found, at_ms)
     if close:
-        timezone = yield from end_session(
+        yield from end_session(
             cdr.call_id,
             session,
             charged_micros=cdr.charged_micros,
             allowance_s=cdr.allowance_s,
             at_ms=at_ms,
         )
-        yield from _count(cdr, session.account_id, timezone)
         return Settled(cdr.charged_micros, session.held_micros - cdr.charged_micros, 0, 0)
     return (yield from _go_on(cdr, session, state, at_ms))
 
@@ -111,20 +106,20 @@ def _settle_again(cdr: Cdr, session: SessionRow | None, *, close: bool, at_ms: i
     return Settled(cdr.charged_micros, session.held_micros, 0, 0)
 
 
-def _charge(cdr: Cdr, account_id: int, at_ms: int) -> Operation[None]:
-    """Write the charge and take it from the lots; the balance is changed where the call ends or goes on."""
+def _charge(cdr: Cdr, account_id: int, found: Leg, at_ms: int) -> Operation[None]:
+    """Write the charge, take it from the lots and count it as spent on its days.
+
+    The balance is changed where the call ends or goes on.
+    """
     if not cdr.charged_micros:
         return
     journal_id = yield from write_charge(
         call_id=cdr.call_id, leg=cdr.leg, account_id=account_id, amount_micros=cdr.charged_micros, at_ms=at_ms
     )
-    yield from consume_lots(account_id=account_id, journal_id=journal_id, amount_micros=cdr.charged_micros)
-
-
-def _count(cdr: Cdr, account_id: int, timezone: str | None) -> Operation[None]:
-    """Count a charge as spent on its days; ``timezone`` is the account's, None where nothing was charged."""
-    if timezone is not None:
-        yield from count_spend(account_id, cdr.extension, spend_by_day(cdr, timezone))
+    yield from consume_lots(
+        account_id=account_id, journal_id=journal_id, amount_micros=cdr.charged_micros, first=found.first_lot
+    )
+    yield from count_spend(account_id, cdr.extension, spend_by_day(cdr, found.timezone))
 
 
 def _rest_by_day(held_by_day: str, held_micros: int, *, is_spent: bool) -> str:
@@ -140,10 +135,9 @@ def _rest_by_day(held_by_day: str, held_micros: int, *, is_spent: bool) -> str:
 
 def _go_on(cdr: Cdr, session: SessionRow, state: str | None, at_ms: int) -> Operation[Settled]:
     """Keep what the leg left of the hold for a leg to come."""
-    timezone = yield from settle_balance(
+    yield from settle_balance(
         cdr.call_id, session.account_id, charged_micros=cdr.charged_micros, released_micros=0, at_ms=at_ms
     )
-    yield from _count(cdr, session.account_id, timezone)
     held_micros = session.held_micros - cdr.charged_micros
     paid_s, allowance_s = session.paid_s, session.allowance_s
     is_spent = bool(cdr.allowance_s or cdr.charged_micros)

@@ -23,7 +23,7 @@ log works (sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous): comm
 each frame's checksum includes the one before, and recovery stops at the first frame that is not whole. So the last
 unflushed commits may be missing, never one in the middle; and the next batch with anything else in it, of this
 process or another, flushes the whole log with its own commit, all that stands before it included. Before pages move
-from the log into the database, NORMAL flushes the log too.
+from the log into the database (``store.checkpoints``, beside the commits) the log is flushed too.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ import threading
 import time
 from pathlib import Path
 
+from store.checkpoints import Checkpoints
 from store.errors import StoreUnavailableError
 from store.sqlite_operations import OperationRunner
-from store.writer import QueuedWriter, Request
+from store.writer import LONGEST_QUEUE, QueuedWriter, Request
 
-LONGEST_QUEUE = 4096
 LONGEST_BATCH = 256
 BUSY_TIMEOUT_MS = 5_000
 """How long another process may hold the database before a batch fails; our transactions are far shorter."""
@@ -46,7 +46,13 @@ _TRY_EVERY_S = 0.001
 
 _LARGEST_LOG = 64 * 1024 * 1024
 """What a reader that took long, such as `tollgate verify`, leaves of the write-ahead log once it has ended."""
-_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LARGEST_LOG}")
+_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "wal_autocheckpoint = 0",
+    f"journal_size_limit = {_LARGEST_LOG}",
+)
 
 
 class SqliteWriter(QueuedWriter):
@@ -84,8 +90,9 @@ class SqliteWriter(QueuedWriter):
             while batch := self._next_batch():
                 self._serve(batch)
                 self._answer(batch)
+                self._database.help_checkpoints()
         finally:
-            self._database.disconnect()
+            self._database.close()
 
     def _next_batch(self) -> list[Request]:
         """Wait for requests and take them; an empty list says that the writer is closed and drained."""
@@ -125,20 +132,27 @@ class _Database:
         self._flushes = True
         """Whether the connection flushes each commit, as a new one does."""
         self._operations = OperationRunner()
+        self._checkpoints = Checkpoints(self._uri)
 
     def commit(self, batch: list[Request]) -> None:
         """Run a batch in one transaction; raises where the transaction as a whole failed."""
         connection = self._connect()
         self._flush_commits(connection, wanted=not all(request.is_bulk for request in batch))
         self._begin(connection)
-        began_s = time.monotonic()
+        began_s, rows_before = time.monotonic(), connection.total_changes
         for request in batch:
             self._run_one(connection, request)
-        # A commit's own part is small where it does not flush; a checkpoint after it holds nobody up.
+        # A commit's own part is small where it does not flush.
         held_s = time.monotonic() - began_s
         connection.execute("COMMIT")
+        self._checkpoints.committed(connection.total_changes - rows_before)
         for request in batch:
             request.held_s = held_s
+
+    def help_checkpoints(self) -> None:
+        """Do what checkpoints may need the writer for."""
+        if self._connection is not None:
+            self._checkpoints.help_out(self._connection)
 
     def _flush_commits(self, connection: sqlite3.Connection, *, wanted: bool) -> None:
         if wanted != self._flushes:
@@ -161,6 +175,11 @@ class _Database:
             else:
                 return
             time.sleep(_TRY_EVERY_S)
+
+    def close(self) -> None:
+        """End the checkpoints, then the connection."""
+        self._checkpoints.close(self._connection)
+        self.disconnect()
 
     def disconnect(self) -> None:
         """Close the connection, which rolls an open transaction back; the next batch opens another."""

@@ -7,10 +7,11 @@ from typing import Self, TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store import decks, migrate
+from store.alerts import AlertReads
 from store.call_reads import CallReads
 from store.catalog_reads import CatalogReads
 from store.deck_loading import DeckLoading, RateSource
-from store.errors import StoreConstraintError
+from store.errors import StoreConstraintError, StoreOverloadedError
 from store.location import Location, MemoryLocation, PostgresLocation, locate
 from store.memory import MemoryWriter, memory_engine, new_database
 from store.money_reads import MoneyReads
@@ -19,14 +20,15 @@ from store.notice_reads import NoticeReads
 from store.operation import Operation
 from store.postgres import PostgresWriter
 from store.reads import read_engine
+from store.reconciliations import ReconciliationReads
 from store.sqlite import SqliteWriter
 from store.verify import Difference, Progress, find_differences
-from store.writer import Writer, WriterStats
+from store.writer import LONGEST_QUEUE_FOR_NEW, Writer, WriterStats
 
 T = TypeVar("T")
 
 
-class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads):
+class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads, AlertReads, ReconciliationReads):
     """An open store. Changes go through :meth:`apply`, one operation each; reads are methods.
 
     Any number of processes may have the same store open, on PostgreSQL of any number of machines. Close it, or use it
@@ -94,6 +96,23 @@ class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads):
             StoreError: what the operation itself raised; it changed nothing.
         """
         return await self._writer.apply(operation)
+
+    async def apply_unless_busy(self, operation: Operation[T]) -> T:
+        """Run an operation that begins something new, such as a call: it is refused before the store is at its limit.
+
+        Raises:
+            StoreOverloadedError: more requests wait than what begins may wait behind (``store.writer``).
+            StoreUnavailableError, StoreError: as :meth:`apply` does.
+        """
+        if self.is_busy:
+            operation.close()
+            raise StoreOverloadedError(f"{self._writer.stats().waiting} requests wait for the store already; try later")
+        return await self._writer.apply(operation)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether so many requests wait that nothing new is to begin."""
+        return self._writer.stats().waiting >= LONGEST_QUEUE_FOR_NEW
 
     async def apply_unflushed(self, operation: Operation[T]) -> T:
         """Run an operation that may be lost where the machine stops: its commit alone does not wait for the disk.

@@ -8,8 +8,11 @@ but not on how many calls there were (see ``store.verify_fingerprint``), and not
               ├─ fingerprints per call ──┐     ├── lots together, sessions together, records together
               └─ fingerprints per entry ─┼─┐   └── spend of the account
     cdr ──────┬─ fingerprints per call ──┤ │
-              └─ sums per extension ─────┼─┼────── spend per extension
-    session ──── fingerprints per call ──┤ │
+              ├─ sums per extension ─────┼─┼────── spend per extension
+              ├─ fingerprints per day ───┼─┼────── spend per extension and day
+              └─ each one's price        │ │
+    session ──┬─ fingerprints per call ──┤ │
+              └─ each one's paid time    │ │
     slices ───┬─ fingerprints per call ──┘ │
               └─ sums per pool ────────────┼────── allowance_pool
     lot_use ──┬─ fingerprints per entry ───┘
@@ -20,17 +23,20 @@ some of it already; ``verify`` does not take their word for it. The service may 
 write-ahead log grows until the reading has ended, and is used again from its beginning afterwards.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.verify_allowances import AllowanceSums
-from store.verify_calls import RECORDS, SESSIONS, SLICES, CallProof
-from store.verify_journal import AVAILABLE, ENTRIES, RESERVED, SPENT, JournalSums
+from store.verify_calendars import Calendar, read_calendars
+from store.verify_calls import SESSIONS, SLICES, CallProof
+from store.verify_days import SPENT as SPENT_DAYS
+from store.verify_journal import AVAILABLE, RESERVED, SPENT, JournalSums
 from store.verify_lots import USES, LotProof
-from store.verify_records import RecordSums
+from store.verify_records import RECORDS, RecordSums
 from store.verify_report import Check, Difference, Progress, differing
 from store.verify_rows import Reader
 from store.verify_sessions import SessionSums
@@ -40,7 +46,7 @@ __all__ = ["Check", "Difference", "Progress", "find_differences"]
 
 _ACCOUNT = schema.account.c
 _ACCOUNTS = select(_ACCOUNT.id, _ACCOUNT.available_micros, _ACCOUNT.reserved_micros)
-_SMALL = (schema.account, schema.lot, schema.spend, schema.allowance_pool)
+_SMALL = (schema.account, schema.lot, schema.allowance_pool)
 
 
 async def find_differences(connection: AsyncConnection, progress: Progress | None = None) -> list[Difference]:
@@ -51,11 +57,12 @@ async def find_differences(connection: AsyncConnection, progress: Progress | Non
     """
     reader = Reader(connection, progress)
     sizes = await _count(reader)
-    books = _Books()
+    books = _Books(await read_calendars(reader))
     await books.read(reader)
     differences = await books.accounts_differ(reader)
     differences += books.spend.differences(books.records)
-    differences += await books.journal.flaws(reader)
+    differences += await books.records.days.differences(reader, records=sizes.records, days=sizes.days)
+    differences += books.journal.flaws
     differences += await books.calls.differences(reader, rows=sizes.rows, calls=sizes.records)
     differences += books.sessions.differences
     differences += await books.records.flaws(reader)
@@ -73,6 +80,7 @@ class _Sizes:
     uses: int
     sessions: int
     slices: int
+    days: int
 
     @property
     def rows(self) -> int:
@@ -87,31 +95,31 @@ async def _count(reader: Reader) -> _Sizes:
         uses=await reader.count(schema.lot_use),
         sessions=await reader.count(schema.session),
         slices=await reader.count(schema.allowance_slice),
+        days=await reader.count(schema.spend),
     )
-    reader.expect(sizes.rows + sizes.uses)
+    reader.expect(sizes.rows + sizes.uses + sizes.days)
     for table in _SMALL:
         reader.expect(await reader.count(table))
     return sizes
 
 
-@dataclass
 class _Books:
     """What one reading of all tables comes to."""
 
-    journal: JournalSums = field(default_factory=JournalSums)
-    calls: CallProof = field(default_factory=CallProof)
-    lots: LotProof = field(default_factory=LotProof)
-    records: RecordSums = field(default_factory=RecordSums)
-    sessions: SessionSums = field(default_factory=SessionSums)
-    spend: SpendSums = field(default_factory=SpendSums)
-    allowances: AllowanceSums = field(default_factory=AllowanceSums)
+    def __init__(self, calendars: Mapping[int, Calendar]) -> None:
+        self.journal = JournalSums()
+        self.calls = CallProof()
+        self.lots = LotProof()
+        self.records = RecordSums(calendars)
+        self.sessions = SessionSums()
+        self.spend = SpendSums()
+        self.allowances = AllowanceSums()
 
     async def read(self, reader: Reader) -> None:
         """Read all tables but those of accounts, lots and pools, which are compared as they are read."""
-        async for page in reader.pages(ENTRIES):
-            self.journal.add(page)
-            self.calls.add_entries(page)
-            self.lots.add_entries(page)
+        async for entries in self.journal.read(reader):
+            self.calls.add_entries(entries)
+            self.lots.add_entries(entries)
         async for page in reader.pages(RECORDS):
             self.records.add(page)
             self.calls.add_records(page)
@@ -123,7 +131,9 @@ class _Books:
             self.calls.add_slices(page)
         async for page in reader.pages(USES):
             self.lots.add_uses(page)
-        await self.spend.read(reader)
+        async for page in reader.pages(SPENT_DAYS):
+            self.spend.add(page)
+            self.records.days.add_spent(page)
 
     async def accounts_differ(self, reader: Reader) -> list[Difference]:
         """Compare each account with its journal, lots, sessions, records and spend; and each lot with its uses."""

@@ -18,12 +18,10 @@ memories", 1991.)
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 BUCKETS = 1 << 16
 _MASK = BUCKETS - 1
-
-Key = str | int
 
 
 class Fingerprints:
@@ -33,19 +31,21 @@ class Fingerprints:
         self._salt = secrets.randbits(64)
         self._sums = [0] * BUCKETS
 
-    def add(self, amounts: Iterable[tuple[Key, int]]) -> None:
+    def add(self, amounts: Iterable[tuple[Hashable, int]]) -> None:
         """Add amounts to their keys: expected ones as they are, found ones negated."""
         salt, sums = self._salt, self._sums
         for key, amount in amounts:
             number = hash((salt, key))
             sums[number & _MASK] += amount * number
 
-    def bucket(self, key: Key) -> int:
+    def bucket(self, key: Hashable) -> int:
         """Answer the group of a key."""
         return hash((self._salt, key)) & _MASK
 
     def differing(self) -> list[int]:
         """Answer the groups in which at least one key does not balance."""
+        if not any(self._sums):  # as a rule, and ten times as quick
+            return []
         return [bucket for bucket, total in enumerate(self._sums) if total]
 
 

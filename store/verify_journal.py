@@ -1,18 +1,21 @@
 """The journal as ``verify`` reads it: what each kind of entry does to balances, calls and lots, and its own rules."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from enum import IntEnum
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Integer, String, and_, case, cast, func, literal, literal_column, not_, or_, select
+from sqlalchemy import Integer, String, and_, case, literal_column, select
 
 from store import schema
 from store.journal import Bucket, EntryKind
+from store.verify_keys import CallKeys, meaning
 from store.verify_report import MOST_NAMED, Check, Difference
-from store.verify_rows import Page, Reader
+from store.verify_rows import Reader
 
 _JOURNAL = schema.journal.c
+_KEYS_AT_ONCE = 500  # SQLite's limit of parameters was 999 for long
 
 
 class Entry(IntEnum):
@@ -70,13 +73,6 @@ def _number(value: int) -> Any:
     return literal_column(str(value), Integer)
 
 
-def _starts(text: Any) -> Any:
-    """Compare a key's beginning; LIKE would take a call's own % and _ for wild cards."""
-    return func.substr(_JOURNAL.key, _number(1), func.length(text)) == text
-
-
-_IS_PROVISIONAL = _starts(_JOURNAL.call_id + _text(":provisional:"))
-
 ENTRY: Any = case(
     (_is(EntryKind.HOLD, Bucket.AVAILABLE, Bucket.RESERVED), _number(Entry.HOLD)),
     (_is(EntryKind.CHARGE, Bucket.RESERVED, Bucket.SPENT), _number(Entry.CHARGE)),
@@ -95,82 +91,99 @@ def is_entry(*entries: Entry) -> Any:
     return ENTRY.in_([_number(entry) for entry in entries])
 
 
-def _wrong_key() -> Any:
-    """Tell an entry whose key is not the one of what it records, see ``store.journal``."""
-    call, key = _JOURNAL.call_id, _JOURNAL.key
-    of_reference = _text("account:") + cast(_JOURNAL.account_id, String) + _text(":ref:") + _JOURNAL.reference
-    of_lot = _text("lot:") + cast(_JOURNAL.lot_id, String) + _text(":expire:")
-    of_leg = and_(_starts(call + _text(":leg:")), func.substr(key, func.length(key) - _number(6)) == _text(":charge"))
-    right = case(
-        (_JOURNAL.kind == _text(EntryKind.HOLD), or_(_starts(call + _text(":slice:")), _IS_PROVISIONAL)),
-        (_JOURNAL.kind == _text(EntryKind.CHARGE), or_(of_leg, _IS_PROVISIONAL)),
-        (_JOURNAL.kind == _text(EntryKind.RELEASE), key == call + _text(":release")),
-        (_JOURNAL.kind == _text(EntryKind.REFUND), _IS_PROVISIONAL),
-        (_JOURNAL.kind == _text(EntryKind.EXPIRE), _starts(of_lot)),
-        (_JOURNAL.kind.in_([_text(EntryKind.FUND), _text(EntryKind.ADJUST)]), key == of_reference),
-        else_=literal(value=True),
-    )
-    return or_(right.is_(None), not_(right))
-
-
-_WRONG_KEY = _wrong_key()
-_IS_FLAWED = or_(is_entry(Entry.ILLEGAL), _WRONG_KEY)
-
+_WORDS = {
+    (EntryKind.HOLD, Bucket.AVAILABLE, Bucket.RESERVED): Entry.HOLD,
+    (EntryKind.CHARGE, Bucket.RESERVED, Bucket.SPENT): Entry.CHARGE,
+    (EntryKind.RELEASE, Bucket.RESERVED, Bucket.AVAILABLE): Entry.RELEASE,
+    (EntryKind.REFUND, Bucket.SPENT, Bucket.AVAILABLE): Entry.REFUND,
+    (EntryKind.FUND, Bucket.FUNDING, Bucket.AVAILABLE): Entry.FUND,
+    (EntryKind.EXPIRE, Bucket.AVAILABLE, Bucket.EXPIRED): Entry.EXPIRE,
+    (EntryKind.ADJUST, Bucket.ADJUSTMENT, Bucket.AVAILABLE): Entry.ADJUST_UP,
+    (EntryKind.ADJUST, Bucket.AVAILABLE, Bucket.ADJUSTMENT): Entry.ADJUST_DOWN,
+}
+_HAS_RECORD = select(schema.cdr.c.id).where(schema.cdr.c.call_id == _JOURNAL.call_id).exists()
 ENTRIES = select(
     _JOURNAL.id,
     _JOURNAL.account_id,
-    ENTRY.label("entry"),
+    _JOURNAL.kind,
+    _JOURNAL.debit_bucket,
+    _JOURNAL.credit_bucket,
     _JOURNAL.amount_micros,
     _JOURNAL.call_id,
-    case((_IS_FLAWED, _number(1)), else_=_number(0)).label("is_flawed"),
+    _JOURNAL.key,
+    _JOURNAL.lot_id,
+    _JOURNAL.reference,
+    # A call's hold is released when it is closed, and only a call with a record is.
+    case((_JOURNAL.kind == _text(EntryKind.RELEASE), case((_HAS_RECORD, _number(0)), else_=_number(1)))),
 )
-"""Each row: id, account, :class:`Entry`, amount, call, and 1 where it breaks a rule of its own."""
+"""Each row: what an entry is, and 1 where it releases the hold of a call without a record."""
+
+EntryRow = tuple[int, int, Entry, int, str | None]
+"""An entry's id, account, :class:`Entry`, amount and call."""
 
 
 class JournalSums:
-    """What the journal comes to per account, and how many of its entries break a rule of their own."""
+    """What the journal comes to per account, and the entries that break a rule of their own."""
 
     def __init__(self) -> None:
         self._sums: dict[tuple[int, int], int] = defaultdict(int)
+        self._keys = CallKeys()
+        self._named: list[Difference] = []
         self._flaws = 0
 
-    def add(self, page: Page) -> None:
-        """Add a page of :data:`ENTRIES`."""
-        sums = self._sums
-        for _, account_id, entry, amount_micros, _, is_flawed in page:
-            sums[account_id, entry] += amount_micros
-            if is_flawed:
-                self._flaws += 1
+    async def read(self, reader: Reader) -> AsyncIterator[list[EntryRow]]:
+        """Read the journal, and answer its entries page after page."""
+        async for page in reader.pages(ENTRIES):
+            awaited: dict[str, tuple[str, int]] = {}
+            yield [self._entry(row, awaited) for row in page]
+            if awaited:
+                await self._find_gaps(reader, awaited)
 
     def total(self, account_id: int, effects: Mapping[Entry, int]) -> int:
         """Answer the micro-units that the account's entries come to, each kind taken as ``effects`` says."""
         return sum(sign * self._sums.get((account_id, entry), 0) for entry, sign in effects.items())
 
-    async def flaws(self, reader: Reader) -> list[Difference]:
-        """Name the entries that break a rule of their own."""
-        if not self._flaws:
-            return []
-        query = (
-            select(
-                _JOURNAL.key,
-                _JOURNAL.kind,
-                _JOURNAL.debit_bucket,
-                _JOURNAL.credit_bucket,
-                _JOURNAL.amount_micros,
-                _JOURNAL.account_id,
-                ENTRY,
-            )
-            .where(_IS_FLAWED)
-            .order_by(_JOURNAL.id)
-            .limit(MOST_NAMED)
-        )
-        named = [_flaw(*row) for row in await reader.few(query)]
-        if self._flaws > len(named):
-            named.append(Difference(Check.MORE, "entries", 0, self._flaws - len(named)))
-        return named
+    @property
+    def flaws(self) -> list[Difference]:
+        """The entries that break a rule of their own."""
+        if self._flaws > len(self._named):
+            return [*self._named, Difference(Check.MORE, "entries", 0, self._flaws - len(self._named))]
+        return self._named
 
+    def _entry(self, row: Any, awaited: dict[str, tuple[str, int]]) -> EntryRow:
+        """Answer a row's entry, counted; what its key follows on is added to ``awaited``."""
+        entry_id, account_id, kind, debit, credit, micros, call_id, key, lot_id, reference, is_unrecorded = row
+        entry = _WORDS.get((kind, debit, credit), Entry.ILLEGAL)
+        if micros <= 0:
+            entry = Entry.ILLEGAL
+        self._sums[account_id, entry] += micros
+        if entry is Entry.ILLEGAL:
+            said = f"{kind} of {micros} from {debit} to {credit}"
+            self._add(Difference(Check.ENTRY, key, None, said, account_id))
+        if call_id is None:
+            means = meaning(kind, key, account_id, lot_id, reference)
+        else:
+            means = self._keys.meaning(key, call_id)
+        if means is None or means.kind != kind:
+            if entry is not Entry.ILLEGAL:
+                self._add(Difference(Check.KEY, key, kind, None, account_id))
+        elif means.follows is not None:
+            awaited[means.follows if call_id is None else call_id + means.follows] = key, account_id
+        if is_unrecorded:
+            self._add(Difference(Check.NO_RECORD, str(call_id), 1, 0, account_id))
+        return entry_id, account_id, entry, micros, call_id
 
-def _flaw(key: str, kind: str, debit: str, credit: str, amount_micros: int, account_id: int, entry: int) -> Difference:
-    if entry == Entry.ILLEGAL:
-        return Difference(Check.ENTRY, key, None, f"{kind} of {amount_micros} from {debit} to {credit}", account_id)
-    return Difference(Check.KEY, key, kind, None, account_id)
+    async def _find_gaps(self, reader: Reader, awaited: Mapping[str, tuple[str, int]]) -> None:
+        """Find the entries that follow on others that are not there."""
+        waiting = iter(awaited)
+        while some := list(islice(waiting, _KEYS_AT_ONCE)):
+            there = {row[0] for row in await reader.few(select(_JOURNAL.key).where(_JOURNAL.key.in_(some)))}
+            for missing in some:
+                if missing not in there:
+                    key, account_id = awaited[missing]
+                    self._add(Difference(Check.GAP, key, missing, None, account_id))
+
+    def _add(self, difference: Difference) -> None:
+        self._flaws += 1
+        if self._flaws <= MOST_NAMED:
+            self._named.append(difference)

@@ -8,7 +8,7 @@ from sqlalchemy import String, case, cast, func, literal, literal_column, select
 from store import schema
 from store.journal import EntryKind
 from store.verify_fingerprint import BUCKETS, Fingerprints
-from store.verify_journal import LOT_ENTRIES, is_entry
+from store.verify_journal import LOT_ENTRIES, EntryRow, is_entry
 from store.verify_report import Check, Difference, differing
 from store.verify_rows import Page, Reader
 
@@ -47,9 +47,9 @@ class LotProof:
         self._used_micros: dict[int, int] = defaultdict(int)
         self._rests_micros: dict[int, int] = defaultdict(int)
 
-    def add_entries(self, page: Page) -> None:
-        """Add a page of the journal, as ``verify_journal.ENTRIES`` has it."""
-        self._prints.add((row[0], row[3]) for row in page if row[2] in LOT_ENTRIES)
+    def add_entries(self, entries: list[EntryRow]) -> None:
+        """Add a page of the journal."""
+        self._prints.add((row[0], row[3]) for row in entries if row[2] in LOT_ENTRIES)
 
     def add_uses(self, page: Page) -> None:
         """Add a page of :data:`USES`."""

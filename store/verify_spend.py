@@ -2,16 +2,10 @@
 
 from collections import defaultdict
 
-from sqlalchemy import select
-
-from store import schema
 from store.spend import WHOLE_ACCOUNT
 from store.verify_records import RecordSums
 from store.verify_report import Check, Difference, differing
-from store.verify_rows import Reader
-
-_SPEND = schema.spend.c
-_ROWS = select(_SPEND.account_id, _SPEND.extension, _SPEND.day, _SPEND.spent_micros)
+from store.verify_rows import Page
 
 
 class SpendSums:
@@ -23,16 +17,15 @@ class SpendSums:
         self._days: dict[tuple[int, str], list[int]] = defaultdict(lambda: [0, 0])
         """By account and day: what its extensions spent, and what its own row says."""
 
-    async def read(self, reader: Reader) -> None:
-        """Read the table."""
-        async for page in reader.pages(_ROWS):
-            for account_id, extension, day, spent_micros in page:
-                of_account = extension == WHOLE_ACCOUNT
-                if of_account:
-                    self._accounts[account_id] += spent_micros
-                else:
-                    self._extensions[account_id, extension] += spent_micros
-                self._days[account_id, day][of_account] += spent_micros
+    def add(self, page: Page) -> None:
+        """Add a page of ``verify_days.SPENT``."""
+        for account_id, extension, day, spent_micros in page:
+            of_account = extension == WHOLE_ACCOUNT
+            if of_account:
+                self._accounts[account_id] += spent_micros
+            else:
+                self._extensions[account_id, extension] += spent_micros
+            self._days[account_id, day][of_account] += spent_micros
 
     def account_micros(self, account_id: int) -> int:
         """Answer what all days of the account's own rows come to."""

@@ -13,6 +13,12 @@ from store.operation import Operation
 
 T = TypeVar("T")
 
+LONGEST_QUEUE = 4096
+"""Requests that may wait for a writer; one more is refused at once."""
+LONGEST_QUEUE_FOR_NEW = 256
+"""Behind so many the requests that begin something new are refused. What is left of the queue is kept for calls that
+talk: they never find it full of those that only want to begin, and wait behind no more than so many of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class WriterStats:

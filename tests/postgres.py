@@ -156,7 +156,8 @@ def shared_cluster() -> Cluster:
 
 
 @cache
-def _migrated_template() -> str:
+def migrated_template() -> str:
+    """Answer the name of a database with an empty store on the shared server, made once to be copied."""
     name = shared_cluster().create_database()
     upgrade(shared_cluster().url(name))
     return name
@@ -166,7 +167,7 @@ def _migrated_template() -> str:
 def fresh_database(*, migrated: bool = True) -> Iterator[str]:
     """Lend a database of its own on the shared server, with an empty store or with nothing, and answer its URL."""
     cluster = shared_cluster()
-    name = cluster.create_database(_migrated_template() if migrated else "template1")
+    name = cluster.create_database(migrated_template() if migrated else "template1")
     try:
         yield cluster.url(name)
     finally:

@@ -193,9 +193,9 @@ def _live_table(calls: list[LiveCall]) -> Table:
             call.number,
             call.destination_class,
             call.state,
-            call.seconds,
+            call.talked_s,
             None if call.cost_micros is None else format_money(call.cost_micros),
-            call.seconds_left,
+            call.left_s,
         )
         for call in calls
     ]

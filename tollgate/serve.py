@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import NoReturn
 
@@ -14,10 +14,13 @@ from ari_app.gate import GateSettings
 from ari_app.run import Service
 from dialplan.trunks import Trunk
 from store.store import Store
+from tollgate.health import HealthServer
 from tollgate.housekeeping import keep_house
 from tollgate.logs import configure_logs
 from tollgate.only_instance import only_instance
 from tollgate.settings import Settings, SettingsError
+from tollgate.supervision import keep_informed
+from tollgate.systemd import Systemd
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +59,20 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
             rules=settings.dial_rules(),
             policy=policy,
             node_lost_s=settings.node_lost_s,
+            cdr_file=settings.asterisk.cdr_file,
+            ungated=settings.ungated_legs,
         )
-        async with _beside(keep_house(store, settings.warn_before_expiry_days, clock=utc_now)):
-            await _until_stopped(service)
+        systemd = Systemd.of_environment()
+        async with AsyncExitStack() as beside:
+            await beside.enter_async_context(
+                _beside(keep_house(store, settings.warn_before_expiry_days, clock=utc_now))
+            )
+            if (address := settings.health_address()) is not None:
+                health = HealthServer(address, service.readiness, service.metrics)
+                await beside.enter_async_context(_beside(health.run()))
+            if systemd.address:
+                await beside.enter_async_context(_beside(keep_informed(systemd, service, store.writer_stats)))
+            await _until_stopped(service, systemd)
 
 
 @asynccontextmanager
@@ -73,7 +87,8 @@ async def _beside(work: Coroutine[None, None, NoReturn]) -> AsyncIterator[None]:
             await task
 
 
-async def _until_stopped(service: Service) -> None:
+async def _until_stopped(service: Service, systemd: Systemd) -> None:
+    """Serve until a signal. Calls that talk go on then, with their holds and with their deadlines in Asterisk."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,6 +98,9 @@ async def _until_stopped(service: Service) -> None:
     log.info("service_started")
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        systemd.stopping()
+        if not serving.done():
+            await service.empty_gate()
     finally:
         stopping.cancel()
         if not serving.done():

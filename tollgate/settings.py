@@ -13,12 +13,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadVariableError
 
 from ari_app.ami import AmiAccess
 from ari_app.client import AriAccess
+from ari_app.ungated_verdict import UngatedAction
 from charging.expiry import DEFAULT_EXPIRY_MONTHS, NEVER_MONTHS
 from charging.policy import NODE_LOST_S, MeteringPolicy
 from dialplan.contract import APPLICATION
@@ -27,6 +28,8 @@ from rating.dialled import DialRules, DialRulesError
 from rating.numbering_file import NumberingError, parse_numbering
 from rating.overrides import NumberingTable
 from rating.shipped import shipped_numbering
+from tollgate.health import ListenAddress, parse_listen_address
+from tollgate.settings_faults import NESTED, PREFIX, fault_of
 
 SETTINGS_FILE = "tollgate.toml"
 OFFICE_SETTINGS = Path("run/office/tollgate.toml")
@@ -40,8 +43,6 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,78}"
 EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$")]
 
-_PREFIX = "TOLLGATE_"
-_NESTED = "__"
 _CONFIG = "TOLLGATE_CONFIG"
 """Names the settings file; it is no setting of its own."""
 _AS_JSON = {
@@ -71,6 +72,15 @@ class AsteriskSettings(_Section):
     ami_user: str = "tollgate"
     ami_secret: SecretStr = SecretStr("")
     internal_context: str = Field("from-internal", pattern=r"^[A-Za-z0-9_-]+$")
+    cdr_file: Path | None = None
+    """Where cdr_custom writes what :mod:`ari_app.asterisk_cdr` reads; None: Asterisk's CDRs are not asked."""
+
+    @field_validator("cdr_file")
+    @classmethod
+    def _is_absolute(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_absolute():
+            raise ValueError("cdr_file is in Asterisk's folder: write it from the root, beginning with /")
+        return path
 
 
 class TrunkSettings(_Section):
@@ -87,6 +97,7 @@ class MeteringSettings(_Section):
     first_slice_s: Seconds = 10
     least_slice_s: Seconds = 2
     renew_lead_s: Seconds = 15
+    store_away_s: Annotated[int, Field(ge=0, le=3600)] = 0
     cutoff_margin_ms: Annotated[int, Field(ge=0, le=2000)] = 300
     ring_limit_s: Seconds = 120
 
@@ -100,7 +111,7 @@ class MeteringSettings(_Section):
 class Settings(BaseSettings):
     """Everything an installation sets."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTED, extra="forbid", frozen=True)
 
     database_url: str = DATABASE_URL
     node: str = Field(
@@ -115,8 +126,14 @@ class Settings(BaseSettings):
     """Corrections and additions to the override table that ships (:mod:`rating.numbering_file`)."""
     node_lost_s: Annotated[int, Field(ge=30, le=86_400)] = NODE_LOST_S
     """For how long another PBX on the same store is silent before its calls are charged what they hold."""
+    ungated_legs: UngatedAction = UngatedAction.HANG_UP
+    """What is done with a leg on a trunk that never passed the gate."""
     included_while_away: bool = True
     """Whether included destinations ring while the service or its store is away. Emergencies always do."""
+    longest_call_s: Annotated[int, Field(ge=0, le=86_400)] = 4 * 3600
+    """How long a call may last that its plan does not limit, emergencies and internal calls excepted; 0 is for ever."""
+    health_listen: str = "127.0.0.1:8099"
+    """Where health and metrics are told over HTTP: an IP address and a port; empty: nowhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_plan: str = "fr-office"
     """Whose destinations the dialplan lets through while the service is away."""
@@ -139,6 +156,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let the environment win over the file, whose values come as arguments."""
         return env_settings, init_settings, file_secret_settings
+
+    @field_validator("health_listen")
+    @classmethod
+    def _is_listen_address(cls, text: str) -> str:
+        try:
+            parse_listen_address(text)
+        except ValueError as error:
+            raise ValueError(f"{error}; write an IP address and a port such as 127.0.0.1:8099, or nothing") from error
+        return text
+
+    def health_address(self) -> ListenAddress | None:
+        """Return where health is told; None: nowhere."""
+        return parse_listen_address(self.health_listen)
 
     def dial_rules(self) -> DialRules:
         """Return how digits are read here.
@@ -257,23 +287,20 @@ def _validated(values: dict[str, Any], path: Path | None) -> Settings:
     except UnreadVariableError as error:
         raise SettingsError(_unread_variable(os.environ)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "settings"
-        source = f"the {_PREFIX}* variables" if path is None else f"{path} or the {_PREFIX}* variables"
-        raise SettingsError(f"{place}: {first['msg']}; correct it in {source}") from error
+        raise SettingsError(fault_of(error, path, os.environ)) from error
 
 
 def _unread_variable(environment: Mapping[str, str]) -> str:
     """Say which variable of a list or a section is no JSON, and what to write."""
     for name, value in sorted(environment.items()):
-        setting = name.lower().removeprefix(_PREFIX.lower())
-        if not name.upper().startswith(_PREFIX) or setting not in (*_AS_JSON, *_sections()) or _is_json(value):
+        setting = name.lower().removeprefix(PREFIX.lower())
+        if not name.upper().startswith(PREFIX) or setting not in (*_AS_JSON, *_sections()) or _is_json(value):
             continue
         if setting in _AS_JSON:
             return f"the environment variable {name} is no list; write JSON such as {_AS_JSON[setting]}"
-        first = f"{name}{_NESTED}{next(iter(_sections()[setting].model_fields))}".upper()
+        first = f"{name}{NESTED}{next(iter(_sections()[setting].model_fields))}".upper()
         return f"the environment variable {name} is no JSON; set its values one by one, such as {first}"
-    return f"a {_PREFIX}* variable cannot be read; write lists as JSON such as {_AS_JSON['trunks']}"
+    return f"a {PREFIX}* variable cannot be read; write lists as JSON such as {_AS_JSON['trunks']}"
 
 
 def _is_json(text: str) -> bool:
@@ -294,7 +321,7 @@ def check_environment(names: Iterable[str]) -> None:
     for name in sorted(names):
         # As pydantic reads them: letters of either case.
         upper = name.upper()
-        if upper.startswith(_PREFIX) and upper not in known:
+        if upper.startswith(PREFIX) and upper not in known:
             (nearest,) = get_close_matches(upper, known, n=1, cutoff=0)
             raise SettingsError(f"the environment variable {name} sets nothing; did you mean {nearest}?")
 
@@ -303,10 +330,10 @@ def _variables() -> Iterable[str]:
     """Yield the variables that set something: one a setting, and one for each value of a section."""
     sections = _sections()
     for name in Settings.model_fields:
-        variable = f"{_PREFIX}{name}".upper()
+        variable = f"{PREFIX}{name}".upper()
         yield variable
         if name in sections:
-            yield from (f"{variable}{_NESTED}{value}".upper() for value in sections[name].model_fields)
+            yield from (f"{variable}{NESTED}{value}".upper() for value in sections[name].model_fields)
 
 
 def _sections() -> dict[str, type[_Section]]:

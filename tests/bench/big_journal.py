@@ -6,6 +6,7 @@ it is to test.
 """
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from string import Template
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,6 +20,12 @@ _IDS_A_CALL = 8
 _LOT_MICROS = 10**13
 _AT_MS = 1_793_610_000_000
 _ENTRIES_A_CALL = 3.11
+_FIRST_DAY = date(2026, 11, 2)
+
+_MAKE_DAYS = "CREATE TEMPORARY TABLE bench_day (n INTEGER PRIMARY KEY, day TEXT NOT NULL)"
+_FILL_DAYS = "INSERT INTO bench_day (n, day) VALUES " + ", ".join(
+    f"({n}, '{_FIRST_DAY + timedelta(days=n)}')" for n in range(_DAYS)
+)
 
 _MAKE_CALLS = """
 CREATE TEMPORARY TABLE bench_call AS
@@ -32,10 +39,18 @@ SELECT i,
        CASE WHEN i > $closed THEN 0 ELSE 40000 + i % 50 * 10 END AS charged_micros,
        CASE WHEN i % 7 = 3 AND i <= $closed THEN 30 ELSE 0 END AS allowance_s,
        i % $accounts * $lots + i * $lots / ($calls + 1) + 1 AS lot_id,
-       'day ' || CAST(1000 + i * $days / ($calls + 1) AS TEXT) AS day,
+       i * $days / ($calls + 1) AS day_n,
        i % 100 = 7 AND i <= $closed AS is_lost,
        i > $closed AS is_open
 FROM n
+"""
+_ANSWERED_MS = (
+    "$at_ms + CAST(day_n AS BIGINT) * 86400000 + i % 10000 * 3000"  # in office hours, also where clocks are changed
+)
+_RATE = """
+'{"prefix":"447' || CAST(i % 1000 AS TEXT) || '","destination":"Jersey mobile","per_minute_micros":60000,'
+|| '"connect_fee_micros":' || CAST(i % 50 * 10 AS TEXT)
+|| ',"initial_increment_s":1,"increment_s":1,"minimum_charge_micros":0,"barred":false}'
 """
 
 _MAKE_ACCOUNTS = """
@@ -106,13 +121,13 @@ SELECT lot_id, id, amount_micros FROM journal WHERE kind = 'expire'
 """
 _EXPIRE_LOTS = "UPDATE lot SET remaining_micros = 0 WHERE id % $lots <> 0"
 
-_RECORDS = """
+_RECORDS = f"""
 INSERT INTO cdr (call_id, leg, node, account_id, extension, endpoint, dialled, e164, destination_class, deck, rate,
                  started_at_ms, answered_at_ms, ended_at_ms, billable_s, allowance_s, charged_micros, unfunded_micros,
                  funded_by, disposition, trunk, end_source)
 SELECT call_id, 1, 'pbx1', account_id, extension, 'PJSIP/' || extension, '00447797123456', '+447797123456',
-       'international', 'example', NULL, $at_ms + i * 10, $at_ms + i * 10, $at_ms + i * 10 + 60000, 60,
-       allowance_s, charged_micros, 0, '["account"]', 'ANSWERED', 'carrier', 'event'
+       'international', 'example', {_RATE}, {_ANSWERED_MS}, {_ANSWERED_MS}, {_ANSWERED_MS} + 39500 + allowance_s * 1000,
+       40 + allowance_s, allowance_s, charged_micros, 0, '["account"]', 'ANSWERED', 'carrier', 'event'
 FROM bench_call WHERE NOT is_open ORDER BY i
 """
 _SESSIONS = """
@@ -135,7 +150,7 @@ SELECT call_id, 1, account_id, 0, allowance_s FROM bench_call WHERE allowance_s 
 """
 _SPEND = """
 INSERT INTO spend (account_id, extension, day, spent_micros)
-SELECT account_id, {extension}, day, SUM(charged_micros) FROM bench_call GROUP BY {group}
+SELECT account_id, {extension}, day, SUM(charged_micros) FROM bench_call JOIN bench_day ON n = day_n GROUP BY {group}
 """
 _BALANCES = """
 UPDATE account SET
@@ -144,6 +159,8 @@ UPDATE account SET
     - COALESCE((SELECT SUM(held_micros) FROM session WHERE session.account_id = account.id), 0)
 """
 _STEPS = (
+    _MAKE_DAYS,
+    _FILL_DAYS,
     _MAKE_CALLS,
     _MAKE_ACCOUNTS,
     _MAKE_LOTS,
@@ -163,6 +180,7 @@ _STEPS = (
     _SPEND.format(extension="''", group="account_id, day"),
     _BALANCES,
     "DROP TABLE bench_call",
+    "DROP TABLE bench_day",
 )
 
 
@@ -181,10 +199,16 @@ def call_id(i: int) -> str:
     return f"pbx1-{1_790_000_000 + i}.{i % 7}"
 
 
+def _spend_of(i: int, calls: int) -> str:
+    """Answer the extension and the day on which the ``i``-th of so many calls counts."""
+    return f"{1000 + i % _EXTENSIONS} on {_FIRST_DAY + timedelta(days=i * _DAYS // (calls + 1))}"
+
+
 def corruptions(calls: int) -> tuple[Corruption, ...]:
     """Answer a corrupted account, lot and call; the call is in the middle of the journal."""
     # Two calls of one extension that make up for each other: no sum of the account or the extension sees it.
-    one, other = call_id(calls // 2), call_id(calls // 2 + _EXTENSIONS)
+    two = (calls // 2, calls // 2 + _EXTENSIONS)
+    one, other = (call_id(i) for i in two)
     swapped = (
         "UPDATE cdr SET charged_micros = charged_micros + CASE call_id WHEN '{plus}' THEN 1 ELSE -1 END"
         f" WHERE call_id IN ('{one}', '{other}')"
@@ -206,7 +230,13 @@ def corruptions(calls: int) -> tuple[Corruption, ...]:
             "call",
             swapped.format(plus=one),
             swapped.format(plus=other),
-            frozenset({("call_charge", one), ("call_charge", other)}),
+            frozenset(
+                {
+                    *(("call_charge", call_id(i)) for i in two),
+                    *(("price", call_id(i)) for i in two),
+                    *(("spend", _spend_of(i, calls)) for i in two),
+                }
+            ),
         ),
     )
 

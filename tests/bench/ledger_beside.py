@@ -1,10 +1,12 @@
-"""What else a store is busy with, each in a process of its own: a report, a deck import, a backup.
+"""What else a store is busy with, each in a process of its own: a report, a deck import, ours and SQLite's own backup.
 
 ``python -m tests.bench.ledger_beside WORK URL FOLDER`` does it until it is killed; an import until it is done.
 """
 
 import asyncio
 import contextlib
+import io
+import os
 import sqlite3
 import subprocess
 import sys
@@ -16,9 +18,11 @@ from pathlib import Path
 from rating.deck_import import ImportOptions
 from store.store import Store
 from tests.bench.deck_import import write_file
+from tollgate.cli.app import run
 from tollgate.cli.deck_file import read_deck_file
 from tollgate.cli.deck_merge import DeckMerge
 
+AT_ONCE = "SQLite's .backup"
 IMPORTED_ROWS = 100_000
 _READY = b"ready\n"
 _LONGEST_WORK_S = 180
@@ -75,7 +79,18 @@ async def _import(url: str, folder: Path) -> None:
 
 
 def _back_up(url: str, folder: Path) -> None:
-    """Copy the database over and over by SQLite's own means."""
+    """Back up over and over by ``tollgate backup``."""
+    os.environ["TOLLGATE_DATABASE_URL"] = url
+    _say_ready()
+    while True:
+        copy = folder / "backup.db"
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert run(["backup", str(copy)]) == 0
+        copy.unlink()
+
+
+def _back_up_at_once(url: str, folder: Path) -> None:
+    """Copy the database over and over as ``.backup`` of SQLite's shell does."""
     source = sqlite3.connect(url.removeprefix("sqlite:///"))
     _say_ready()
     while True:
@@ -96,6 +111,8 @@ def main(arguments: list[str]) -> None:
     work, url, folder = arguments
     if work == "backup":
         _back_up(url, Path(folder))
+    elif work == AT_ONCE:
+        _back_up_at_once(url, Path(folder))
     else:
         asyncio.run(_report(url) if work == "report" else _import(url, Path(folder)))
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy import update
+
 from charging.cdr import Cdr, Disposition
 from rating.deck import Rate
 from rating.destination import DestinationClass
+from store import schema
 from store.answers import Held
 from store.caps import SpendDay, Spending
 from store.catalog import create_account
 from store.funds import add_funds
+from store.operation import Operation, Sql
 from store.sessions import open_session
 from store.settlement import settle_leg
 from store.store import Store
@@ -32,6 +36,7 @@ HELD_MICROS = 31_667
 CHARGED_MICROS = 9_500
 EXTENSION = "101"
 DAY = "2026-11-02"
+CHANGE_ONE_ROW = Sql(update(schema.catalog_version).values(version=schema.catalog_version.c.version + 1))
 SPENDING = Spending(extension=EXTENSION, days=(SpendDay(DAY, "2026-11-01", "2026-12-01"),))
 
 
@@ -156,6 +161,23 @@ async def hammer(ledger: Ledger, name: str, *, tasks: int, seconds: float) -> Me
     return measured
 
 
+async def in_progress(ledger: Ledger, name: str, *, calls: int, talk_s: float, seconds: float) -> Measured:
+    """Keep ``calls`` calls in progress, each of which talks for ``talk_s``, begun evenly one after the other."""
+    measured = Measured()
+    began_s = time.perf_counter()
+
+    async def call_until(end_s: float, task: int) -> None:
+        await asyncio.sleep(talk_s * task / calls)
+        n = 0
+        while time.perf_counter() < end_s:
+            await _pair(ledger, f"{name}-{task}-{n}", measured, talk_s=talk_s)
+            n += 1
+
+    await asyncio.gather(*(call_until(began_s + seconds, task) for task in range(calls)))
+    measured.elapsed_s = time.perf_counter() - began_s
+    return measured
+
+
 async def steady(ledger: Ledger, name: str, *, pairs_a_second: int, until: asyncio.Event) -> Measured:
     """Open and settle a call at a steady rate, whether the one before is done or not, until told to end."""
     measured = Measured()
@@ -170,9 +192,25 @@ async def steady(ledger: Ledger, name: str, *, pairs_a_second: int, until: async
     return measured
 
 
-async def _pair(ledger: Ledger, call_id: str, measured: Measured) -> None:
+async def writer_commit_ms(store: Store, commits: int) -> float:
+    """Answer the median of changing one row by the store's writer: its thread, its batch, the event loop's turn."""
+    took_ms = []
+    for _ in range(commits):
+        began_s = time.perf_counter()
+        await store.apply(_change_one_row())
+        took_ms.append((time.perf_counter() - began_s) * 1000)
+    return percentile(took_ms, 50)
+
+
+def _change_one_row() -> Operation[None]:
+    yield CHANGE_ONE_ROW()
+
+
+async def _pair(ledger: Ledger, call_id: str, measured: Measured, *, talk_s: float = 0.0) -> None:
     opened_s = time.perf_counter()
     await ledger.open(call_id)
     measured.open_ms.append((time.perf_counter() - opened_s) * 1000)
+    if talk_s:
+        await asyncio.sleep(talk_s)
     await ledger.settle(call_id)
     measured.pairs += 1

@@ -16,7 +16,8 @@ from charging.cdr import Disposition
 from rating.deck import Rate
 from rating.deck_import import BadRow, parse_deck_csv
 from rating.plan import parse_plan
-from store.catalog import ExtensionSettings, add_extension, create_account, put_plan
+from store.catalog import create_account, put_plan
+from store.extensions import ExtensionSettings, add_extension
 from store.funds import add_funds
 from store.store import Store
 from tests.bench.pbx import AMI_SECRET, ARI_PASSWORD, EXTENSIONS, HOME_REGION, TRUNK

@@ -145,7 +145,7 @@ Contact: <sip:phone@[local_ip]:[local_port]>
 Max-Forwards: 70{more}"""
 
 
-_PROGRESS = '<recv response="100" optional="true"/><recv response="180" optional="true"/>'
+_PROGRESS = "".join(f'<recv response="{status}" optional="true"/>' for status in (100, 180, 181))
 _ANSWERED = '<recv response="200" rrs="true"/>'
 
 
@@ -241,6 +241,16 @@ def calls_and_transfers(number: str, to: str, after_ms: int) -> str:
     )
 
 
+def forwards(to: str) -> str:
+    """A phone that forwards its calls to another number (302)."""
+    moved = _ECHOED.replace("<sip:[local_ip]:[local_port]>", f"<sip:{to}@[local_ip]:[local_port]>")
+    return _scenario(
+        '<recv request="INVITE"/>',
+        _send("SIP/2.0 302 Moved Temporarily", moved, retrans=True),
+        '<recv request="ACK"/>',
+    )
+
+
 def answers_and_transfers(to: str, after_ms: int) -> str:
     """A phone that answers, and transfers its caller blindly to another number."""
     invited = """<recv request="INVITE" rrs="true"><action>
@@ -302,7 +312,7 @@ class Sipp:
         remote: tuple[str, int] | None = None,
         calls: int = 1,
         rate: int = 50,
-        limit_s: int = 90,
+        limit_s: int = 180,
         media_port: int = 40000,
     ) -> Self:
         """Start a scenario; without ``remote`` it waits for calls."""
@@ -344,13 +354,13 @@ class Sipp:
         return sipp
 
     def _wait_listening(self, local: tuple[str, int]) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while is_free(local[1], socket.SOCK_DGRAM, local[0]):
             assert self.process.poll() is None, f"SIPp ended at once: {self.errors()}"
             assert time.monotonic() < deadline, "SIPp does not listen"
             time.sleep(0.02)
 
-    def wait(self, limit_s: float = 90) -> None:
+    def wait(self, limit_s: float = 180) -> None:
         """Wait until every call ended as the scenario says; anything else fails the test with what SIPp said."""
         status = self.process.wait(limit_s)
         assert status == 0, f"SIPp ended with {status}: {self.errors()}\n{self.transcript()}"
@@ -369,7 +379,7 @@ class Sipp:
             if message.first_line.startswith(beginning) and sent in {None, message.sent}
         ]
 
-    def wait_seen(self, beginning: str, count: int = 1, limit_s: float = 20) -> list[Seen]:
+    def wait_seen(self, beginning: str, count: int = 1, limit_s: float = 60) -> list[Seen]:
         """Wait until that many such messages have come or gone."""
         deadline = time.monotonic() + limit_s
         while len(found := self.seen(beginning)) < count:

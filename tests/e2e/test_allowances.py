@@ -1,12 +1,11 @@
 """An allowance pays first, then money, then nothing: inside one call, through a real Asterisk."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from charging.cdr import HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, wait_until
+from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
 from tests.e2e.earlier_use import use_allowance
 
 MakeDesk = Callable[..., Desk]
@@ -33,7 +32,7 @@ def desk_with(make_desk: MakeDesk, left_s: int, funds: str) -> Desk:
 def test_call_goes_on_with_money_after_its_allowance(make_desk: MakeDesk) -> None:
     desk = desk_with(make_desk, left_s=5, funds="10.00")
     desk.carrier(sipp.answers())
-    desk.phone(sipp.calls(SECOND_PRICED, 9_400)).wait()
+    desk.phone(sipp.calls(SECOND_PRICED, 9_100)).wait()
 
     cdr = desk.wait_cdrs(2)[-1]
     assert (cdr.allowance_s, cdr.billable_s, cdr.charged_micros) == (5, 10, 50_000)
@@ -48,11 +47,9 @@ def test_call_without_money_ends_with_its_allowance_and_is_not_refused(make_desk
     desk.phone(sipp.calls_until_cut(SECOND_PRICED)).wait()
 
     cdr = desk.wait_cdrs(2)[-1]
-    assert cdr.answered_at is not None
-    paid_end = cdr.answered_at + timedelta(seconds=7)
-    bye = carrier.seen("BYE", sent=False)[0]
-    assert paid_end - timedelta(milliseconds=500) <= bye.at <= paid_end
-    assert (cdr.allowance_s, cdr.billable_s, cdr.charged_micros) == (7, 7, 0)
+    assert_cut_within_paid(cdr, 7)
+    assert carrier.seen("BYE", sent=False)
+    assert (cdr.allowance_s, cdr.charged_micros) == (7, 0)
     assert (cdr.funded_by, cdr.hangup_side) == (("allowance",), HangupSide.TOLLGATE)
 
     desk.phone(sipp.calls_or_is_refused(SECOND_PRICED, 500)).wait()
@@ -77,8 +74,8 @@ def test_two_calls_share_an_allowance_without_spending_a_second_twice(make_desk:
 def test_service_killed_while_an_allowance_pays_charges_what_its_successor_finds(make_desk: MakeDesk) -> None:
     desk = desk_with(make_desk, left_s=20, funds="10.00")
     desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 6_400))
-    wait_until(lambda: desk.sessions() and desk.sessions()[0].paid_s > 3, "the first slice is renewed")
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 6_100))
+    wait_until(lambda: desk.sessions() and desk.sessions()[0].paid_s > 4, "the first slice is renewed")
     desk.kill_service()
     desk.start_service()
     phone.wait()

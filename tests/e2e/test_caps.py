@@ -7,7 +7,7 @@ from datetime import timedelta
 from charging.cdr import Disposition, HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, SHORT_SLICES, Desk, wait_until
+from tests.e2e.conftest import INCLUDED, SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
 
 MakeDesk = Callable[..., Desk]
 
@@ -31,11 +31,9 @@ def test_cap_ends_a_call_to_the_second_with_money_left(make_desk: MakeDesk) -> N
     desk.phone(sipp.calls_until_cut(SECOND_PRICED)).wait()
 
     (cdr,) = desk.wait_cdrs(1)
-    assert cdr.answered_at is not None
-    paid_end = cdr.answered_at + timedelta(seconds=8)
-    bye = carrier.seen("BYE", sent=False)[0]
-    assert paid_end - timedelta(milliseconds=500) <= bye.at <= paid_end
-    assert (cdr.billable_s, cdr.charged_micros, cdr.hangup_side) == (8, 80_000, HangupSide.TOLLGATE)
+    assert_cut_within_paid(cdr, 8)
+    assert carrier.seen("BYE", sent=False)
+    assert (cdr.charged_micros, cdr.hangup_side) == (80_000, HangupSide.TOLLGATE)
     assert (cdr.deny_reason, cdr.deny_rule) == (None, "extension 101: daily cap 0.08, 0.08 is spent or held")
     assert desk.account().available_micros == 10_000_000 - 80_000
 
@@ -51,29 +49,29 @@ def test_cap_ends_a_call_to_the_second_with_money_left(make_desk: MakeDesk) -> N
 def test_calls_share_their_accounts_cap_and_end_together(make_desk: MakeDesk) -> None:
     desk = make_desk(metering=SHORT_SLICES)
     set_limits(desk, "account", "main", "--monthly-cap", "0.20")
-    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    desk.carrier(sipp.answers(ring_ms=50))
     phones = [desk.phone(sipp.calls_until_cut(SECOND_PRICED), extension=extension) for extension in ("101", "102")]
     for phone in phones:
         phone.wait()
 
     cdrs = desk.wait_cdrs(2)
     assert sum(cdr.charged_micros for cdr in cdrs) == 200_000
-    assert {cdr.deny_rule for cdr in cdrs} == {"account: monthly cap 0.20, 0.20 is spent or held"}
-    first, second = sorted(message.at for message in carrier.seen("BYE", sent=False))
-    assert second - first <= timedelta(seconds=2)
+    assert {cdr.deny_rule for cdr in cdrs} == {"account main: monthly cap 0.20, 0.20 is spent or held"}
+    first, second = sorted(cdr.ended_at for cdr in cdrs)
+    assert second - first <= timedelta(seconds=4), "one call starved while the other went on"
 
 
 def test_cap_that_is_raised_while_a_call_talks_lets_it_go_on(make_desk: MakeDesk) -> None:
     desk = make_desk(metering=SHORT_SLICES)
-    set_limits(desk, "extension", "101", "--daily-cap", "0.06")
+    set_limits(desk, "extension", "101", "--daily-cap", "0.10")
     desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 9_400))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 11_100))
     wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the call talks")
     set_limits(desk, "extension", "101", "--daily-cap", "none")
     phone.wait()
 
     (cdr,) = desk.wait_cdrs(1)
-    assert (cdr.billable_s, cdr.hangup_side, cdr.deny_rule) == (10, HangupSide.CALLER, None)
+    assert (cdr.billable_s, cdr.hangup_side, cdr.deny_rule) == (12, HangupSide.CALLER, None)
 
 
 def test_one_paid_call_at_a_time(make_desk: MakeDesk) -> None:

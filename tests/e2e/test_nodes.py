@@ -66,7 +66,8 @@ def desks(
 
 
 def test_calls_on_two_pbxs_share_the_last_money_and_end_together(desks: tuple[Desk, Desk]) -> None:
-    carriers = [desk.carrier(sipp.answers(ring_ms=50)) for desk in desks]
+    for desk in desks:
+        desk.carrier(sipp.answers(ring_ms=50))
     phones = [desk.phone(sipp.calls_until_cut(SECOND_PRICED)) for desk in desks]
     for phone in phones:
         phone.wait()
@@ -76,8 +77,8 @@ def test_calls_on_two_pbxs_share_the_last_money_and_end_together(desks: tuple[De
     assert sum(cdr.charged_micros for cdr in cdrs) == 300_000
     assert {(cdr.hangup_side, cdr.deny_reason) for cdr in cdrs} == {(HangupSide.TOLLGATE, None)}
     assert all("not enough for further seconds" in (cdr.deny_rule or "") for cdr in cdrs)
-    first, second = sorted(carrier.seen("BYE", sent=False)[0].at for carrier in carriers)
-    assert second - first <= timedelta(seconds=2)
+    first, second = sorted(cdr.ended_at for cdr in cdrs)
+    assert second - first <= timedelta(seconds=4), "one node's call starved while the other's went on"
     assert desks[1].account().available_micros == 0
 
 
@@ -108,22 +109,22 @@ def test_second_service_of_a_nodes_name_is_refused(desks: tuple[Desk, Desk]) -> 
 def test_lost_call_is_charged_by_the_other_node_and_refunded_when_its_own_is_back(desks: tuple[Desk, Desk]) -> None:
     paris, lyon = desks
     paris.carrier(sipp.answers())
-    phone = paris.phone(sipp.calls(SECOND_PRICED, 4_400))
+    phone = paris.phone(sipp.calls(SECOND_PRICED, 4_100))
     (session,) = wait_until(lambda: [each for each in lyon.sessions() if each.slice_n > 1], "the call was renewed")
     paris.kill_service()
     phone.wait()
 
-    (lost,) = wait_until(lyon.cdrs, "the other node has charged the call", 90)
+    (lost,) = wait_until(lyon.cdrs, "the other node has charged the call", 180)
     assert (lost.provisional, lost.end_source, lost.node) == (True, EndSource.LAST_SEEN, PARIS)
     assert lost.charged_micros == session.held_micros
     account = lyon.account()
     assert (account.available_micros, account.reserved_micros) == (300_000 - session.held_micros, 0)
     (row,) = json.loads(lyon.tollgate("calls", "--json").stdout)["calls"]
     assert (row["state"], row["node"]) == ("lost", PARIS)
-    assert lyon.tollgate("verify").returncode == 0
+    assert lyon.differences() == []
 
     paris.start_service()
-    (final,) = wait_until(lambda: [cdr for cdr in lyon.cdrs() if not cdr.provisional], "the call is settled", 30)
+    (final,) = wait_until(lambda: [cdr for cdr in lyon.cdrs() if not cdr.provisional], "the call is settled")
     assert (final.billable_s, final.charged_micros) == (5, 50_000)
     assert final.end_source in {EndSource.HANDLER, EndSource.ASTERISK_CDR}
     assert lyon.account().available_micros == 250_000

@@ -12,37 +12,43 @@ from charging.cdr import Disposition, EndSource
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk, wait_until
+from tests.e2e.conftest import (
+    INCLUDED,
+    MARGIN,
+    SECOND_PRICED,
+    SHORT_SLICES,
+    Desk,
+    assert_cut_within_paid,
+    wait_until,
+)
 from tests.e2e.two_line_phone import TwoLinePhone
 from tollgate.office.pbx import SipAddress
 
 MakeDesk = Callable[..., Desk]
 
-SHORT_SLICES = "first_slice_s = 4\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
-
 
 def test_service_killed_while_a_call_talks_ends_it_when_the_held_slice_ends(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering=SHORT_SLICES)
+    desk = make_desk(metering=f"first_slice_s = 5\nslice_s = 5\nrenew_lead_s = 1\n{MARGIN}")
     carrier = desk.carrier(sipp.answers())
     phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
-    answer = carrier.wait_seen("SIP/2.0 200")[0]
     wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
     desk.kill_service()
     phone.wait()
 
-    bye = carrier.seen("BYE", sent=False)[0]
-    assert timedelta(seconds=3.5) <= bye.at - answer.at <= timedelta(seconds=4.02)
+    assert carrier.seen("BYE", sent=False)
+    restarted_at = utc_now()
     desk.start_service()
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.disposition, cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
-    assert (cdr.billable_s, cdr.charged_micros) == (4, 40_000)
-    assert abs(cdr.ended_at - bye.at) < timedelta(milliseconds=50)
+    assert_cut_within_paid(cdr, 5)
+    assert cdr.charged_micros == 50_000
+    assert cdr.ended_at < restarted_at, "its end is not when the service noticed it"
 
 
 def test_service_restarted_while_a_call_talks_goes_on_metering_it(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering="first_slice_s = 8\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1")
+    desk = make_desk(metering=f"first_slice_s = 10\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 3\n{MARGIN}")
     carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 12_500))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 12_100))
     carrier.wait_seen("SIP/2.0 200")
     wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
     desk.kill_service()
@@ -89,10 +95,10 @@ def test_mute_gate_refuses_after_three_seconds_and_emergencies_ring_at_once(desk
         desk.thaw_service()
 
     [asked], [refused] = paid.seen("INVITE", sent=True), paid.seen("SIP/2.0 503")
-    assert timedelta(seconds=2.9) <= refused.at - asked.at <= timedelta(seconds=3.6)
+    assert refused.at - asked.at > timedelta(seconds=1.5), "refused at once: the gate had no time to answer"
+    assert refused.at - asked.at < timedelta(seconds=10), "the dialplan's guard of 3 s did not end the wait"
     [rang] = carrier.seen("INVITE")
-    [dialled] = emergency.seen("INVITE", sent=True)
-    assert rang.at - dialled.at < timedelta(milliseconds=300)
+    assert rang.at < refused.at, "the emergency call, dialled last, waited for the gate too"
     cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
     late = cdrs[SECOND_PRICED]
     assert (late.disposition, late.deny_reason, late.charged_micros) == (Disposition.REFUSED, DenyReason.GATE_LATE, 0)
@@ -110,10 +116,10 @@ def test_store_away_refuses_paid_calls_and_lets_included_and_emergency_calls_rin
             phone.wait()
         other.execute("ROLLBACK")
 
-    [dialled] = emergency.seen("INVITE", sent=True)
+    [refused] = paid.seen("SIP/2.0 503")
     rang = next(invite for invite in carrier.seen("INVITE") if ":112@" in invite.first_line)
-    assert rang.at - dialled.at < timedelta(milliseconds=300)
-    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3, 20)}
+    assert rang.at < refused.at, "the emergency call, dialled last, waited for the store too"
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3)}
     assert cdrs[SECOND_PRICED].deny_reason is DenyReason.STORE_DOWN
     assert cdrs[INCLUDED].disposition is Disposition.ANSWERED
     assert cdrs["112"].disposition is Disposition.ANSWERED
@@ -123,71 +129,74 @@ def test_store_away_refuses_paid_calls_and_lets_included_and_emergency_calls_rin
 
 @pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])
 def test_slice_that_is_no_positive_number_aborts_the_call_at_the_answer(desk: Desk, digit: str) -> None:
-    carrier = desk.carrier(sipp.answers(ring_ms=50))
-    phone = desk.phone(sipp.calls_or_is_refused(f"*7{digit}", 5000))
-    bye = carrier.wait_seen("BYE")[0]
-    assert bye.at - carrier.seen("SIP/2.0 200")[0].at < timedelta(milliseconds=300)
-    phone.stop()
+    _is_aborted_at_the_answer(desk, f"*7{digit}")
 
 
 def test_leg_that_dials_another_number_than_the_rated_one_is_aborted_at_the_answer(desk: Desk) -> None:
+    _is_aborted_at_the_answer(desk, "*74")
+
+
+def _is_aborted_at_the_answer(desk: Desk, dialled: str) -> None:
+    """Assert that the answer itself ends a call which would otherwise talk for a minute, or for its slice of 9.7 s."""
     carrier = desk.carrier(sipp.answers(ring_ms=50))
-    phone = desk.phone(sipp.calls_or_is_refused("*74", 5000))
-    bye = carrier.wait_seen("BYE")[0]
-    assert bye.at - carrier.seen("SIP/2.0 200")[0].at < timedelta(milliseconds=300)
+    phone = desk.phone(sipp.calls_or_is_refused(dialled, 60_000))
+    [answer] = carrier.wait_seen("SIP/2.0 200")[:1]
+    [bye] = carrier.wait_seen("BYE")[:1]
+    assert bye.at - answer.at < timedelta(seconds=5), "the two could talk"
     phone.stop()
 
 
 # --- a metered outside party is transferred ------------------------------------------------------------------
 
 
-def _transfer(desk: Desk, to: str) -> tuple[sipp.Sipp, timedelta]:
-    """Have 101 call an outside party on 6 s of funds and transfer it; return the carrier and how long it lived."""
+def _transfer(desk: Desk, to: str) -> sipp.Sipp:
+    """Have 101 call an outside party on 6 s of funds and transfer it; return the carrier, once the party is cut."""
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     desk.phone(sipp.calls_and_transfers(SECOND_PRICED, to, 700)).wait()
     [first_answer] = carrier.seen("SIP/2.0 200", sent=True)[:1]
-    wait_until(lambda: _byes_of(carrier, first_answer.call_id), "the outside party is cut", 15)
-    return carrier, _byes_of(carrier, first_answer.call_id)[0].at - first_answer.at
+    wait_until(lambda: _byes_of(carrier, first_answer.call_id), "the outside party is cut")
+    return carrier
 
 
 def _byes_of(carrier: sipp.Sipp, call_id: str) -> list[sipp.Seen]:
     return [bye for bye in carrier.seen("BYE", sent=False) if bye.call_id == call_id]
 
 
-SIX_SECONDS = {"funds": "0.06", "metering": "first_slice_s = 3\nleast_slice_s = 1\nrenew_lead_s = 1"}
+SIX_SECONDS = {"funds": "0.06", "metering": SHORT_SLICES}
 
 
 def test_metered_party_transferred_into_the_gate_keeps_its_paid_end(make_desk: MakeDesk) -> None:
     desk = make_desk(**SIX_SECONDS)
-    carrier, lived = _transfer(desk, INCLUDED)
-    assert timedelta(seconds=5.5) <= lived <= timedelta(seconds=6.02)
+    carrier = _transfer(desk, INCLUDED)
     cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
+    assert_cut_within_paid(cdrs[SECOND_PRICED], 6)
     assert cdrs[SECOND_PRICED].charged_micros == 60_000
     assert cdrs[INCLUDED].charged_micros == 0
     assert len(carrier.seen("INVITE")) == 2
 
 
 def test_metered_party_transferred_into_a_mute_gate_keeps_its_paid_end(make_desk: MakeDesk) -> None:
-    desk = make_desk(funds="0.05", metering="first_slice_s = 5\nleast_slice_s = 1\nrenew_lead_s = 1")
+    desk = make_desk(funds="0.06", metering=f"first_slice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 1\n{MARGIN}")
     carrier = desk.carrier(sipp.answers(ring_ms=50))
-    phone = desk.phone(sipp.calls_and_transfers(SECOND_PRICED, INCLUDED, 1500))
-    answer = carrier.wait_seen("SIP/2.0 200")[0]
+    phone = desk.phone(sipp.calls_and_transfers(SECOND_PRICED, INCLUDED, 2000))
     wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
     desk.freeze_service()
     try:
         phone.wait()
-        bye = carrier.wait_seen("BYE")[0]
+        carrier.wait_seen("BYE")
     finally:
         desk.thaw_service()
-    assert timedelta(seconds=4.5) <= bye.at - answer.at <= timedelta(seconds=5.02)
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
+    assert_cut_within_paid(cdrs[SECOND_PRICED], 6)
+    assert cdrs[INCLUDED].disposition is not Disposition.ANSWERED
 
 
 def test_metered_party_transferred_into_the_pbx_keeps_its_paid_end(make_desk: MakeDesk) -> None:
     desk = make_desk(**SIX_SECONDS)
-    _, lived = _transfer(desk, "199")
-    assert timedelta(seconds=5.5) <= lived <= timedelta(seconds=6.02)
+    _transfer(desk, "199")
     [cdr] = desk.wait_cdrs(1)
-    assert (cdr.billable_s, cdr.charged_micros) == (6, 60_000)
+    assert_cut_within_paid(cdr, 6)
+    assert cdr.charged_micros == 60_000
 
 
 def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: MakeDesk) -> None:
@@ -195,7 +204,7 @@ def test_metered_party_transferred_to_an_emergency_number_is_not_cut(make_desk: 
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     desk.phone(sipp.calls_and_transfers(SECOND_PRICED, "112", 700)).wait()
     [first, second] = carrier.wait_seen("SIP/2.0 200", 2)[:2]
-    wait_until(lambda: utc_now() - first.at > timedelta(seconds=8), "well past the paid end", 15)
+    wait_until(lambda: utc_now() - first.at > timedelta(seconds=8), "well past the paid end")
     assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
     assert len(desk.channels()) == 2
     assert second.at > first.at
@@ -210,7 +219,7 @@ def test_two_metered_parties_joined_by_attended_transfer_keep_their_paid_ends(ma
     with TwoLinePhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.ports.sip)) as phone:
         first = phone.call(SECOND_PRICED)
         phone.join(first, phone.call("00299321213"))
-    wait_until(lambda: len({bye.call_id for bye in carrier.seen("BYE", sent=False)}) == 2, "both are cut", 15)
+    wait_until(lambda: len({bye.call_id for bye in carrier.seen("BYE", sent=False)}) == 2, "both are cut")
 
     cdrs = desk.wait_cdrs(2)
     assert sum(cdr.charged_micros for cdr in cdrs) <= 120_000
@@ -225,6 +234,6 @@ def test_metered_party_joined_to_an_emergency_call_is_not_cut(make_desk: MakeDes
         first = phone.call(SECOND_PRICED)
         phone.join(first, phone.call("112"))
     answer = carrier.seen("SIP/2.0 200", sent=True)[0]
-    wait_until(lambda: utc_now() - answer.at > timedelta(seconds=8), "well past the paid end", 15)
+    wait_until(lambda: utc_now() - answer.at > timedelta(seconds=8), "well past the paid end")
     assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
     assert len(desk.channels()) == 2

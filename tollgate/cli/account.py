@@ -23,7 +23,10 @@ from tollgate.cli.spending import spend_document
 from tollgate.cli.times import iso_ms, zone
 from tollgate.cli.topic import topic
 
-account_app = topic("Accounts: who pays. Money, lots and extensions belong to one account each.")
+account_app = topic(
+    "Accounts: who pays. Money, lots and extensions belong to one account each.",
+    ("tollgate account add sales", "tollgate account set main --monthly-cap 800", "tollgate account show main"),
+)
 
 _LONGEST_NAME = 64
 _NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{_LONGEST_NAME}}}")
@@ -34,14 +37,14 @@ MonthDay = Annotated[
         metavar="N",
         min=1,
         max=LAST_MONTH_DAY,
-        help="The day on which its months begin, for allowances; in a shorter month its last day. 1 by default.",
+        help="The day, 1 to 31, on which its months begin: allowances, monthly caps. In a shorter month its last one.",
     ),
 ]
 DailyCap = Annotated[
-    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in a day; none for no cap.")
+    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in a day, or none.")
 ]
 MonthlyCap = Annotated[
-    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in one of its months.")
+    str | None, typer.Option(metavar="M", help="The most that all its calls may spend in one of its months, or none.")
 ]
 Name = Annotated[str, typer.Argument(metavar="A", help="The account's name.")]
 
@@ -50,20 +53,24 @@ Name = Annotated[str, typer.Argument(metavar="A", help="The account's name.")]
 def add(
     ctx: typer.Context,
     name: Name,
-    currency: Annotated[str | None, typer.Option(metavar="EUR", help="As of the account main.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(metavar="EUR", help="Of its money; that of the account main by default.")
+    ] = None,
     timezone: Annotated[
-        str | None, typer.Option(metavar="Europe/Paris", help="Its calendar; as of the account main.")
+        str | None, typer.Option(metavar="Europe/Paris", help="Its calendar; that of the account main by default.")
     ] = None,
     month_day: MonthDay = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar="P", help="The plan of its extensions; that of the account main, in the same currency."),
+        typer.Option(
+            metavar="P", help="The plan of its extensions; that of the account main by default, in the same currency."
+        ),
     ] = None,
     daily_cap: DailyCap = None,
     monthly_cap: MonthlyCap = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an empty account.
+    """Make an empty account. Its months begin on day 1 and it has no caps, if none are named.
 
     \b
     Examples:
@@ -89,8 +96,8 @@ def add(
                 timezone=timezone or (main.timezone if main else home.timezone),
                 month_day=month_day or 1,
                 plan=plan or inherited,
-                daily_cap_micros=caps.daily_micros,
-                monthly_cap_micros=caps.monthly_micros,
+                daily_cap_micros=caps.get("daily_cap_micros"),
+                monthly_cap_micros=caps.get("monthly_cap_micros"),
                 at_ms=epoch_ms(utc_now()),
             )
         )
@@ -121,7 +128,7 @@ def _caps(account: Account) -> str:
     return f"; {caps}" if caps else ""
 
 
-@account_app.command("set")
+@account_app.command("set", short_help="Change its calendar, plan or caps.")
 def set_one(
     ctx: typer.Context,
     name: Name,
@@ -149,21 +156,16 @@ def set_one(
         raise BadInputError("there is nothing to change", "name what to change, see `tollgate account set --help`")
     if timezone is not None:
         zone(timezone)
-    read_caps(daily_cap, monthly_cap)
+    changes = read_caps(daily_cap, monthly_cap)
+    if timezone is not None:
+        changes["timezone"] = timezone
+    if month_day is not None:
+        changes["month_day"] = month_day
+    if plan is not None:
+        changes["plan"] = plan
 
     async def work(store: Store) -> Account:
-        account = await require_account(store, name)
-        caps = read_caps(daily_cap, monthly_cap, account.caps)
-        await store.apply(
-            catalog.set_account(
-                name=name,
-                timezone=timezone or account.timezone,
-                month_day=month_day or account.month_day,
-                plan=plan or account.plan,
-                daily_cap_micros=caps.daily_micros,
-                monthly_cap_micros=caps.monthly_micros,
-            )
-        )
+        await store.apply(catalog.set_account(name=name, **changes))
         return await require_account(store, name)
 
     account = with_store(ctx, work)
@@ -177,7 +179,7 @@ def set_one(
     )
 
 
-@account_app.command("show")
+@account_app.command("show", short_help="Show an account and what it has spent.")
 def show_one(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="A", help="The account's name.")] = MAIN_ACCOUNT,

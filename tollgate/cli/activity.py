@@ -307,6 +307,7 @@ _CSV_COLUMNS = (
     "trunk",
     "end_source",
     "provisional",
+    "ungated",
 )
 
 
@@ -338,4 +339,5 @@ def _document(cdr: Cdr, wanted: Wanted) -> Document:
         "trunk": cdr.trunk,
         "end_source": cdr.end_source,
         "provisional": cdr.provisional,
+        "ungated": cdr.ungated,
     }

@@ -17,6 +17,7 @@ from tollgate.cli.errors import BAD_INPUT, REFUSED, CliError, Failure, failure_f
 TOPICS: dict[str, tuple[str, str]] = {
     "init": ("setup", "Make the settings file and the store."),
     "migrate": ("migrate", "Bring the store's schema up to date."),
+    "backup": ("backup", "Copy the store while the service runs."),
     "serve": ("service", "Run the service: gate and meter."),
     "doctor": ("doctor", "Check the PBX end to end."),
     "demo": ("service", "Place a few calls through the demonstration office."),
@@ -31,8 +32,11 @@ TOPICS: dict[str, tuple[str, str]] = {
     "activity": ("activity", "Who called where, when, and what it cost."),
     "calls": ("calls", "Calls that live now."),
     "nodes": ("nodes", "The PBXs that share the store."),
+    "alerts": ("alerts", "What those who run the PBX are to be told."),
+    "reconciliations": ("reconciliations", "What restarts and reconnects found, and the money they moved."),
     "verify": ("verify", "Recompute every balance from the journal."),
     "dialplan": ("dialplan", "The Asterisk files for these settings."),
+    "simulate": ("simulate", "Traffic with faults in virtual time, every invariant checked."),
 }
 """Command → module of this package that holds it as ``<command>_app``, and its line of help.
 
@@ -87,7 +91,7 @@ def _show_version(*, wanted: bool) -> None:
 def tollgate(
     ctx: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of ./tollgate.toml.")
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings file; ./tollgate.toml by default.")
     ] = None,
     version: Annotated[  # noqa: ARG001  # its callback does it
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
@@ -130,13 +134,17 @@ def _flush() -> None:
 
 
 def _report(failure: Failure, *, as_json: bool) -> None:
-    """Write an error: one line on stderr; for programs the same object is the document on stdout too."""
+    """Write an error: one line on stderr, for people or, for programs, one object.
+
+    The object is the document on stdout too, where the command has written none: a program that asked for one gets one.
+    Where both are the same terminal it is there once.
+    """
     _flush()
     if not as_json:
         sys.stderr.write(failure.line + "\n")
         return
     document = json.dumps({"error": failure.error, "hint": failure.hint}, ensure_ascii=False)
-    if not failure.shown:
+    if not failure.shown and not (sys.stdout.isatty() and sys.stderr.isatty()):
         sys.stdout.write(document + "\n")
     sys.stderr.write(document + "\n")
 

@@ -24,7 +24,7 @@ from tollgate.cli.times import iso, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 
-calls_app = topic("Calls that live now: by themselves, or `calls hangup` to end one.", alone=True)
+calls_app = topic(alone=True)
 
 
 @calls_app.callback()
@@ -37,7 +37,7 @@ def calls(ctx: typer.Context, as_json: JsonOption = False) -> None:
     Examples:
       tollgate calls
       tollgate calls --json
-      tollgate calls hangup 1795305600.17-1
+      tollgate calls hangup pbx1/1795305600.17-1
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -47,7 +47,7 @@ def calls(ctx: typer.Context, as_json: JsonOption = False) -> None:
     show(document, lambda: _print(found), as_json=as_json)
 
 
-@calls_app.command("hangup")
+@calls_app.command("hangup", short_help="End a call.")
 def hangup(
     ctx: typer.Context,
     call_id: Annotated[str, typer.Argument(metavar="CALL", help="Its id, as `tollgate calls` shows it.")],
@@ -58,7 +58,7 @@ def hangup(
 
     \b
     Examples:
-      tollgate calls hangup 1795305600.17-1
+      tollgate calls hangup pbx1/1795305600.17-1
     """
     ended = asyncio.run(_hang_up(settings_of(ctx), call_id, force=force))
     show(
@@ -141,10 +141,10 @@ def _document(call: LiveCall) -> Document:
         "class": call.destination_class,
         "state": call.state,
         "started_at": started,
-        "seconds": call.seconds,
+        "talked_s": call.talked_s,
         "cost": None if cost is None else format_money(cost),
         "held": format_money(call.held_micros),
-        "seconds_left": call.seconds_left,
+        "left_s": call.left_s,
         "node": call.node,
     }
 
@@ -161,9 +161,9 @@ def _print(found: _Found) -> None:
             call.number,
             call.destination_class,
             call.state,
-            call.seconds,
+            call.talked_s,
             None if call.cost_micros is None else format_money(call.cost_micros),
-            call.seconds_left,
+            call.left_s,
             *((call.node,) if by_node else ()),
         )
         for call in found.calls

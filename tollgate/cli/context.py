@@ -1,6 +1,7 @@
 """What every command needs: its settings, an open store, the account it is about."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -15,6 +16,7 @@ from tollgate.cli.errors import BadInputError
 from tollgate.settings import Settings, load_settings
 
 T = TypeVar("T")
+_WITH_COMMA = re.compile(r"[+-]?[0-9]{1,12},[0-9]{1,6}")
 
 MAIN_ACCOUNT = "main"
 
@@ -74,9 +76,13 @@ def amount_micros(text: str, what: str) -> int:
     try:
         return parse_money(text)
     except MoneyError as error:
-        raise BadInputError(
-            f"{what} {text!r} is no amount of money", "write a decimal number such as 10 or 9.99"
-        ) from error
+        raise BadInputError(f"{what} {text!r} is no amount of money", _how_to_write(text)) from error
+
+
+def _how_to_write(text: str) -> str:
+    if _WITH_COMMA.fullmatch(text):
+        return f"write a point and no comma: {text.replace(',', '.')}"
+    return "write digits with a point and at most 6 decimals, without a currency, such as 10 or 9.99"
 
 
 def with_currency(micros: int, currency: str) -> str:

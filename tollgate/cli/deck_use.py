@@ -42,6 +42,28 @@ async def plans_in_use(store: Store) -> list[Plan]:
     return await _in_use(store, await _plans(store))
 
 
+async def currency_faults(store: Store) -> dict[str, str]:
+    """Return, by plan, why its prices cannot be charged to accounts that use it: its deck is in another currency.
+
+    An account uses its own plan, and those of its extensions.
+    """
+    accounts = {account.id: account for account in await store.accounts()}
+    using = {(account.plan, account.id) for account in accounts.values()}
+    using |= {(extension.plan, extension.account_id) for extension in await store.extensions()}
+    decks = {deck.name: deck.currency for deck in await store.decks()}
+    faults = {}
+    for plan in (await _plans(store)).values():
+        currency = decks.get(plan.deck)
+        others = sorted(
+            f"{accounts[account_id].name} in {accounts[account_id].currency}"
+            for name, account_id in using
+            if name == plan.name and currency not in (None, accounts[account_id].currency)
+        )
+        if others:
+            faults[plan.name] = f"deck {plan.deck} is in {currency}, account {', account '.join(others)}"
+    return faults
+
+
 async def _in_use(store: Store, plans: Mapping[str, Plan]) -> list[Plan]:
     of_account = {account.id: account.plan for account in await store.accounts()}
     of_extensions = {

@@ -22,10 +22,12 @@ from tollgate.cli.ari_http import ari_http
 from tollgate.cli.checks import ami as over_ami
 from tollgate.cli.checks import ari as over_ari
 from tollgate.cli.checks import dialplan as of_dialplan
+from tollgate.cli.checks.cdr import check_cdr_file
 from tollgate.cli.checks.check import Check, Status, fail, ok, warn
 from tollgate.cli.checks.dialplan_show import LoadedDialplan, parse_shown
 from tollgate.cli.checks.installation import check_host_name, check_settings, check_store
 from tollgate.cli.checks.numbering import check_numbering
+from tollgate.cli.checks.reports import check_reports
 from tollgate.cli.context import JsonOption, settings_file_of, settings_of
 from tollgate.cli.dialplan import away_plan
 from tollgate.cli.errors import REFUSED, CliError
@@ -79,6 +81,8 @@ async def examine(path: Path | None, settings: Settings) -> list[Check]:
         *check_settings(path, settings),
         numbering,
         *await check_store(settings),
+        *await check_reports(settings),
+        *check_cdr_file(settings),
         *await _over_ari(settings),
         *await _over_ami(settings),
     ]
@@ -92,7 +96,7 @@ async def _over_ari(settings: Settings) -> list[Check]:
             checks += await over_ari.check_application(ari, settings)
             checks += await over_ari.check_trunks(ari, settings)
             checks.append(await over_ari.check_variables(ari))
-            checks.append(await over_ari.check_modules(ari))
+            checks.append(await over_ari.check_modules(ari, settings))
             checks.append(await over_ari.check_clock(ari, utc_now()))
         except AriUnavailableError as error:
             checks.append(fail("ARI", str(error), "see [asterisk] of the settings, ari.conf and http.conf"))

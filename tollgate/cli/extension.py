@@ -1,28 +1,19 @@
 """``extension``: who calls."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from ari_app.clock import epoch_ms, utc_now
-from store.catalog import add_extension, write_extensions
-from store.records import Extension
+from store.extensions import ExtensionSettings, Written, add_extension, set_extensions
 from store.store import Store
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, JsonOption, require_account, settings_of, with_store
 from tollgate.cli.counted import counted
 from tollgate.cli.errors import BadInputError, CheckFailedError
-from tollgate.cli.extension_changes import (
-    ExtensionChanges,
-    apply_changes,
-    check_number,
-    chunks,
-    new_extension,
-    other_currency_fault,
-    read_changes,
-)
-from tollgate.cli.extension_changes import settings_of as extension_settings
+from tollgate.cli.extension_changes import check_number, read_changes
 from tollgate.cli.extension_choice import check_selection, is_one_extension, select_extensions
 from tollgate.cli.extension_csv import read_extensions, write_csv
 from tollgate.cli.extension_documents import (
@@ -34,12 +25,20 @@ from tollgate.cli.extension_documents import (
     show_extension,
 )
 from tollgate.cli.extension_import import import_extensions
+from tollgate.cli.extension_parts import in_parts
 from tollgate.cli.files import output_to
 from tollgate.cli.limits import LIMIT_FIELDS
 from tollgate.cli.output import Document, print_table, say, show, write_json
 from tollgate.cli.topic import topic
 
-extension_app = topic("Extensions: who calls. Each is a phone that Asterisk has authenticated, on one account.")
+extension_app = topic(
+    "Extensions: who calls. Each is a phone that Asterisk has authenticated, on one account.",
+    (
+        "tollgate extension add 101 --endpoint PJSIP/101",
+        "tollgate extension set 101 102 120-129 --daily-cap 5 --deny premium",
+        "tollgate extension import phones.csv",
+    ),
+)
 
 Numbers = Annotated[list[str], typer.Argument(metavar="E...", help="The extensions' numbers, such as 101 or 120-129.")]
 Number = Annotated[str, typer.Argument(metavar="E", help="The extension's number, such as 101.")]
@@ -51,8 +50,8 @@ OwnerOption = Annotated[str | None, typer.Option("--account", metavar="A", help=
 PrepaidOption = Annotated[
     Literal["on", "off"] | None, typer.Option("--prepaid", help="Whether it may make paid calls.")
 ]
-LanguageOption = Annotated[str | None, typer.Option("--language", metavar="fr", help="Its language.")]
-NameOption = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Whose it is.")]
+LanguageOption = Annotated[str | None, typer.Option("--language", metavar="fr", help="Its language: en, es or fr.")]
+NameOption = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Whose it is, or none.")]
 DailyCapOption = Annotated[
     str | None, typer.Option("--daily-cap", metavar="M", help="The most that it may spend in a day, or none.")
 ]
@@ -127,14 +126,14 @@ def add(
 
     async def work(store: Store) -> Document:
         account_id = (await require_account(store, account or MAIN_ACCOUNT)).id
-        settings = apply_changes(new_extension(number, account_id), changes, account_id)
+        settings = ExtensionSettings.new(number, account_id).changed(changes.settings)
         await store.apply(add_extension(settings, at_ms=epoch_ms(utc_now())))
         return await read_extension(store, number)
 
     show_extension(with_store(ctx, work), as_json=as_json)
 
 
-@extension_app.command("set")
+@extension_app.command("set", short_help="Change one extension or several.")
 def set_some(
     ctx: typer.Context,
     numbers: Numbers,
@@ -155,7 +154,7 @@ def set_some(
     hours: HoursOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what is given, and keep the rest; a limit is removed by none.
+    """Change what is given, and keep the rest; a limit or the name is removed by none.
 
     Several extensions are changed at once, all or none of them. 120-129 are those that are there from 120 to 129.
 
@@ -185,10 +184,10 @@ def set_some(
 
     async def work(store: Store) -> list[Document]:
         chosen = select_extensions(numbers, await store.extensions())
-        account_id = None if account is None else await _account_to_move_to(store, account, chosen, changes)
-        changed = [apply_changes(extension_settings(each), changes, account_id) for each in chosen]
-        for some in chunks(changed):
-            await store.apply(write_extensions(added=(), changed=some, at_ms=epoch_ms(utc_now())))
+        account_id = None if account is None else (await require_account(store, account)).id
+        same = changes.with_account(account_id)
+        again = "give the command again: what is changed already stays as it is"
+        await in_parts(store, {each.number: same for each in chosen}, set_extensions, again)
         return [await read_extension(store, each.number) for each in chosen]
 
     found = with_store(ctx, work)
@@ -198,7 +197,7 @@ def set_some(
         show({"extensions": found}, lambda: print_extensions(found), as_json=as_json)
 
 
-@extension_app.command("show")
+@extension_app.command("show", short_help="Show an extension, its limits and its spend.")
 def show_one(ctx: typer.Context, number: Number, as_json: JsonOption = False) -> None:
     """Show an extension, its limits, and what it has spent today and this month.
 
@@ -219,7 +218,7 @@ def list_all(
     account: Annotated[str | None, typer.Option(metavar="A", help="Only this account's.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the extensions, of all accounts or of one.
+    """List the extensions of all accounts, or of one.
 
     \b
     Examples:
@@ -234,7 +233,7 @@ def list_all(
     show({"extensions": found}, lambda: print_extensions(found), as_json=as_json)
 
 
-@extension_app.command("import")
+@extension_app.command("import", short_help="Add and change many by CSV.")
 def import_file(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV with a header, as `export` writes it.")],
@@ -244,8 +243,11 @@ def import_file(
 
     Columns: extension and, where wanted, endpoint, account, plan, prepaid, language, name, daily_cap, monthly_cap,
     max_calls, max_rate, longest_call_s, allow, deny, hours. An empty cell keeps what the extension has, or gives a
-    new one the default; none removes a limit, and the plan default is its account's. Files that Excel saves as CSV
-    are read, with ; or tabs and, where ; is between the cells, decimal commas.
+    new one the default; none removes a limit or the name, and the plan default is its account's. Files that Excel
+    saves as CSV are read, with ; or tabs and, where ; is between the cells, decimal commas.
+
+    Of more than 50 rows the first may be written alone where another administrator changes the same extensions at the
+    same moment. The error says so; import the file again.
 
     \b
     Examples:
@@ -253,20 +255,20 @@ def import_file(
     """
     rows, bad = read_extensions(file, settings_of(ctx).home_region)
 
-    async def work(store: Store) -> tuple[int, int, list[BadLine]]:
+    async def work(store: Store) -> tuple[Written, list[BadLine]]:
         return await import_extensions(store, rows, at_ms=epoch_ms(utc_now()))
 
-    added, changed = 0, 0
+    written = Written(added=0, changed=0)
     if not bad:
-        added, changed, bad = with_store(ctx, work)
-    document = {"added": added, "changed": changed, "bad_rows": [line.document() for line in bad]}
-    show(document, lambda: _say_imported(added, changed, bad), as_json=as_json)
+        written, bad = with_store(ctx, work)
+    document = {**asdict(written), "bad_rows": [line.document() for line in bad]}
+    show(document, lambda: _say_imported(written, bad), as_json=as_json)
     if bad:
         rows_said = counted(len({line.line for line in bad}), "bad row")
         raise CheckFailedError(f"{rows_said}, nothing was imported", "correct the file and import again")
 
 
-@extension_app.command("export")
+@extension_app.command("export", short_help="Write all of them as CSV.")
 def export_file(
     ctx: typer.Context,
     output: Annotated[Path | None, typer.Option(metavar="F", help="Write here instead of stdout.")] = None,
@@ -290,17 +292,6 @@ def export_file(
             write_csv([csv_row(row) for row in found], file)
 
 
-async def _account_to_move_to(store: Store, name: str, chosen: list[Extension], changes: ExtensionChanges) -> int:
-    """Return the account's id, where the extensions' limits in money can go with them."""
-    to = await require_account(store, name)
-    accounts = {account.id: account for account in await store.accounts()}
-    for each in chosen:
-        fault = other_currency_fault(extension_settings(each), changes, accounts[each.account_id], to)
-        if fault is not None:
-            raise fault
-    return to.id
-
-
 def _limit_fields(
     daily_cap: str | None,
     monthly_cap: str | None,
@@ -320,8 +311,8 @@ def _limit_fields(
     )
 
 
-def _say_imported(added: int, changed: int, bad: list[BadLine]) -> None:
+def _say_imported(written: Written, bad: list[BadLine]) -> None:
     if bad:
         print_table((">line", "column", "value", "why"), [line.cells() for line in bad], title="bad rows")
     else:
-        say(f"{counted(added, 'extension')} added, {changed} changed")
+        say(f"{counted(written.added, 'extension')} added, {written.changed} changed")

@@ -2,16 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from dataclasses import fields as fields_of
 
 from rating.emergency import is_emergency
-from store.catalog import EXTENSIONS_AT_ONCE, ExtensionSettings
-from store.records import Account, Extension
+from rating.sentences import SENTENCES
+from store.extensions import ExtensionChanges, ExtensionSettings
+from store.records import Extension
 from tollgate.cli.bad_field import BadFieldError
-from tollgate.cli.errors import RefusedError
-from tollgate.cli.limits import LIMIT_FIELDS, Limits, kept_money_limits, read_limits
+from tollgate.cli.limits import LIMIT_FIELDS, NO_LIMIT, read_limits
 from tollgate.settings import ENDPOINT_NAME
 
 ACCOUNTS_PLAN = "default"
@@ -24,39 +24,41 @@ _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of what is no part of a name: controls, halves of characters, ends of lines and paragraphs."""
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _ENDPOINT = re.compile(f"PJSIP/{ENDPOINT_NAME}")
-_LANGUAGE = re.compile(r"[a-z]{2}(_[A-Z]{2})?")
+_LANGUAGES = tuple(sorted(SENTENCES))
+"""What the product speaks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionChanges:
-    """What to set on an extension; None keeps what is there."""
+@dataclass(frozen=True, slots=True)
+class NamedChanges:
+    """What to set on an extension: its account by name, None to keep it, and the rest as the store has it."""
 
-    endpoint: str | None
     account: str | None
-    plan: str | None
-    prepaid: bool | None
-    language: str | None
-    display_name: str | None
-    limits: Limits
+    settings: ExtensionChanges
+
+    def with_account(self, account_id: int | None) -> ExtensionChanges:
+        """Return the changes for the store; ``account_id`` is that of the account."""
+        return self.settings if account_id is None else {**self.settings, "account_id": account_id}
 
 
-def read_changes(fields: Mapping[str, str | None]) -> ExtensionChanges:
-    """Read the fields (:data:`FIELDS`) to set on an extension.
+def read_changes(fields: Mapping[str, str | None]) -> NamedChanges:
+    """Read the fields (:data:`FIELDS`) to set on an extension; one that is None or not there is kept.
 
     Raises:
         BadFieldError: a field cannot be used.
     """
-    return ExtensionChanges(
-        endpoint=_check(
-            "endpoint", fields, _ENDPOINT, "write PJSIP/ and the name of its endpoint in pjsip.conf, such as PJSIP/101"
-        ),
-        account=fields.get("account"),
-        plan=fields.get("plan"),
-        prepaid=_switch(fields.get("prepaid")),
-        language=_check("language", fields, _LANGUAGE, "write a code such as en, fr or es"),
-        display_name=_name(fields.get("name")),
-        limits=read_limits(fields),
-    )
+    given = {name: text for name, text in fields.items() if text is not None}
+    settings = ExtensionChanges(**read_limits(given))  # type: ignore[typeddict-item]  # each value is of its column
+    if "endpoint" in given:
+        settings["endpoint"] = _endpoint(given["endpoint"])
+    if "plan" in given:
+        settings["plan"] = None if given["plan"] == ACCOUNTS_PLAN else given["plan"]
+    if "prepaid" in given:
+        settings["prepaid"] = _switch(given["prepaid"])
+    if "language" in given:
+        settings["language"] = _language(given["language"])
+    if "name" in given:
+        settings["display_name"] = _name(given["name"])
+    return NamedChanges(given.get("account"), settings)
 
 
 def check_number(number: str, home_region: str) -> str:
@@ -74,75 +76,31 @@ def check_number(number: str, home_region: str) -> str:
     return number
 
 
-def _switch(text: str | None) -> bool | None:
-    if text is None:
-        return None
-    if text.lower() not in SWITCH:
-        raise BadFieldError("prepaid", f"prepaid {text!r} is neither on nor off", "write on or off")
-    return SWITCH[text.lower()]
-
-
-def _name(text: str | None) -> str | None:
-    if text is not None and any(unicodedata.category(character) in _CONTROLS for character in text):
-        raise BadFieldError("name", f"name {text!r} has a control character", "write it on one line, without tabs")
+def _endpoint(text: str) -> str:
+    if not _ENDPOINT.fullmatch(text):
+        hint = "write PJSIP/ and the name of its endpoint in pjsip.conf, such as PJSIP/101"
+        raise BadFieldError("endpoint", f"{text!r} cannot be used", hint)
     return text
 
 
-def _check(field: str, fields: Mapping[str, str | None], form: re.Pattern[str], hint: str) -> str | None:
-    value = fields.get(field)
-    if value is not None and not form.fullmatch(value):
-        raise BadFieldError(field, f"{field} {value!r} cannot be used", hint)
-    return value
+def _switch(text: str) -> bool:
+    if text.lower() not in SWITCH:
+        raise BadFieldError("prepaid", f"{text!r} is neither on nor off", "write on or off")
+    return SWITCH[text.lower()]
 
 
-def new_extension(number: str, account_id: int) -> ExtensionSettings:
-    """Return an extension as it is before anything is set."""
-    return ExtensionSettings(number=number, account_id=account_id, endpoint=f"PJSIP/{number}")
+def _language(text: str) -> str:
+    if text not in _LANGUAGES:
+        raise BadFieldError("language", f"{text!r} is not spoken here", f"write one of {', '.join(_LANGUAGES)}")
+    return text
+
+
+def _name(text: str) -> str | None:
+    if any(unicodedata.category(character) in _CONTROLS for character in text):
+        raise BadFieldError("name", f"{text!r} has a control character", "write it on one line, without tabs")
+    return None if text.lower() in ("", NO_LIMIT) else text
 
 
 def settings_of(extension: Extension) -> ExtensionSettings:
     """Return what is set on an extension of the store."""
     return ExtensionSettings(**{each.name: getattr(extension, each.name) for each in fields_of(ExtensionSettings)})
-
-
-def apply_changes(settings: ExtensionSettings, changes: ExtensionChanges, account_id: int | None) -> ExtensionSettings:
-    """Return ``settings`` with the changes; ``account_id`` is that of the changes' account."""
-    return replace(
-        settings,
-        account_id=settings.account_id if account_id is None else account_id,
-        endpoint=changes.endpoint or settings.endpoint,
-        plan=_plan(settings.plan, changes.plan),
-        prepaid=settings.prepaid if changes.prepaid is None else changes.prepaid,
-        language=changes.language or settings.language,
-        display_name=settings.display_name if changes.display_name is None else changes.display_name or None,
-        **changes.limits,  # type: ignore[arg-type]  # each value is of its column
-    )
-
-
-def other_currency_fault(
-    settings: ExtensionSettings, changes: ExtensionChanges, of: Account, to: Account
-) -> RefusedError | None:
-    """Say why an extension of account ``of`` with these settings cannot be changed so that it is ``to``'s, if so.
-
-    A limit of 5 EUR is none of 5 MXN: each one in money has to be named anew, or removed.
-    """
-    kept = kept_money_limits(settings, changes.limits)
-    if of.currency == to.currency or not kept:
-        return None
-    return RefusedError(
-        f"extension {settings.number} has {' and '.join(kept)} in {of.currency}, "
-        f"and account {to.name} is in {to.currency}",
-        f"give them in {to.currency} with the account, or none",
-    )
-
-
-def chunks(settings: Sequence[ExtensionSettings]) -> Iterator[Sequence[ExtensionSettings]]:
-    """Yield extensions, as many as one transaction writes: calls pass between."""
-    for at in range(0, len(settings), EXTENSIONS_AT_ONCE):
-        yield settings[at : at + EXTENSIONS_AT_ONCE]
-
-
-def _plan(was: str | None, wanted: str | None) -> str | None:
-    if wanted is None:
-        return was
-    return None if wanted == ACCOUNTS_PLAN else wanted

@@ -10,7 +10,7 @@ from typing import TextIO
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.counted import counted
-from tollgate.cli.extension_changes import FIELDS, ExtensionChanges, check_number, read_changes
+from tollgate.cli.extension_changes import FIELDS, NamedChanges, check_number, read_changes
 from tollgate.cli.extension_sheet import Sheet, SheetRow, read_sheet
 from tollgate.cli.limits import MONEY_FIELDS
 
@@ -24,7 +24,13 @@ class NumberedChanges:
 
     line: int
     number: str
-    changes: ExtensionChanges
+    changes: NamedChanges
+    titles: Mapping[str, str]
+    """What the file's header calls its columns."""
+
+    def title(self, column: str) -> str:
+        """Return what the file calls a column; its name where the file does not have it."""
+        return self.titles.get(column, column)
 
 
 def read_extensions(file: Path, home_region: str) -> tuple[list[NumberedChanges], list[BadLine]]:
@@ -34,6 +40,7 @@ def read_extensions(file: Path, home_region: str) -> tuple[list[NumberedChanges]
         BadInputError: the file is no CSV, or its header cannot be used.
     """
     sheet = read_sheet(file, _COLUMNS)
+    titles = dict(zip(sheet.columns, sheet.titles, strict=True))
     good: list[NumberedChanges] = []
     bad: list[BadLine] = []
     seen: dict[str, int] = {}
@@ -44,7 +51,7 @@ def read_extensions(file: Path, home_region: str) -> tuple[list[NumberedChanges]
         else:
             cells = _cells(sheet, row)
             fields = {column: cell or None for column, cell in cells.items()}
-            good.append(NumberedChanges(row.line, cells["extension"], read_changes(fields)))
+            good.append(NumberedChanges(row.line, cells["extension"], read_changes(fields), titles))
     return good, bad
 
 
@@ -58,12 +65,17 @@ def _faults(sheet: Sheet, row: SheetRow, home_region: str, seen: dict[str, int])
     number = cells["extension"]
     first_line = seen.setdefault(number, row.line)
     if number and first_line != row.line:
-        yield BadLine(row.line, "extension", number, f"line {first_line} has the same extension")
+        yield BadLine(row.line, _title(sheet, "extension"), number, f"line {first_line} has the same extension")
     for column, cell in cells.items():
         try:
             _check_cell(column, cell, home_region)
         except BadFieldError as error:
-            yield BadLine(row.line, column, cell, f"{error.error}; {error.hint}")
+            title = _title(sheet, column)
+            yield BadLine(row.line, title, cell, error.in_column(title))
+
+
+def _title(sheet: Sheet, column: str) -> str:
+    return sheet.titles[sheet.columns.index(column)]
 
 
 def _cells(sheet: Sheet, row: SheetRow) -> dict[str, str]:

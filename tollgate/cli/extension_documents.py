@@ -82,7 +82,8 @@ def print_extensions(documents: list[Document]) -> None:
 def csv_row(document: Document) -> Document:
     """Return an extension's cells as an import reads them."""
     limits = {name: limit_cell(document[name]) for name in LIMIT_FIELDS}
-    return {**document, **{name: _cell(document, name) for name in ("plan", "prepaid")}, **limits}
+    kept = {name: _cell(document, name) for name in ("plan", "prepaid")}
+    return {**document, **kept, "name": limit_cell(document["name"]), **limits}
 
 
 def _cell(row: Document, column: str) -> str | None:

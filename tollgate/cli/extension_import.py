@@ -1,23 +1,22 @@
-"""Many extensions written at once, all or none: what their rows refer to is checked before anything is written."""
+"""Many extensions written at once, all or none: what their rows refer to is checked before anything is written.
+
+The store checks again what it writes: another administrator may have changed something meanwhile. Each transaction
+holds some of the rows, so that calls pass between; only a change that comes in just then can leave a file half written,
+which is said.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rating.plan import PlanError, parse_plan
-from store.catalog import ExtensionSettings, write_extensions
+from store.extensions import AccountMoney, ExtensionChanges, ExtensionSettings, Written, put_extensions
 from store.records import Account
 from store.store import Store
 from tollgate.cli.bad_lines import BadLine
 from tollgate.cli.context import MAIN_ACCOUNT, require_account
-from tollgate.cli.extension_changes import (
-    ACCOUNTS_PLAN,
-    apply_changes,
-    chunks,
-    new_extension,
-    other_currency_fault,
-    settings_of,
-)
+from tollgate.cli.extension_changes import settings_of
 from tollgate.cli.extension_csv import NumberedChanges
+from tollgate.cli.extension_parts import in_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +28,18 @@ class _Catalog:
     """By plan; None is a plan whose deck is not there, or that cannot be read."""
     extensions: Mapping[str, ExtensionSettings]
 
-    def account_of(self, settings: ExtensionSettings) -> Account:
-        return next(account for account in self.accounts.values() if account.id == settings.account_id)
+    def account_of(self, settings: ExtensionSettings) -> AccountMoney:
+        account = next(account for account in self.accounts.values() if account.id == settings.account_id)
+        return AccountMoney(account.name, account.currency)
+
+    def changes_of(self, row: NumberedChanges) -> ExtensionChanges:
+        account = row.changes.account
+        return row.changes.with_account(None if account is None else self.accounts[account].id)
 
 
 async def import_extensions(
     store: Store, rows: Sequence[NumberedChanges], *, at_ms: int
-) -> tuple[int, int, list[BadLine]]:
+) -> tuple[Written, list[BadLine]]:
     """Write all rows, some in each transaction; answer how many were added and changed.
 
     Where a row cannot be written (its account or plan is not there, its endpoint is another extension's, its money
@@ -43,26 +47,33 @@ async def import_extensions(
 
     Raises:
         UnknownAccountError: a row adds an extension to the account main, which is not there.
-        StoreError: the store cannot be written.
+        RefusedError: another administrator's change stopped it half-way.
+        StoreError: the store cannot be written, or no longer takes the rows.
     """
     catalog = await _read_catalog(store)
     bad = [fault for row in rows for fault in _unknown_names(row, catalog)]
     if bad:
-        return 0, 0, bad
+        return Written(0, 0), bad
     if any(row.changes.account is None and row.number not in catalog.extensions for row in rows):
         await require_account(store, MAIN_ACCOUNT)
     settings = {row.number: _settings_after(row, catalog) for row in rows}
     bad = [fault for row in rows for fault in _currency_faults(row, settings[row.number], catalog)]
     bad += _taken_endpoints(rows, settings, catalog)
     if bad:
-        return 0, 0, sorted(bad, key=lambda fault: fault.line)
-    changed = [each for number, each in settings.items() if number in catalog.extensions]
-    added = [each for number, each in settings.items() if number not in catalog.extensions]
-    for some in chunks(changed):
-        await store.apply(write_extensions(added=(), changed=some, at_ms=at_ms))
-    for some in chunks(added):
-        await store.apply(write_extensions(added=some, changed=(), at_ms=at_ms))
-    return len(added), len(changed), []
+        return Written(0, 0), sorted(bad, key=lambda fault: fault.line)
+    return await _write(store, rows, catalog, at_ms), []
+
+
+async def _write(store: Store, rows: Sequence[NumberedChanges], catalog: _Catalog, at_ms: int) -> Written:
+    main = catalog.accounts.get(MAIN_ACCOUNT)
+    main_id = None if main is None else main.id
+    # Changed ones first: a new extension may have the endpoint that one of them gives up.
+    ordered = sorted(rows, key=lambda row: row.number not in catalog.extensions)
+    changes = {row.number: catalog.changes_of(row) for row in ordered}
+    written = await in_parts(
+        store, changes, lambda some: put_extensions(some, new_account_id=main_id, at_ms=at_ms), "import the file again"
+    )
+    return Written(sum(part.added for part in written), sum(part.changed for part in written))
 
 
 async def _read_catalog(store: Store) -> _Catalog:
@@ -82,35 +93,33 @@ def _deck_currency(plan_text: str, of_decks: Mapping[str, str]) -> str | None:
 
 
 def _unknown_names(row: NumberedChanges, catalog: _Catalog) -> Iterator[BadLine]:
-    account, plan = row.changes.account, row.changes.plan
+    account, plan = row.changes.account, row.changes.settings.get("plan")
     if account is not None and account not in catalog.accounts:
-        yield BadLine(row.line, "account", account, "there is no such account")
-    if plan is not None and plan not in {*catalog.deck_currencies, ACCOUNTS_PLAN}:
-        yield BadLine(row.line, "plan", plan, "there is no such plan")
+        yield BadLine(row.line, row.title("account"), account, "there is no such account")
+    if plan is not None and plan not in catalog.deck_currencies:
+        yield BadLine(row.line, row.title("plan"), plan, "there is no such plan")
 
 
 def _settings_after(row: NumberedChanges, catalog: _Catalog) -> ExtensionSettings:
-    account = row.changes.account
-    account_id = None if account is None else catalog.accounts[account].id
     before = catalog.extensions.get(row.number)
     if before is None:
-        before = new_extension(row.number, catalog.accounts[account or MAIN_ACCOUNT].id)
-    return apply_changes(before, row.changes, account_id)
+        before = ExtensionSettings.new(row.number, catalog.accounts[row.changes.account or MAIN_ACCOUNT].id)
+    return before.changed(catalog.changes_of(row))
 
 
 def _currency_faults(row: NumberedChanges, settings: ExtensionSettings, catalog: _Catalog) -> Iterator[BadLine]:
     account, before = catalog.account_of(settings), catalog.extensions.get(row.number)
     if before is not None:
-        fault = other_currency_fault(before, row.changes, catalog.account_of(before), account)
+        fault = before.money_limits_fault(row.changes.settings, catalog.account_of(before).currency, account)
         if fault is not None:
-            yield BadLine(row.line, "account", account.name, f"{fault.error}; {fault.hint}")
+            yield BadLine(row.line, row.title("account"), account.name, fault)
     plan = settings.plan
     currency = None if plan is None else catalog.deck_currencies[plan]
     if currency is not None and currency != account.currency:
-        moved = row.changes.plan is None and row.changes.account is not None
+        moved = "plan" not in row.changes.settings and row.changes.account is not None
         column, value = ("account", account.name) if moved else ("plan", plan or "")
         reason = f"plan {plan} is priced in {currency}, and account {account.name} is in {account.currency}"
-        yield BadLine(row.line, column, value, reason)
+        yield BadLine(row.line, row.title(column), value, reason)
 
 
 def _taken_endpoints(
@@ -124,7 +133,7 @@ def _taken_endpoints(
         holder = holders.get(endpoint, number)
         if holder != number:
             reason = f"extension {holder} has it; name another endpoint, or first give that one another"
-            yield BadLine(row.line, "endpoint", endpoint, reason)
+            yield BadLine(row.line, row.title("endpoint"), endpoint, reason)
             continue
         if before is not None:
             del holders[before.endpoint]

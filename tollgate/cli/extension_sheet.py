@@ -38,6 +38,8 @@ class Sheet:
     """The columns that the header names, and the rows that are not blank."""
 
     columns: tuple[str, ...]
+    titles: tuple[str, ...]
+    """What the header calls them."""
     rows: tuple[SheetRow, ...]
     decimal_comma: bool
     """Whether its numbers may have a comma for the point."""
@@ -56,7 +58,7 @@ def read_sheet(path: Path, known: Sequence[str]) -> Sheet:
     rows = _rows(lines, delimiter, path)
     header = next(rows, SheetRow(1, ()))
     columns = _columns(header.cells, names, known, path)
-    return Sheet(columns, tuple(rows), delimiter == _WITH_DECIMAL_COMMA)
+    return Sheet(columns, header.cells, tuple(rows), delimiter == _WITH_DECIMAL_COMMA)
 
 
 def _read(path: Path) -> bytes:

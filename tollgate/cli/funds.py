@@ -43,11 +43,14 @@ T = TypeVar("T")
 NEVER = "never"
 
 balance_app = topic()
-funds_app = topic("Purchases of funds, each a lot with its own expiry, and corrections.")
+funds_app = topic(
+    "Purchases of funds, each a lot with its own expiry, and corrections.",
+    ("tollgate funds add 10.00 --reference invoice-117", "tollgate funds list --account sales"),
+)
 
 Reference = Annotated[str, typer.Option(metavar="REF", help="Names it for ever: said again, nothing is added twice.")]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the account's currency, such as 10.00.")]
-AtOption = Annotated[str | None, typer.Option("--at", metavar="T", help="When it was; now by default.")]
+AtOption = Annotated[str | None, typer.Option("--at", metavar="T", help="When it was bought; now by default.")]
 ExpiresOption = Annotated[
     str | None,
     typer.Option(metavar="T", help="When the unspent rest expires, or never; as the settings say by default."),
@@ -129,7 +132,8 @@ def add(
     micros = amount_micros(amount, "amount")
     if micros <= 0:
         raise BadInputError(
-            f"funds are added in amounts above zero, not {amount}", "`tollgate funds adjust` corrects downwards"
+            f"funds are added in amounts above zero, not {amount}",
+            "write one such as 10.00; `tollgate funds adjust -2.50 …` corrects downwards",
         )
     _check_reference(reference)
     now, settings = utc_now(), settings_of(ctx)
@@ -227,7 +231,7 @@ def _fate(lot: Lot, account_zone: tzinfo, now: datetime) -> str:
     return f"which {verb} on {local_day(lot.expires_at_ms, account_zone)}"
 
 
-@funds_app.command("list")
+@funds_app.command("list", short_help="List all lots and adjustments.")
 def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json: JsonOption = False) -> None:
     """List all lots of an account, spent and expired ones too, and its adjustments. What is due expires first.
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -15,7 +17,8 @@ from rating.deck_import import BadRow, parse_deck_csv
 from rating.plan import Plan, parse_plan
 from store import catalog
 from store.location import Location, PostgresLocation, SqliteLocation, locate
-from store.migrate import found_revision
+from store.migrate import encoding_fault, found_revision
+from store.node_lock import NodeLock
 from store.operation import Operation
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT
@@ -27,6 +30,8 @@ from tollgate.settings import Settings, load_settings, settings_from
 
 PAY_AS_YOU_GO = "pay-as-you-go"
 _EXAMPLE_DECK = "example-deck.csv"
+_INIT_LOCK = "init of the store"
+"""No node can have this name: it has blanks."""
 _OTHER_CODES = {"UK": "GB", "EN": "GB", "EL": "GR", "USA": "US"}
 """What people write for a region, and its code (ISO 3166; the European Union writes UK and EL)."""
 
@@ -93,19 +98,16 @@ async def install(planned: Installation) -> int:
     """Write the settings file and the store; return how many example rates were loaded.
 
     A store that could not be finished is removed, so that ``init`` can be run again; a server's database keeps its
-    tables, and one without an account is taken for none.
+    tables, and one without an account is taken for none. Of several that begin at once one goes on.
 
     Raises:
-        RefusedError: the server's database has a store.
+        RefusedError: there is a store, or another ``init`` makes one there.
         StoreError: the store cannot be made.
         OSError: a file cannot be written.
     """
-    location = locate(planned.database_url)
-    if isinstance(location, PostgresLocation) and await _has_account(planned.database_url, location):
-        raise _store_exists(location)
-    if planned.settings_text is not None:
-        _write_secret(planned.settings_file, planned.settings_text)
-    try:
+    async with _alone(planned.database_url):
+        if planned.settings_text is not None:
+            _write_secret(planned.settings_file, planned.settings_text)
         async with await Store.create(planned.database_url) as store:
             at_ms = epoch_ms(utc_now())
             rates = await store.import_deck(
@@ -113,10 +115,52 @@ async def install(planned: Installation) -> int:
             )
             await store.apply(_first_catalog(planned, at_ms))
             return rates
+
+
+@asynccontextmanager
+async def _alone(url: str) -> AsyncIterator[None]:
+    """Keep every other ``init`` away from the store's place while the block runs.
+
+    Raises:
+        RefusedError: another one is there, or there is a store already.
+    """
+    location = locate(url)
+    if isinstance(location, SqliteLocation):
+        with _own_file(location):
+            yield
+        return
+    lock = NodeLock(location, _INIT_LOCK)
+    if not await lock.take(lambda: None):
+        raise RefusedError(f"another `tollgate init` makes the store in the {location.shown}", "wait until it is done")
+    try:
+        await _refuse_database(url, location)
+        yield
+    finally:
+        lock.give_up()
+
+
+@contextmanager
+def _own_file(location: SqliteLocation) -> Iterator[None]:
+    """Make the file, which only one can; where the block fails, it is removed again."""
+    location.path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.close(os.open(location.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise _store_exists(location) from error
+    try:
+        yield
     except BaseException:
-        if isinstance(location, SqliteLocation):
-            _remove_store(location.path)
+        _remove_store(location.path)
         raise
+
+
+async def _refuse_database(url: str, location: PostgresLocation) -> None:
+    fault = await asyncio.to_thread(encoding_fault, location)
+    if fault is not None:
+        error, _, hint = fault.rpartition("; ")
+        raise RefusedError(error, hint)
+    if await _has_account(url, location):
+        raise _store_exists(location)
 
 
 def _store_exists(location: Location) -> RefusedError:
@@ -267,6 +311,10 @@ outside_line = ""
 default_plan = "$plan"
 included_while_away = true
 
+# What is done with a call on a trunk that never passed the gate, because the dialplan has another way out: "hang_up",
+# "meter" (the extension behind it pays, else hung up) or "alert" (told and written down only). Never an emergency.
+ungated_legs = "hang_up"
+
 # After how many months funds expire that are added without an expiry of their own (0: never), and how many days before
 # an account is warned.
 funds_expire_months = 12
@@ -283,6 +331,9 @@ ami_user = "tollgate"
 ami_secret = "$ami_secret"
 # The context that rings the office's own phones.
 internal_context = "from-internal"
+# Where cdr_custom writes Asterisk's own CDRs for Tollgate: a second witness of calls that end while the service is
+# away (docs/restarts.md). Write the dialplan again after a change.
+# cdr_file = "/var/log/asterisk/cdr-custom/tollgate.csv"
 
 # The PJSIP endpoints towards your carriers, tried in this order. At least one is needed. dial_format is how the
 # carrier wants numbers: "plus" (+33…), "e164" (33…), "00" (0033…) or "national" (0… at home).

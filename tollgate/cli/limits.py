@@ -1,18 +1,17 @@
 """Limits that an administrator sets on accounts and extensions: read from options and cells, and written back.
 
-A limit is a column of the store, named as in :class:`store.catalog.ExtensionSettings`. ``none`` removes one.
+A limit is a column of the store, named as in :class:`store.extensions.ExtensionChanges`. ``none`` removes one.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from rating.caps import NO_CAPS, Caps
 from rating.errors import RatingError
 from rating.hours import format_hours, parse_hours
 from rating.money import format_money, parse_money
 from rating.permissions import format_destinations, parse_destinations
-from store.catalog import ExtensionSettings
+from store.catalog import AccountChanges
 from store.records import Account, Extension
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.output import Document
@@ -92,20 +91,21 @@ def read_limits(fields: Mapping[str, str | None]) -> Limits:
     return {_LIMITS[name].column: _read(name, text.strip()) for name, text in given.items()}
 
 
-def read_caps(daily_cap: str | None, monthly_cap: str | None, before: Caps = NO_CAPS) -> Caps:
-    """Return an account's caps: those given, and where None is, as ``before``.
+def read_caps(daily_cap: str | None, monthly_cap: str | None) -> AccountChanges:
+    """Read an account's caps as changes; one that is None is kept.
 
     Raises:
         BadFieldError: one cannot be read.
     """
-    return Caps(
-        _cap("daily_cap", daily_cap, before.daily_micros), _cap("monthly_cap", monthly_cap, before.monthly_micros)
-    )
+    caps: AccountChanges = {}
+    if daily_cap is not None:
+        caps["daily_cap_micros"] = _cap("daily_cap", daily_cap)
+    if monthly_cap is not None:
+        caps["monthly_cap_micros"] = _cap("monthly_cap", monthly_cap)
+    return caps
 
 
-def _cap(name: str, text: str | None, kept_micros: int | None) -> int | None:
-    if text is None:
-        return kept_micros
+def _cap(name: str, text: str) -> int | None:
     micros = _read(name, text.strip())
     assert not isinstance(micros, str), "caps are money"
     return micros
@@ -117,15 +117,9 @@ def _read(name: str, text: str) -> int | str | None:
     try:
         return _LIMITS[name].read(text)
     except RatingError as error:  # whose message says what to do
-        raise BadFieldError(name, f"{name}: {error}", "none removes the limit") from error
+        raise BadFieldError(name, str(error), "none removes the limit") from error
     except ValueError as error:
-        raise BadFieldError(name, f"{name} {text!r} cannot be used", _LIMITS[name].hint) from error
-
-
-def kept_money_limits(settings: ExtensionSettings, limits: Limits) -> list[str]:
-    """Return the names of the limits in money that are set and that ``limits`` neither changes nor removes."""
-    columns = {name: _LIMITS[name].column for name in MONEY_FIELDS}
-    return [name for name, column in columns.items() if getattr(settings, column) is not None and column not in limits]
+        raise BadFieldError(name, f"{text!r} cannot be used", _LIMITS[name].hint) from error
 
 
 def limit_documents(found: Extension) -> Document:

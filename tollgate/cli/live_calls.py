@@ -29,7 +29,7 @@ _SECOND = timedelta(seconds=1)
 class LiveCall:
     """One live call as it is shown.
 
-    ``seconds`` are those talked, None where only the service knows; cost and limit are None on free calls.
+    ``talked_s`` are the seconds talked, None where only the service knows; cost and limit are None on free calls.
     """
 
     call_id: str
@@ -38,9 +38,9 @@ class LiveCall:
     destination_class: DestinationClass | None
     state: str
     started_at: datetime | None
-    seconds: int | None
+    talked_s: int | None
     cost_micros: int | None = None
-    seconds_left: int | None = None
+    left_s: int | None = None
     held_micros: int = 0
     node: str | None = None
     account: Account | None = None
@@ -56,7 +56,7 @@ def call_of_session(
 ) -> LiveCall:
     """Return the call of an open session; one whose saved state cannot be read still holds its money.
 
-    ``seconds_left`` is how long it could go on if it had all to itself that is available, of which the caps leave
+    ``left_s`` is how long it could go on if it had all to itself that is available, of which the caps leave
     ``within_caps_micros``; None is all. A lost call talks no more as
     far as is known: it cost what it was charged, until its node is back.
     """
@@ -77,9 +77,9 @@ def call_of_session(
         destination_class=session.call.destination_class,
         state=session.phase.value,
         started_at=session.call.started_at,
-        seconds=talked // _SECOND,
+        talked_s=talked // _SECOND,
         cost_micros=_cost_micros(session, now, row.held_micros),
-        seconds_left=_seconds_left(session, now, row.held_micros + more_micros),
+        left_s=_left_s(session, now, row.held_micros + more_micros),
         held_micros=row.held_micros,
         node=row.node,
         account=account,
@@ -94,7 +94,7 @@ def _lost_call(row: OpenSession, account: Account, session: Session) -> LiveCall
         destination_class=session.call.destination_class,
         state="lost",
         started_at=session.call.started_at,
-        seconds=None,
+        talked_s=None,
         cost_micros=row.provisional_micros if session.call.metered else None,
         node=row.node,
         account=account,
@@ -107,9 +107,10 @@ def _damaged_call(row: OpenSession, account: Account) -> LiveCall:
         extension=row.extension,
         number="",
         destination_class=None,
-        state="damaged",
+        state="lost" if row.is_lost else "damaged",
         started_at=None,
-        seconds=None,
+        talked_s=None,
+        cost_micros=row.provisional_micros or None,
         held_micros=row.held_micros,
         node=row.node,
         account=account,
@@ -131,7 +132,7 @@ def _cost_micros(session: Session, now: datetime, held_micros: int) -> int | Non
     return min(usage(session.call, leg.answered_at, now, session.allowance_s).price_micros, held_micros)
 
 
-def _seconds_left(session: Session, now: datetime, funds_micros: int) -> int | None:
+def _left_s(session: Session, now: datetime, funds_micros: int) -> int | None:
     call, leg = session.call, session.talking_leg
     if not call.metered and call.longest_call_s is None:
         return None
@@ -168,7 +169,7 @@ def _marked_call(mark: LegMark, leg: Channel) -> LiveCall:
         destination_class=DestinationClass.EMERGENCY if is_emergency else DestinationClass.INCLUDED,
         state=(Phase.TALKING if talks else Phase.DIALLING).value,
         started_at=None,
-        seconds=None,
+        talked_s=None,
     )
 
 

@@ -19,7 +19,7 @@ from tollgate.cli.times import iso
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 
-nodes_app = topic("The PBXs that share this store: by themselves, or `nodes retire` for one that is gone.", alone=True)
+nodes_app = topic(alone=True)
 
 
 @nodes_app.callback()
@@ -42,7 +42,7 @@ def nodes(ctx: typer.Context, as_json: JsonOption = False) -> None:
     show(document, lambda: _print(found, settings, now), as_json=as_json)
 
 
-@nodes_app.command("retire")
+@nodes_app.command("retire", short_help="Forget a PBX that does not come back.")
 def retire(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NODE", help="Its name, as `tollgate nodes` shows it.")],

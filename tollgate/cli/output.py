@@ -1,16 +1,20 @@
 """The output layer: a table for people or one JSON document for programs, from the same values."""
 
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO, TypeVar
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 T = TypeVar("T")
 Document = dict[str, Any]
+_NEVER_CUT = re.compile(r"[+-]?[0-9][0-9.,:T+Z-]{0,28}")
+"""Dates, times and amounts: half of one would be read as another."""
 _PIPE_COLUMNS = 200
 """Wide enough that a table in a pipe is not folded."""
 
@@ -76,14 +80,28 @@ def _without_end(document: Document) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> Table:
     """Make a table; columns named with a leading ``>`` are set to the right, None is an empty cell."""
-    made = Table(title=title or None, title_justify="left")
-    for column in columns:
+    # Lines between columns would take the room of what stands in them.
+    made = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, column in enumerate(columns):
+        title = column.removeprefix(">")
+        cells = [str(row[number]) for row in rows if row[number] not in (None, "")]
+        is_whole = bool(cells) and all(_NEVER_CUT.fullmatch(cell) for cell in cells)
         made.add_column(
-            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+            title,
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=is_whole,
+            min_width=max(_whole_width(cells), max(map(len, title.split()), default=0) if is_whole else 0),
         )
     for row in rows:
         made.add_row(*("" if cell is None else str(cell) for cell in row))
     return made
+
+
+def _whole_width(cells: Iterable[str]) -> int:
+    """Return how wide a column must be so that no date, time or amount is cut into two lines."""
+    words = (word for cell in cells for word in cell.split() if _NEVER_CUT.fullmatch(word))
+    return max(map(len, words), default=0)
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:

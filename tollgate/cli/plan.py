@@ -11,16 +11,20 @@ from store.catalog import put_plan
 from store.errors import UnknownPlanError
 from store.store import Store
 from tollgate.cli.context import JsonOption, settings_of, with_store
+from tollgate.cli.deck_use import currency_faults
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.files import open_text
 from tollgate.cli.installation import shipped_plans
 from tollgate.cli.output import Document, print_table, say, show
 from tollgate.cli.topic import topic
 
-plan_app = topic("Plans: what an extension may dial at no charge, and whose prices the rest has.")
+plan_app = topic(
+    "Plans: what an extension may dial at no charge, and whose prices the rest has.",
+    ("tollgate plan list --shipped", "tollgate plan import --shipped fr-domestic-1200", "tollgate plan show fr-office"),
+)
 
 
-@plan_app.command("list")
+@plan_app.command("list", short_help="List the plans and their faults.")
 def list_all(
     ctx: typer.Context,
     shipped: Annotated[
@@ -28,7 +32,7 @@ def list_all(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the plans.
+    """List the plans, and what keeps paid calls from being made under them.
 
     \b
     Examples:
@@ -36,11 +40,15 @@ def list_all(
       tollgate plan list --shipped
     """
 
-    async def work(store: Store) -> dict[str, str]:
-        return await store.plans()
+    async def work(store: Store) -> list[Document]:
+        faults = await currency_faults(store)
+        plans = [_summary(name, text) for name, text in (await store.plans()).items()]
+        return [{**plan, "fault": plan["fault"] or faults.get(plan["plan"])} for plan in plans]
 
-    texts = shipped_plans(settings_of(ctx).home_region) if shipped else with_store(ctx, work)
-    plans = [_summary(name, text) for name, text in texts.items()]
+    if shipped:
+        plans = [_summary(name, text) for name, text in shipped_plans(settings_of(ctx).home_region).items()]
+    else:
+        plans = with_store(ctx, work)
     columns = ("plan", "title", "home_region", "deck", "fault")
     rows = [[plan[column] for column in columns] for plan in plans]
     show({"plans": plans}, lambda: print_table(columns, rows), as_json=as_json)

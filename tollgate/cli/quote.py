@@ -41,7 +41,9 @@ def quote(
     extension: Annotated[
         str | None, typer.Option(metavar="E", help="Who calls; by default a caller under the account's plan.")
     ] = None,
-    account: Annotated[str | None, typer.Option(metavar="A", help="The account; the extension's, or main.")] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="A", help="Who pays; the extension's account by default, or main.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="T", help="When: prices come and go, and months begin anew. Now by default.")
     ] = None,

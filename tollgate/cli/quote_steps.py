@@ -57,7 +57,9 @@ def _funds_steps(quote: Quote) -> list[Step]:
         calls = {"open_calls": quote.open_calls, "most_calls": verdict.limit.max_calls}
         return [Step("too_many_calls", {"extension": quote.extension, **calls})]
     if not verdict.admitted:
-        return [Step("not_held" if verdict.limit is None else "cap_reached", values)]
+        if verdict.limit is None:
+            return [Step("not_held", {**values, "account": quote.account.name})]
+        return [Step("cap_reached", values)]
     held = "held_later" if quote.allowance_left_s and not verdict.first_hold_micros else "held"
     if isinstance(verdict.limit, CapUse):
         return [Step(f"{held}_capped", values)]

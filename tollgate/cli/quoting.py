@@ -1,4 +1,4 @@
-"""What the gate would say of a call, and what it would cost: decided by the gate's own catalog and code."""
+"""What the gate would say of a call, and what it would cost: decided by the gate's own code on what its catalog has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +15,10 @@ from rating.decision import (
 )
 from rating.destination import DestinationClass
 from rating.funding import CapWindow, FundsVerdict, quote_funds
+from rating.funds_denial import PayerNames, first_hold_denial
 from rating.price import LONGEST_PAID_S, billable_s, charge_micros
 from store.caps import SpendLimits
-from store.payers import Payer, decide_for, empty_catalog, load_catalog
+from store.payers import Payer, decide_for, load_catalog_for
 from store.records import Account
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, require_account
@@ -130,7 +131,7 @@ async def find_quote(
     Raises:
         BadInputError: there is no such account, it is not the extension's, or the moment cannot be read.
     """
-    catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
+    catalog = await load_catalog_for(store, settings.dial_rules(), number)
     payer = None if extension is None else catalog.payer(extension)
     charged = await _account(store, payer, account)
     if extension is None:
@@ -149,12 +150,12 @@ async def find_quote(
         charged.available_micros,
         left.lasts_s,
         local,
-        least_s=policy.first_slice_s,
+        least_s=policy.first_hold_s,
         ring_limit=ring_limit,
         caps=limits.windows,
         too_many=limits.too_many,
     )
-    verdict, deny_rule = _verdict(decision, payer, charged, extension or "", funds)
+    verdict, deny_rule = _verdict(decision, payer, PayerNames(extension or "", charged.name), funds, charged)
     return Quote(
         account=charged,
         payer=payer,
@@ -250,15 +251,19 @@ async def _limits(
 
 
 def _verdict(
-    decision: Decision, payer: Payer | None, account: Account, extension: str, funds: FundsVerdict
+    decision: Decision, payer: Payer | None, names: PayerNames, funds: FundsVerdict, account: Account
 ) -> tuple[FundsVerdict, str | None]:
     """Return the gate's verdict in the gate's order (``ari_app.gate.judge``), and the rule that refuses."""
     if payer is None and decision.destination_class is not DestinationClass.EMERGENCY:
-        return FundsVerdict(False, 0, 0, DenyReason.UNKNOWN_EXTENSION), f"there is no extension {extension}"
-    if funds.deny_reason is DenyReason.NO_FUNDS:
-        return funds, f"account {account.name}: the first hold is more than what is available"
-    if not funds.admitted and funds.limit is not None:
-        return funds, funds.limit.rule(extension)
-    if funds.admitted or decision.after_allowance is None:
+        return FundsVerdict(False, 0, 0, DenyReason.UNKNOWN_EXTENSION), f"there is no extension {names.extension}"
+    if funds.admitted or decision.deny_reason is not None:
         return funds, decision.deny_rule
-    return funds, decision.after_allowance.rule
+    denial = first_hold_denial(
+        names,
+        hold_micros=funds.first_hold_micros,
+        available_micros=account.available_micros,
+        limit=funds.limit,
+        has_allowance=decision.allowance is not None,
+        after_allowance=decision.after_allowance,
+    )
+    return funds, denial.rule

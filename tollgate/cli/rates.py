@@ -27,9 +27,12 @@ from tollgate.cli.times import iso_ms, parse_instant, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 
-rates_app = topic("Decks of prices, and what a number costs by them.")
+rates_app = topic(
+    "Decks of prices, and what a number costs by them.",
+    ("tollgate rates import carrier.csv --deck carrier --dry-run", "tollgate rates lookup 00447797123456"),
+)
 
-rates_app.command("import")(import_file)
+rates_app.command("import", short_help="Load a carrier's price list.")(import_file)
 
 
 @rates_app.command("list")
@@ -58,8 +61,10 @@ def list_all(ctx: typer.Context, account: AccountOption = MAIN_ACCOUNT, as_json:
 def lookup(
     ctx: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="As a phone would dial it, or FR:3631.")],
-    deck: Annotated[str | None, typer.Option(metavar="D", help="The deck; that of the account's plan.")] = None,
-    at: Annotated[str | None, typer.Option(metavar="T", help="When; now. A date, or 2026-12-01T14:30.")] = None,
+    deck: Annotated[
+        str | None, typer.Option(metavar="D", help="The deck; that of the account's plan by default.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(metavar="T", help="A date, or 2026-12-01T14:30; now by default.")] = None,
     account: AccountOption = MAIN_ACCOUNT,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,9 +83,7 @@ def lookup(
     async def work(store: Store) -> tuple[Account, DeckInfo, list[Rate]]:
         payer = await require_account(store, account)
         info = await _require_deck(store, deck or await _deck_of_plan(store, account))
-        bare = key.removeprefix("+")
-        async with closing(store.deck_rates(info.name)) as rates:
-            return payer, info, [rate async for rate in rates if bare.startswith(rate.prefix)]
+        return payer, info, await store.rates_of(info.name, key)
 
     payer, info, candidates = with_store(ctx, work)
     account_zone = zone(payer.timezone)
@@ -131,7 +134,7 @@ async def _require_deck(store: Store, name: str) -> DeckInfo:
     return info
 
 
-@rates_app.command("export")
+@rates_app.command("export", short_help="Write a deck as CSV.")
 def export(
     ctx: typer.Context,
     deck: DeckOption,

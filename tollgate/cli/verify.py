@@ -23,7 +23,11 @@ _NOT_MONEY = frozenset(
     {
         Check.ENTRY,
         Check.KEY,
+        Check.GAP,
+        Check.PAID_TIME,
         Check.CDR,
+        Check.NO_RECORD,
+        Check.PROVISIONAL,
         Check.CALL_ALLOWANCE,
         Check.CALL_ALLOWANCE_HOLD,
         Check.ALLOWANCE_SLICE,

@@ -7,6 +7,7 @@ defaults.
 from collections.abc import Mapping
 from pathlib import Path
 
+from ari_app.asterisk_cdr import MAPPING as CDR_MAPPING
 from tollgate.office.binary import AsteriskBinary
 from tollgate.office.modules import modules_conf
 
@@ -81,7 +82,7 @@ def base_files(binary: AsteriskBinary) -> dict[str, str]:
         "indications.conf": _INDICATIONS,
         "stasis.conf": _STASIS,
         "cdr.conf": "[general]\nenable = yes\n",
-        "cdr_custom.conf": f"[mappings]\nMaster.csv => {_CDR_LINE}\n",
+        "cdr_custom.conf": f"[mappings]\nMaster.csv => {_CDR_LINE}\ntollgate.csv => {CDR_MAPPING}\n",
         **dict.fromkeys(_EMPTY_FILES, "; the defaults\n"),
     }
 

@@ -1,6 +1,7 @@
 """Get everything a start or a test run needs onto this machine: `python -m tollgate.office.prepare`.
 
-`--with-postgresql` adds what the store's tests need, `--with-sipp` what the end-to-end tests need.
+`--with-postgresql` adds what the store's tests need, `--with-sipp` what the end-to-end tests need, `--with-faketime`
+what the chaos tests need besides.
 
 Safe to repeat: what is there already is kept, and then it takes a fraction of a second.
 """
@@ -11,12 +12,13 @@ from collections.abc import Callable, Sequence
 
 from tollgate.office.asterisk import prepare_asterisk
 from tollgate.office.errors import OfficeError
+from tollgate.office.faketime import prepare_faketime
 from tollgate.office.postgresql import prepare_postgresql
 from tollgate.office.sipp import prepare_sipp
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare Asterisk and, when asked, PostgreSQL and SIPp.
+    """Prepare Asterisk and, when asked, PostgreSQL, SIPp and libfaketime.
 
     Returns:
         The exit status: 0 done, 1 something is missing that cannot be installed from here.
@@ -24,12 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tollgate.office.prepare", description=__doc__)
     parser.add_argument("--with-sipp", action="store_true", help="SIPp too, for the end-to-end tests")
     parser.add_argument("--with-postgresql", action="store_true", help="PostgreSQL too, for the store's tests")
+    parser.add_argument("--with-faketime", action="store_true", help="libfaketime too, for the chaos tests")
     options = parser.parse_args(arguments)
     steps = [_asterisk]
     if options.with_postgresql:
         steps.append(_postgresql)
     if options.with_sipp:
         steps.append(_sipp)
+    if options.with_faketime:
+        steps.append(_faketime)
     try:
         # Every step is tried, so that who has to ask an administrator asks once.
         done = [_succeeds(step) for step in steps]
@@ -49,6 +54,10 @@ def _postgresql() -> str:
 
 def _sipp() -> str:
     return f"SIPp: {prepare_sipp(_show)}"
+
+
+def _faketime() -> str:
+    return f"libfaketime: {prepare_faketime(_show)}"
 
 
 def _succeeds(step: Callable[[], str]) -> bool:

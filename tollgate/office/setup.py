@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ari_app.clock import epoch_ms
 from rating.money import MICROS_PER_UNIT
-from store.catalog import ExtensionSettings, add_extension, create_account
+from store.catalog import create_account
+from store.extensions import ExtensionSettings, add_extension
 from store.funds import add_funds
 from store.store import Store
 from tollgate.cli.installation import Wishes, install, plan_installation

@@ -23,7 +23,7 @@ class Listener:
     client: AriClient
     events: list[JsonObject] = field(default_factory=list)
 
-    async def event(self, kind: str, limit_s: float = 5.0) -> JsonObject:
+    async def event(self, kind: str, limit_s: float = 60.0) -> JsonObject:
         """Wait for an event of a type and return it."""
         async with asyncio.timeout(limit_s):
             while True:
@@ -43,7 +43,7 @@ async def listening(pbx: Pbx, application: str = "tollgate") -> AsyncIterator[Li
         yield Listener(client, events)
     finally:
         await client.close()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
 
 
 @pytest.fixture(params=["websocket", "http"])

@@ -21,7 +21,7 @@ from store.operation import Operation
 from store.sessions import open_session, save_session
 from store.settlement import settle_leg
 from tests.integration.store.office import EUR, Office, open_office
-from tests.unit.ari_app.test_reconcile import Morning, SomeStore, leg_channel
+from tests.unit.ari_app.morning import Morning, SomeStore, leg_channel
 from tests.unit.charging.story import LEG, POLICY, TRUNK, free_call, paid_call
 
 BEATS = range(0, 80, 5)
@@ -193,7 +193,7 @@ async def test_sign_that_cannot_be_written_judges_nobody(office: Office, monkeyp
     forgotten = []
     monkeypatch.setattr(watching._watch, "forget", lambda: forgotten.append(len(faults)))
     running = asyncio.create_task(watching.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not await office.store.nodes():
             await real_sleep(0.01)
     running.cancel()

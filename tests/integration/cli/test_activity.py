@@ -124,6 +124,7 @@ def test_activity_writes_a_record_in_full(records: Terminal) -> None:
         "trunk": "carrier",
         "end_source": "event",
         "provisional": False,
+        "ungated": False,
     }
 
 

@@ -95,13 +95,13 @@ def test_calls_shows_seconds_cost_and_what_is_left(asterisk: FakeAsterisk, talki
     paid, free, damaged, emergency = document["calls"]
     assert document["asterisk_answers"] is True
     assert paid["started_at"].endswith("+01:00")
-    assert paid["seconds"] in {30, 31}
+    assert paid["talked_s"] in {30, 31}
     # 0.01 a second, the begun second included; 10 EUR last for 1000 s.
     assert paid["cost"] in {"0.31", "0.32"}
-    assert paid["seconds_left"] == 990 - paid["seconds"]
+    assert paid["left_s"] == 990 - paid["talked_s"]
     assert (paid["extension"], paid["number"], paid["class"]) == ("101", "+447797123456", "international")
     assert (paid["state"], paid["held"]) == ("talking", "0.60")
-    assert (free["seconds"], free["cost"], free["seconds_left"], free["state"]) == (0, None, None, "dialling")
+    assert (free["talked_s"], free["cost"], free["left_s"], free["state"]) == (0, None, None, "dialling")
     assert (damaged["state"], damaged["held"]) == ("damaged", "0.10")
     assert (emergency["call_id"], emergency["class"]) == (EMERGENCY, "emergency")
     assert (emergency["extension"], emergency["number"], emergency["state"]) == ("102", "112", "talking")
@@ -113,7 +113,7 @@ def test_seconds_left_are_those_that_a_cap_leaves(asterisk: FakeAsterisk, talkin
     talking.done("extension", "add", "101", "--daily-cap", "1")
     paid = talking.json("calls")["calls"][0]
     # The hold of 0.60 and the cap's 1.00 pay for 160 s.
-    assert paid["seconds_left"] == 160 - paid["seconds"]
+    assert paid["left_s"] == 160 - paid["talked_s"]
 
 
 def test_calls_without_asterisk_shows_what_holds_money(talking: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_extensions_go_out_and_in_by_csv(office: Terminal) -> None:
     assert [(row["extension"], row["prepaid"], row["name"]) for row in rows] == [
         ("101", "off", "Ana, Zoë"),
         ("102", "on", "Luc"),
-        ("103", "on", ""),
+        ("103", "on", "none"),
     ]
     assert office.done("extension", "export", "--output", "out.csv").out == ""
     assert office.json("extension", "export") == office.json("extension", "list")
@@ -346,3 +346,18 @@ def test_account_added_and_set_shows_its_caps(office: Terminal) -> None:
     changed = office.done("account", "set", "sales", "--monthly-cap", "50").out
     assert changed.endswith("; daily cap 5.00; monthly cap 50.00\n")
     assert "cap" not in office.done("account", "set", "main", "--month-day", "1").out
+
+
+def test_plan_list_shows_a_deck_in_another_currency_than_an_account_that_uses_it(office: Terminal) -> None:
+    office.done("extension", "add", "101")
+    assert {plan["fault"] for plan in office.json("plan", "list")["plans"]} == {None}
+    text = office.done("plan", "show", "fr-office").out
+    Path("late.toml").write_text(text.replace("fr-office", "late").replace('deck = "example"', 'deck = "late"'))
+    office.done("plan", "import", "late.toml")
+    office.done("account", "add", "mexico", "--currency", "MXN", "--plan", "late")
+    office.done("extension", "set", "101", "--plan", "late")
+    Path("late.csv").write_text("prefix,destination,per_minute\n447797,Jersey mobile,0.19\n")
+    office.done("rates", "import", "late.csv", "--deck", "late", "--currency", "USD")
+    faults = {plan["plan"]: plan["fault"] for plan in office.json("plan", "list")["plans"] if plan["fault"]}
+    assert faults == {"late": "deck late is in USD, account main in EUR, account mexico in MXN"}
+    assert "deck late is in USD" in office.done("plan", "list").out

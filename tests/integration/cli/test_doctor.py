@@ -142,6 +142,32 @@ def test_doctor_finds_what_ari_tells(
     assert examine(office, int(status == "FAIL"))[name]["status"] == status
 
 
+def test_doctor_looks_at_the_file_of_asterisks_cdrs_where_one_is_set(
+    pbx: FakeAsterisk, office: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "CDR file" not in examine(office, 0)
+    file = tmp_path / "tollgate.csv"
+    monkeypatch.setenv("TOLLGATE_ASTERISK__CDR_FILE", str(file))
+    pbx.commands["dialplan show"] = shown(office.done("dialplan").out)
+    checks = examine(office, 1)
+    assert checks["modules"]["detail"] == "not running: cdr_custom.so, func_cdr.so"
+    modules = [*MODULES.split(), "cdr_custom", "func_cdr"]
+    pbx.resources["asterisk/modules"] = [{"name": f"{name}.so", "status": "Running"} for name in modules]
+    checks = examine(office, 0)
+    assert checks["CDR file"]["status"] == "WARN"
+    assert "tollgate.csv => ${CSV_QUOTE(${CDR(userfield)})},${CSV_QUOTE(${CDR(end,u)})}" in checks["CDR file"]["mend"]
+
+    line = '";tollgate|pbx/7.1-1|1795339894.685|7.2|carrier","1795339895.399026"\n'
+    file.write_text(line)
+    check = examine(office, 0)["CDR file"]
+    assert (check["status"], check["detail"]) == ("OK", f"{file}: 1 answered leg")
+    file.write_text(line.replace("1795339895.399026", "2026-11-22 09:31:35"))
+    assert examine(office, 0)["CDR file"]["detail"] == f"1 line of {file} cannot be read"
+    file.unlink()
+    file.mkdir()
+    assert "cannot be read" in examine(office, 0)["CDR file"]["detail"]
+
+
 def test_doctor_warns_of_invented_prices_on_a_real_trunk(pbx: FakeAsterisk, office: Terminal) -> None:
     assert examine(office, 0)["prices"]["status"] == "OK"
     shipped = str(resources.files("tollgate").joinpath("data", "example-deck.csv"))

@@ -137,6 +137,45 @@ def test_all_faults_of_all_rows_are_told(office: Terminal) -> None:
     assert "it has 2 cells, the header has 3" in reasons(office)
 
 
+def test_faults_name_the_columns_as_the_file_does(office: Terminal) -> None:
+    put("Extension,Longest Call S,DAILY-CAP,Language,Plan\n101,1d,five,de,\n")
+    assert bad_rows(office) == [(2, "Longest Call S", "1d"), (2, "DAILY-CAP", "five"), (2, "Language", "de")]
+    said = reasons(office).splitlines()
+    assert said[0].startswith("Longest Call S: '1d' cannot be used; write seconds")
+    assert said[1].startswith("DAILY-CAP: 'five' is not an amount of money; write plain digits")
+    assert said[2] == "Language: 'de' is not spoken here; write one of en, es, fr"
+    assert "--" not in "".join(said)
+    put("Extension,Plan,Account\n101,no,nobody\n")
+    assert bad_rows(office) == [(2, "Account", "nobody"), (2, "Plan", "no")]
+
+
+def test_options_are_named_as_they_are_typed(office: Terminal) -> None:
+    office.done("extension", "add", "101")
+    command = ("extension", "set", "101")
+    assert "error: --daily-cap: 'five' is not" in office.fails(2, *command, "--daily-cap", "five")
+    assert "error: --longest-call: '1d' cannot" in office.fails(2, *command, "--longest-call", "1d")
+    said = office.fails(2, *command, "--language", "de")
+    assert said == "error: --language: 'de' is not spoken here; write one of en, es, fr\n"
+    assert "error: extension: '1x' is no extension" in office.fails(2, "extension", "add", "1x")
+
+
+def test_name_is_cleared_by_none_and_kept_by_an_empty_cell(office: Terminal) -> None:
+    office.done("extension", "add", "101", "--name", "Zoë")
+    put("extension,name\n101,\n")
+    office.done("extension", "import", FILE)
+    assert office.json("extension", "show", "101")["name"] == "Zoë"
+    put("extension,name\n101,None\n")
+    office.done("extension", "import", FILE)
+    assert office.json("extension", "show", "101")["name"] is None
+    for none in ("none", ""):
+        office.done("extension", "set", "101", "--name", "Zoë")
+        assert office.json("extension", "set", "101", "--name", none)["name"] is None
+    office.done("extension", "export", "--output", FILE)
+    office.done("extension", "set", "101", "--name", "Luc")
+    office.done("extension", "import", FILE)
+    assert office.json("extension", "show", "101")["name"] is None
+
+
 def test_import_counts_in_the_singular(office: Terminal) -> None:
     put("extension,prepaid\n101,maybe\n")
     assert "error: 1 bad row, nothing was imported" in office("extension", "import", FILE).err

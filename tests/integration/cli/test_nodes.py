@@ -13,7 +13,7 @@ from charging.saved import dump_session
 from rating.destination import DestinationClass
 from store.lost_calls import charge_provisionally
 from store.nodes import seen
-from store.sessions import open_session
+from store.sessions import open_session, save_session
 from store.settlement import settle_leg
 from store.store import Store
 from tests.integration.cli.fake_asterisk import FakeAsterisk
@@ -119,7 +119,7 @@ def test_calls_of_several_nodes_name_theirs_and_a_lost_one_says_so(asterisk: Fak
 
     lost = calls[LOST]
     assert (lost["state"], lost["node"], lost["cost"], lost["held"]) == ("lost", "pbx2", "0.60", "0.00")
-    assert (lost["seconds"], lost["seconds_left"]) == (None, None)
+    assert (lost["talked_s"], lost["left_s"]) == (None, None)
     assert (calls[OPEN]["state"], calls[OPEN]["node"]) == ("talking", "pbx1")
     shown = two_nodes.done("calls").out
     assert "node" in shown
@@ -160,3 +160,17 @@ def test_doctor_is_content_with_a_silent_node_that_has_no_calls(two_nodes: Termi
 
     assert (check["status"], check["mend"]) == ("OK", None)
     assert "pbx2: silent" in check["detail"]
+
+
+def test_doctor_names_the_calls_whose_state_cannot_be_read(two_nodes: Terminal, tmp_path: Path) -> None:
+    async def damage(store: Store) -> None:
+        [row] = await store.open_sessions(node="pbx1")
+        await store.apply(save_session(call_id=row.call_id, state="{", at_ms=now_ms()))
+
+    in_store(tmp_path, damage)
+
+    [check] = [check for check in two_nodes("doctor", "--json").document["checks"] if check["name"] == "sessions"]
+
+    assert check["status"] == "WARN"
+    assert f"{OPEN} of pbx1" in check["detail"]
+    assert "tollgate funds adjust" in check["mend"]

@@ -283,8 +283,8 @@ def test_quote_ends_at_the_longest_call(office: Terminal) -> None:
             "extension 101: monthly cap 3.00",
             "its monthly cap of 3.00 EUR",
         ),
-        (("account", "set", "main", "--daily-cap", "2.25"), "account: daily cap 2.25", "account main has"),
-        (("account", "set", "main", "--monthly-cap", "3.25"), "account: monthly cap 3.25", "account main has"),
+        (("account", "set", "main", "--daily-cap", "2.25"), "account main: daily cap 2.25", "account main has"),
+        (("account", "set", "main", "--monthly-cap", "3.25"), "account main: monthly cap 3.25", "account main has"),
     ],
 )
 def test_quote_obeys_caps(office: Terminal, option: tuple[str, ...], key: str, said: str) -> None:

@@ -93,7 +93,8 @@ def test_quote_without_funds_is_refused_and_still_priced(office: Terminal) -> No
     assert answer.status == 1
     assert answer.document["deny_reason"] == "no_funds"
     assert answer.document["charge"] == "0.19"
-    assert "must be held" in answer.document["steps"][-2]
+    assert answer.document["deny_rule"] == "account main: the first hold is 0.031667, 0.00 is available"
+    assert "must be held before it rings and account main has only 0.00 EUR" in answer.document["steps"][-2]
     assert office.json("quote", "0612345678")["admitted"] is True
     assert office.json("quote", "112")["admitted"] is True
 
@@ -120,7 +121,8 @@ def test_quote_for_an_extension_without_prepaid_is_refused(funded: Terminal) -> 
     funded.done("extension", "set", "101", "--prepaid", "off")
     answer = funded("quote", "00447797123456", "--extension", "101", "--json")
     assert (answer.status, answer.document["deny_reason"]) == (1, "prepaid_off")
-    assert answer.document["deny_rule"]
+    assert answer.document["deny_rule"] == "extension 101: prepaid is off"
+    assert answer.document["steps"][-1] == ("Prepaid calls are switched off for extension 101: the call is refused.")
 
 
 def test_quote_where_the_deck_is_missing_says_which(funded: Terminal) -> None:

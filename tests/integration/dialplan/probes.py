@@ -45,7 +45,7 @@ def _slice_checks(dialplan: str) -> list[str]:
 def probe(pbx: AsteriskInstance, extension: str, context: str) -> str:
     """Run a probe and return what it wrote down."""
     pbx.cli(f"channel originate Local/{extension}@{context}/n application NoOp")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "Value: " not in (shown := pbx.cli(f"database get {_FAMILY} {extension}")):
         assert time.monotonic() < deadline, f"{extension}@{context} left nothing"
         time.sleep(0.05)

@@ -8,7 +8,7 @@ from tollgate.office.instance import AsteriskInstance
 from tollgate.office.ports import OfficePorts
 
 PASSWORD = "s3cret"
-RING_LIMIT_S = 2
+RING_LIMIT_S = 4
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Ending:
     hangup_cause: str
 
 
-def wait_for_ending(office: Office, number: str, *, timeout_s: float = 10.0) -> Ending:
+def wait_for_ending(office: Office, number: str, *, timeout_s: float = 30.0) -> Ending:
     """Wait until the PBX has logged the end of the call to a number."""
     line = re.compile(rf"ENDED {re.escape(number)} (\w*) (\d*)")
     log = office.pbx.log_dir / "messages.log"

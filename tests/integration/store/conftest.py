@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.store.office import EUR, MEMORY, Office, open_office, url_of
+from tests.integration.store.office import EUR, MEMORY, Office, open_office
 from tests.postgres import fresh_database
+from tests.sqlite import fresh_file
 
 ONLY_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """For a test of what is SQLite's own."""
@@ -22,11 +23,11 @@ ON_DISK = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A place for a store: this process's memory, the URL of a file, or that of a database with an empty store."""
+    """A place for a store: memory, or the URL of a file or of a server's database with an empty store in it."""
     if request.param == "memory":
         yield MEMORY
     elif request.param == "sqlite":
-        yield url_of(tmp_path)
+        yield fresh_file(tmp_path)
     else:
         with fresh_database() as url:
             yield url

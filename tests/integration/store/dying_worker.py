@@ -1,8 +1,8 @@
 """Processes that die at every step of a transaction: ``python -m tests.integration.store.dying_worker URL``.
 
 A child does a call's whole work and kills itself before its first statement; the next one before its second, and so on,
-until one comes to the end: between any two statements, before each commit and after it. A survivor looks at the books
-after each death, and does the same work again, as whoever got no answer does. The store has an account 1.
+until one comes to the end: between any two statements, before each commit and after it. Each first looks at the books
+that the last one left, and does its work again, as whoever got no answer does. The store has an account 1.
 """
 
 import asyncio
@@ -106,18 +106,14 @@ async def do(store: Store, name: str, fate: Fate) -> None:
         fate.step()
 
 
-async def die(url: str, name: str, step: int) -> None:
-    """Do a call's work as far as that step."""
-    async with await Store.open(url) as store:
-        await do(store, name, Fate(step))
-
-
-async def survive(url: str, name: str) -> None:
-    """See that what died left the books right, and do its work again."""
+async def live_and_die(url: str, life: int) -> None:
+    """See that what died before left the books right, do its work again, then a call of one's own as far as may be."""
     async with await Store.open(url) as store:
         found = await store.verify()
         assert found == [], found
-        await do(store, name, Fate(None))
+        if life:
+            await do(store, f"call{life - 1}", Fate(None))
+        await do(store, f"call{life}", Fate(life))
 
 
 def in_child(run: Coroutine[Any, Any, None]) -> int:
@@ -134,16 +130,21 @@ def in_child(run: Coroutine[Any, Any, None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+async def warm_up(url: str) -> None:
+    """Do a call's work: what is compiled and imported now, each child has from the start."""
+    async with await Store.open(url) as store:
+        await do(store, "first", Fate(None))
+
+
 def main(url: str) -> int:
-    """Die at every step in turn, and survive each; print how many calls were made."""
-    asyncio.run(survive(url, "first"))  # what is compiled and imported now, each child has from the start
-    for n in count():
-        name = f"call{n}"
-        ended = in_child(die(url, name, n))
-        if ended not in {0, -signal.SIGKILL} or in_child(survive(url, name)):
+    """Live and die until one comes to the end; print how many calls were made."""
+    asyncio.run(warm_up(url))
+    for life in count():
+        ended = in_child(live_and_die(url, life))
+        if ended not in {0, -signal.SIGKILL}:
             return 1
         if ended == 0:
-            print(n + 2)
+            print(life + 2)
             return 0
     raise AssertionError("count() has no end")
 

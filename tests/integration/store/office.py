@@ -9,6 +9,7 @@ from pathlib import Path
 from charging.cdr import Cdr, Disposition
 from rating.deck import Rate
 from rating.destination import DestinationClass
+from rating.price import affordable_s
 from store.answers import Denied, Funded, Granted, Held, Settled
 from store.catalog import create_account
 from store.cdr_rows import from_ms
@@ -17,6 +18,7 @@ from store.renewal import renew_slice
 from store.sessions import close_session, open_session
 from store.settlement import settle_leg
 from store.store import Store
+from tests.sqlite import fresh_file
 
 EUR = 1_000_000
 MEMORY = "memory"
@@ -63,7 +65,7 @@ def make_cdr(
         started_at=started_at,
         answered_at=started_at if disposition is Disposition.ANSWERED else None,
         ended_at=started_at + timedelta(seconds=60),
-        billable_s=charged_micros // 10_000,
+        billable_s=affordable_s(PER_SECOND if rate is None else rate, charged_micros),
         charged_micros=charged_micros,
         funded_by=("account",),
         disposition=disposition,
@@ -154,17 +156,12 @@ class Office:
         return [entry.key for entry in await self.store.journal(self.account_id)]
 
 
-def url_of(folder: Path) -> str:
-    """Answer the URL of the store that the tests of a folder share."""
-    return f"sqlite:///{folder / 'tollgate.db'}"
-
-
 @asynccontextmanager
 async def open_office(place: Path | str, *, funds_micros: int = 0) -> AsyncIterator[Office]:
-    """Make a store with an account ``main``, and check when done that ``verify`` finds nothing.
+    """Give a store an account ``main``, and check when done that ``verify`` finds nothing.
 
     Args:
-        place: A store's URL, the folder of a SQLite one, or ``MEMORY``.
+        place: The URL of an empty store, a folder in which to make one, or ``MEMORY``.
     """
     async with await _make(place) as store:
         account_id = await store.apply(
@@ -180,4 +177,4 @@ async def open_office(place: Path | str, *, funds_micros: int = 0) -> AsyncItera
 async def _make(place: Path | str) -> Store:
     if place == MEMORY:
         return Store.in_memory()
-    return await Store.create(place if isinstance(place, str) else url_of(place))
+    return await Store.open(place if isinstance(place, str) else fresh_file(place))

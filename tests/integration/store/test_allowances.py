@@ -23,7 +23,8 @@ from store.sessions import open_session
 from store.settlement import settle_leg
 from store.verify import Check
 from tests.integration.store.conftest import ONLY_SQLITE
-from tests.integration.store.office import EUR, PER_SECOND, T0_MS, Office, make_cdr, open_office, url_of
+from tests.integration.store.office import EUR, PER_SECOND, T0_MS, Office, make_cdr, open_office
+from tests.sqlite import url_of
 
 NOVEMBER, DECEMBER = "2026-11-01", "2026-12-01"
 MINUTES = AllowanceRequest(plan="minutes", allowance="domestic", extension="", month=NOVEMBER, limit_s=60, want_s=10)

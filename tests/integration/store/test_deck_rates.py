@@ -14,12 +14,13 @@ from rating.deck import Deck, DeckRows, PricedHours, Rate
 from rating.dialled import DialRules
 from rating.hours import parse_hours
 from store import deck_memory, schema
-from store.catalog import ExtensionSettings, add_extension, put_plan
+from store.catalog import put_plan
 from store.decks import add_rates, begin_deck_import, delete_imported_rates, row_maker
 from store.errors import StoreConstraintError, StoreUnavailableError
+from store.extensions import ExtensionSettings, add_extension
 from store.location import Location, locate
 from store.operation import Operation, Sql
-from store.payers import Catalog, decide_for, empty_catalog, load_catalog
+from store.payers import Catalog, decide_for, empty_catalog, load_catalog, load_catalog_for
 from tests.integration.store.conftest import ON_DISK, ONLY_SQLITE
 from tests.integration.store.office import T0_MS, Office
 
@@ -224,3 +225,32 @@ async def test_deck_with_a_row_that_is_no_rate_is_left_out_and_refuses_paid_call
     await load(office, [UK])
     mended = await load_catalog(office.store, catalog)
     assert decide_for(mended.payer_at("PJSIP/101"), "00441234567890", mended, T0_MS).admitted
+
+
+@pytest.mark.parametrize("number", ["+441234567890", "447100", "+331", "FR:31", "FR:3", "+9", "", "+4"])
+async def test_rates_of_a_number_are_those_that_may_price_it(office: Office, number: str) -> None:
+    await load(office, IN_ORDER)
+    bare = number.removeprefix("+")
+    found = await office.store.rates_of("example", number)
+    assert found == [rate for rate in IN_ORDER if bare.startswith(rate.prefix)]
+    whole, few = Deck("example", "EUR", IN_ORDER), Deck("example", "EUR", found)
+    assert all(few.lookup(number, at_ms) == whole.lookup(number, at_ms) for at_ms in (0, 1000, 1500, T0_MS))
+    assert await office.store.rates_of("another", number) == []
+
+
+@pytest.mark.parametrize("dialled", ["00441234567890", "0033123456789", "3631", "101", "abc", ""])
+async def test_catalog_for_one_number_decides_on_it_as_the_whole_one(office: Office, dialled: str) -> None:
+    await extension_under_the_plan(office)
+    await load(office, IN_ORDER)
+    whole, narrow = await catalog_of(office), await load_catalog_for(office.store, RULES, dialled)
+    assert (narrow.version, narrow.rules, narrow.deck_generations) == (
+        whole.version,
+        whole.rules,
+        whole.deck_generations,
+    )
+    decisions = [
+        decide_for(catalog.payer("101"), dialled, catalog, at_ms)
+        for catalog in (whole, narrow)
+        for at_ms in (0, 1000, 1500, T0_MS)
+    ]
+    assert decisions[:4] == decisions[4:]

@@ -16,7 +16,7 @@ from store.errors import StoreSchemaError, StoreUnavailableError
 from store.migrate import alembic_config, ensure_current, head_revision, upgrade
 from store.schema import metadata
 from store.store import Store
-from tests.integration.store.office import url_of
+from tests.sqlite import url_of
 
 INSERT_ACCOUNT = (
     "INSERT INTO account (name, currency, timezone, available_micros, reserved_micros, created_at_ms) VALUES"

@@ -9,19 +9,18 @@ from sqlalchemy import select
 from store import schema
 from store.errors import OpenCallsError, StoreNotEmptyError, StoreUnavailableError
 from store.location import locate
-from store.migrate import upgrade
 from store.move import move_store
 from store.operation import Row
 from store.store import Store
-from tests.integration.store.office import EUR, PER_SECOND, T0_MS, Office, open_office, url_of
+from tests.integration.store.office import EUR, PER_SECOND, T0_MS, Office, open_office
 from tests.postgres import fresh_database
+from tests.sqlite import fresh_file
 
 
 @pytest.fixture(params=["to postgresql", "to sqlite"])
 def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A place to move from and one to move to, both with the current schema."""
-    file = url_of(tmp_path)
-    upgrade(file)
+    file = fresh_file(tmp_path)
     with fresh_database() as server:
         yield (file, server) if request.param == "to postgresql" else (server, file)
 
@@ -85,8 +84,8 @@ async def test_a_target_that_is_in_use_is_refused_and_stays_as_it_is(places: tup
 
 
 async def test_a_server_that_is_away_is_an_error_of_the_store(tmp_path: Path) -> None:
-    upgrade(url_of(tmp_path))
+    file = fresh_file(tmp_path)
     away = locate("postgresql://tollgate@127.0.0.1:1/tollgate")
-    for source, target in ((away, locate(url_of(tmp_path))), (locate(url_of(tmp_path)), away)):
+    for source, target in ((away, locate(file)), (locate(file), away)):
         with pytest.raises(StoreUnavailableError):
             await move_store(source, target, with_open_calls=False)

@@ -10,7 +10,8 @@ from rating.deck import Rate
 from rating.dialled import DialRules
 from rating.hours import parse_hours
 from rating.permissions import ALL_PERMITTED, Permissions, parse_destinations
-from store.catalog import ExtensionSettings, add_extension, create_account, put_plan, set_account
+from store.catalog import create_account, put_plan, set_account
+from store.extensions import ExtensionSettings, add_extension
 from store.payers import Payer, decide_for, empty_catalog, load_catalog
 from store.records import Account
 from tests.integration.store.office import T0_MS, Office

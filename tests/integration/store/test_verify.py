@@ -62,6 +62,8 @@ DAMAGE = {
             (Check.SPENT, "1", 40_000, 39_999),
             (Check.CALL_CHARGE, "a", 40_000, 39_999),
             (Check.SPEND_EXTENSION, "101", 39_999, 40_000),
+            (Check.SPEND, "101 on 2026-11-02", 39_999, 40_000),
+            (Check.PRICE, "a", 40_000, 39_999),
         },
     ),
     "a record is lost": (
@@ -70,6 +72,8 @@ DAMAGE = {
             (Check.SPENT, "1", 40_000, 0),
             (Check.CALL_CHARGE, "a", 40_000, 0),
             (Check.SPEND_EXTENSION, "101", 0, 40_000),
+            (Check.SPEND, "101 on 2026-11-02", 0, 40_000),
+            (Check.NO_RECORD, "a", 1, 0),
         },
     ),
     "a hold's key names another call": (
@@ -90,11 +94,12 @@ DAMAGE = {
             (Check.KEY, "a:release", "release", None),
             (Check.CALL_HOLD, "a", 60_000, 0),
             (Check.CALL_HOLD, "b", 40_000, 100_000),
+            (Check.NO_RECORD, "b", 1, 0),
         },
     ),
     "a leg is recorded twice": (
         RECORD_TWICE,
-        {(Check.CDR, "a", 1, 2)},
+        {(Check.CDR, "a", 1, 2), (Check.PRICE, "a", 40_000, 20_000)},
     ),
     "a record has more free seconds than seconds": (
         "UPDATE cdr SET allowance_s = 7 WHERE call_id = 'a'",
@@ -123,7 +128,11 @@ DAMAGE = {
     ),
     "a day's spend of the extension is raised": (
         "UPDATE spend SET spent_micros = 40001 WHERE extension = '101'",
-        {(Check.SPEND_EXTENSION, "101", 40_000, 40_001), (Check.SPEND_DAY, "2026-11-02", 40_001, 40_000)},
+        {
+            (Check.SPEND_EXTENSION, "101", 40_000, 40_001),
+            (Check.SPEND, "101 on 2026-11-02", 40_000, 40_001),
+            (Check.SPEND_DAY, "2026-11-02", 40_001, 40_000),
+        },
     ),
     "a day's spend of the account is lost": (
         "DELETE FROM spend WHERE extension = ''",
@@ -134,7 +143,7 @@ DAMAGE = {
         {(Check.SPEND_DAY, "2026-11-02", 40_000, 0), (Check.SPEND_DAY, "2026-11-03", 0, 40_000)},
     ),
     "an answered call's days hold less than it": (
-        """UPDATE session SET paid_until_ms = 1, held_by_day = '{"2026-11-02":60000,"2026-11-03":39999}'""",
+        """UPDATE session SET paid_until_ms = 1793610010000, held_by_day = '{"2026-11-02":60000,"2026-11-03":39999}'""",
         {(Check.HELD_BY_DAY, "b", 100_000, 99_999)},
     ),
     "a ringing call's days hold less than it": (
@@ -155,6 +164,7 @@ DAMAGE_OF_LOST_CALLS = {
         {
             (Check.SPENT, "1", 100_000, 0),
             (Check.SPEND_EXTENSION, "101", 0, 100_000),
+            (Check.SPEND, "101 on 2026-11-02", 0, 100_000),
             (Check.CALL_CHARGE, "b", 100_000, 0),
             (Check.CALL_PROVISIONAL, "b", 0, 100_000),
         },

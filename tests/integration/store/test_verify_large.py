@@ -12,8 +12,8 @@ from store import verify_calls, verify_lots
 from store.store import Store
 from store.verify import Check, Difference
 from tests.bench.big_journal import call_id, calls_of, corruptions, write_journal
-from tests.integration.store.office import url_of
 from tests.postgres import fresh_database
+from tests.sqlite import fresh_file
 
 ENTRIES = 20_000
 CALLS = calls_of(ENTRIES)
@@ -30,15 +30,13 @@ def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @contextmanager
 def _place(database: str, folder: Path) -> Iterator[str]:
     if database == "sqlite":
-        yield url_of(folder)
+        yield fresh_file(folder)
     else:
         with fresh_database() as url:
             yield url
 
 
 async def _make(url: str) -> None:
-    async with await Store.create(url):
-        pass
     engine = _engine(url)
     async with engine.begin() as connection:
         await write_journal(connection, ENTRIES)

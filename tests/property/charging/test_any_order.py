@@ -14,6 +14,7 @@ from charging.saved import dump_session, load_session
 from charging.session import Phase, Session, adopted, begin, next_wake_at, step
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
+from tests.effort import EFFORT
 from tests.unit.charging.story import (
     PER_MINUTE,
     POLICY,
@@ -147,7 +148,7 @@ class Watched:
         raise AssertionError(f"woken in a circle at {now}: {session}")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 * EFFORT)
 @given(CALLS, BEGINNINGS, st.lists(EVENTS, max_size=20))
 def test_any_events_in_any_order_keep_every_promise(
     call: Call, beginning: tuple[ev.Event, ...], events: list[ev.Event]
@@ -159,7 +160,7 @@ def test_any_events_in_any_order_keep_every_promise(
         watched.wakes_settle(at(200_000))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 * EFFORT)
 @given(CALLS, BEGINNINGS, st.lists(EVENTS, max_size=10), st.lists(EVENTS, max_size=10), SECONDS)
 def test_any_session_can_be_saved_loaded_and_adopted(
     call: Call, beginning: tuple[ev.Event, ...], before: list[ev.Event], after: list[ev.Event], paid_s: int
@@ -175,7 +176,7 @@ def test_any_session_can_be_saved_loaded_and_adopted(
         watched.wakes_settle(event.at)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * EFFORT)
 @given(CALLS, BEGINNINGS, st.lists(EVENTS, max_size=12))
 def test_every_event_come_twice_in_a_row_changes_no_record(
     call: Call, beginning: tuple[ev.Event, ...], events: list[ev.Event]

@@ -13,6 +13,7 @@ from charging.cdr import Disposition, EndSource
 from charging.policy import MeteringPolicy
 from charging.session import Phase
 from rating.price import billable_s, charge_micros
+from tests.effort import EFFORT
 from tests.property.charging.world import ASTERISK_LATE_S, Attempt, Faults, Plan, World
 from tests.unit.charging.story import (
     PER_MINUTE,
@@ -50,7 +51,7 @@ def lived(call: Call, plan: Plan, faults: Faults, funds_micros: int, seed: int) 
     return world
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(CALLS, PLANS, FAULTS, FUNDS, SEEDS)
 def test_every_life_ends_closed_with_one_closing_record_and_the_money_in_its_place(
     call: Call, plan: Plan, faults: Faults, funds_micros: int, seed: int
@@ -67,7 +68,7 @@ def test_every_life_ends_closed_with_one_closing_record_and_the_money_in_its_pla
         assert world.charged_micros == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * EFFORT)
 @given(CALLS, PLANS, FAULTS, st.sampled_from([0.0, 1.0]), FUNDS, SEEDS)
 def test_every_answered_leg_has_its_record_and_its_price(
     call: Call, plan: Plan, faults: Faults, lost_events: float, funds_micros: int, seed: int
@@ -89,7 +90,7 @@ def test_every_answered_leg_has_its_record_and_its_price(
         assert cdr.charged_micros + cdr.unfunded_micros == price_micros
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150 * EFFORT)
 @given(PAID, PLANS, FAULTS, FUNDS, SEEDS)
 def test_no_leg_talks_past_what_is_paid_where_asterisk_or_the_hang_up_works(
     call: Call, plan: Plan, faults: Faults, funds_micros: int, seed: int
@@ -106,7 +107,7 @@ def test_no_leg_talks_past_what_is_paid_where_asterisk_or_the_hang_up_works(
             assert leg.ended_s - leg.answered_s <= world.paid_s - margin_s + 2 * ASTERISK_LATE_S + 1e-6
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100 * EFFORT)
 @given(st.sampled_from([free_call(trunks=3), emergency_call(trunks=3)]), PLANS, FAULTS, SEEDS)
 def test_no_answered_leg_that_costs_nothing_is_ever_hung_up(call: Call, plan: Plan, faults: Faults, seed: int) -> None:
     world = lived(call, plan, faults, 0, seed)

@@ -11,6 +11,7 @@ from rating.deck import PricedHours, Rate
 from rating.hours import MINUTES_PER_WEEK, WeeklyHours, format_hours, parse_hours
 from rating.money import ceil_div
 from rating.price import LONGEST_PAID_S, affordable_s, aligned_s, charge_micros, dearest, grow_s
+from tests.effort import EFFORT
 
 # Days around changes of the clock, and one far from any. Mexico City has had none since October 2022.
 DAYS = {
@@ -103,14 +104,14 @@ def test_next_change_is_the_first_minute_at_which_the_hours_turn(hours: WeeklyHo
         instant = min(end, instant.replace(second=0, microsecond=0) + timedelta(minutes=1))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(rate=rates, seconds=seconds, starts_at=moments())
 def test_charge_is_that_of_one_increment_after_the_other(rate: Rate, seconds: int, starts_at: datetime) -> None:
     assume(seconds // rate.increment_s < 30_000)
     assert charge_micros(rate, seconds, starts_at) == naive_charge_micros(rate, seconds, starts_at)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(rate=rates, funds_micros=st.integers(min_value=0, max_value=500_000_000), starts_at=moments())
 def test_affordable_seconds_fit_the_funds_and_one_more_increment_does_not(
     rate: Rate, funds_micros: int, starts_at: datetime
@@ -123,14 +124,12 @@ def test_affordable_seconds_fit_the_funds_and_one_more_increment_does_not(
     assert next_s > LONGEST_PAID_S or charge_micros(rate, next_s, starts_at) > funds_micros
 
 
-@settings(deadline=None)
 @given(rate=rates, earlier_s=seconds, later_s=seconds, starts_at=moments())
 def test_charge_never_falls_with_time(rate: Rate, earlier_s: int, later_s: int, starts_at: datetime) -> None:
     assume(earlier_s <= later_s)
     assert charge_micros(rate, earlier_s, starts_at) <= charge_micros(rate, later_s, starts_at)
 
 
-@settings(deadline=None)
 @given(rate=rates, seconds=seconds, funds_micros=st.integers(min_value=0, max_value=10**9), starts_at=moments())
 def test_without_a_moment_a_charge_is_never_less_and_seconds_are_never_more(
     rate: Rate, seconds: int, funds_micros: int, starts_at: datetime
@@ -139,7 +138,6 @@ def test_without_a_moment_a_charge_is_never_less_and_seconds_are_never_more(
     assert affordable_s(rate, funds_micros) <= affordable_s(rate, funds_micros, starts_at)
 
 
-@settings(deadline=None)
 @given(rate=rates, starts_at=moments(), ahead_s=seconds, ringing_s=seconds)
 def test_dearest_price_of_the_ringing_and_the_call_covers_it(
     rate: Rate, starts_at: datetime, ahead_s: int, ringing_s: int

@@ -29,6 +29,7 @@ from rating.price import (
     first_hold_s,
     grow_s,
 )
+from tests.effort import EFFORT
 
 MOMENT = datetime(2026, 11, 2, 10, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "tollgate" / "data"
@@ -141,7 +142,7 @@ def test_decide_anything_has_one_explained_answer(
         assert verdict.first_hold_micros <= available_micros
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * EFFORT)
 @given(raw=well_formed, rules=rules)
 def test_reading_a_number_again_changes_nothing(raw: str, rules: DialRules) -> None:
     dialled = read_dialled(raw, rules)
@@ -152,7 +153,7 @@ def test_reading_a_number_again_changes_nothing(raw: str, rules: DialRules) -> N
     assert (again.number, again.line) == (dialled.number, dialled.line)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 * EFFORT)
 @given(country_code=st.sampled_from([1, 7, 33, 34, 39, 44, 49, 52, 61, 262, 590, 870]), digits=st.data())
 def test_region_and_type_are_the_library_s(country_code: int, digits: st.DataObject) -> None:
     national = digits.draw(st.text(alphabet="0123456789", min_size=6, max_size=10))
@@ -183,7 +184,7 @@ def test_emergency_always_admitted_in_every_region(region: str, outside_line: st
 AWAY_EXCLUDED = [compile_pattern(pattern) for pattern in FRENCH_OFFICE.away_excluded]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60 * EFFORT)
 @given(digits=st.data())
 @pytest.mark.parametrize("pattern", FRENCH_OFFICE.away_patterns)
 def test_what_may_ring_while_the_service_is_away_is_included(pattern: str, digits: st.DataObject) -> None:

@@ -12,6 +12,7 @@ from rating.dialled import Dialled, DialledKind, DialRules, TakenOff, Unreadable
 from rating.emergency import emergency_numbers
 from rating.faults import Fault
 from rating.overrides import NumberingTable
+from tests.effort import EFFORT
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 
@@ -55,7 +56,7 @@ digit_like = st.builds(lambda *parts: "".join(parts), openings, openings, digits
 anything = st.text(max_size=45) | st.text(alphabet="0123456789+*# ;ext=\u0661\uff11", max_size=30) | digit_like
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * EFFORT)
 @given(raw=anything, rules=rules)
 def test_reading_anything_answers_or_refuses_and_never_raises(raw: str, rules: DialRules) -> None:
     read = read_dialled(raw, rules)
@@ -70,7 +71,7 @@ def test_reading_anything_answers_or_refuses_and_never_raises(raw: str, rules: D
     assert (read.withhold_caller_id is not None) is bool(codes)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500 * EFFORT)
 @given(raw=digit_like, rules=lone)
 def test_reading_the_number_that_was_read_changes_nothing(raw: str, rules: DialRules) -> None:
     read = read_dialled(raw, rules)

@@ -1,13 +1,12 @@
 """The ledger's state machine: accounts, their funds and limits, and time."""
 
 import asyncio
-from contextlib import ExitStack
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from rating.calendar import day_at
 from rating.caps import NO_CAPS, Caps
@@ -21,7 +20,7 @@ from store.operation import Operation
 from tests.integration.store.office import T0_MS
 from tests.property.store.ledger_model import ModelAccount, ModelCall, moment
 from tests.property.store.ledger_records import Leg
-from tests.property.store.places import Place, open_store
+from tests.property.store.machine import StoreMachine
 
 T = TypeVar("T")
 EXTENSIONS = ("101", "102", "201")
@@ -36,17 +35,11 @@ cap_amounts = st.sampled_from([None, None, 0, 250_000, 600_000, 2_000_000])
 caps = st.builds(Caps, cap_amounts, cap_amounts)
 
 
-class FundsMachine(RuleBasedStateMachine):
+class FundsMachine(StoreMachine):
     """Drives a store and the model with the same operations, at the same moments."""
-
-    lend: Place
 
     def __init__(self) -> None:
         super().__init__()
-        self.lent = ExitStack()
-        place = self.lent.enter_context(self.lend())
-        self.runner = asyncio.Runner()
-        self.store = self.runner.run(open_store(place))
         self.apply(create_account(name="far", currency="EUR", timezone="Pacific/Kiritimati", at_ms=T0_MS))
         self.accounts = [
             ModelAccount(1, "Europe/Paris", ("101", "102")),
@@ -55,15 +48,6 @@ class FundsMachine(RuleBasedStateMachine):
         self.legs: dict[tuple[str, int], Leg] = {}
         self.now_ms = T0_MS
         self.calls = 0
-
-    def teardown(self) -> None:
-        """Close the store and forget it."""
-        self.runner.run(self.store.close())
-        self.runner.close()
-        self.lent.close()
-
-    def apply(self, operation: Operation[T]) -> T:
-        return self.runner.run(self.store.apply(operation))
 
     def apply_at_once(self, *operations: Operation[T]) -> list[T]:
         """Apply operations as several tasks do that run at the same time."""

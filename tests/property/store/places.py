@@ -14,8 +14,9 @@ from pathlib import Path
 
 from store.catalog import create_account
 from store.store import Store
-from tests.integration.store.office import MEMORY, T0_MS, open_office, url_of
-from tests.postgres import shared_cluster
+from tests.integration.store.office import MEMORY, T0_MS, open_office
+from tests.postgres import migrated_template, shared_cluster
+from tests.sqlite import fresh_file, url_of
 
 Place = Callable[[], AbstractContextManager[str]]
 """Lends a store for one example and answers its URL."""
@@ -58,13 +59,13 @@ def template() -> Path:
     """Answer a SQLite store with an empty account, made once and copied for each example."""
     folder = Path(tempfile.mkdtemp(prefix="tollgate-template-"))
     atexit.register(shutil.rmtree, folder)
-    asyncio.run(_make_account(url_of(folder)))
+    asyncio.run(_make_account(fresh_file(folder)))
     return folder / "tollgate.db"
 
 
 @cache
 def _server_template() -> str:
-    name = shared_cluster().create_database()
+    name = shared_cluster().create_database(migrated_template())
     asyncio.run(_make_account(shared_cluster().url(name)))
     return name
 

@@ -1,25 +1,22 @@
 """Allowance pools on each database against a model in memory: no second is spent twice, none is lost."""
 
-import asyncio
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from rating.price import charge_micros
 from store.allowances import AllowanceRequest
 from store.answers import Denied, Granted, Held
-from store.operation import Operation
 from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
+from tests.effort import EFFORT
 from tests.integration.store.office import PER_SECOND, T0_MS, Office, make_cdr
-from tests.property.store.places import Place, memory_store, open_store, postgres_store
+from tests.property.store.machine import StoreMachine
+from tests.property.store.places import memory_store, postgres_store
 
-T = TypeVar("T")
 MONTHS = ("2026-11-01", "2026-12-01")
 OWNERS = ("", "101")
 
@@ -45,30 +42,15 @@ class ModelCall:
         return sum(seconds for _, seconds in self.slices)
 
 
-class PoolMachine(RuleBasedStateMachine):
+class PoolMachine(StoreMachine):
     """Drives a store and the model with the same calls."""
-
-    lend: Place
 
     def __init__(self) -> None:
         super().__init__()
-        self.lent = ExitStack()
-        place = self.lent.enter_context(self.lend())
-        self.runner = asyncio.Runner()
-        self.store = self.runner.run(open_store(place))
         self.used: dict[Pool, int] = {}
         self.open: dict[str, ModelCall] = {}
         self.funds_micros = 0
         self.calls = 0
-
-    def teardown(self) -> None:
-        """Close the store and forget it."""
-        self.runner.run(self.store.close())
-        self.runner.close()
-        self.lent.close()
-
-    def apply(self, operation: Operation[T]) -> T:
-        return self.runner.run(self.store.apply(operation))
 
     @initialize(limit_s=st.integers(1, 120), funds_micros=st.sampled_from([10_000, 150_000, 3_000_000]))
     def begin(self, limit_s: int, funds_micros: int) -> None:
@@ -194,8 +176,8 @@ class PostgresPools(PoolMachine):
     lend = staticmethod(postgres_store)
 
 
-LIMITS = settings(max_examples=15, stateful_step_count=25, deadline=None)
+LIMITS = settings(max_examples=10 * EFFORT, stateful_step_count=25)
 MemoryPools.TestCase.settings = LIMITS
-PostgresPools.TestCase.settings = settings(LIMITS, max_examples=8)
+PostgresPools.TestCase.settings = settings(LIMITS, max_examples=5 * EFFORT)
 TestMemoryPools = MemoryPools.TestCase
 TestPostgresPools = PostgresPools.TestCase

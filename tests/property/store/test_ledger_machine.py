@@ -16,6 +16,7 @@ from store.lost_calls import charge_provisionally, settle_as_charged
 from store.provisional import take_back
 from store.sessions import close_session, save_session
 from store.settlement import settle_leg
+from tests.effort import EFFORT
 from tests.integration.store.office import T0_MS
 from tests.property.store.ledger_calls import CallsMachine
 from tests.property.store.ledger_funds import EXTENSIONS, picks
@@ -199,14 +200,13 @@ class PostgresLedger(LedgerMachine):
 
 
 LIMITS = settings(
-    max_examples=50,
+    max_examples=30 * EFFORT,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 MemoryLedger.TestCase.settings = LIMITS
-SqliteLedger.TestCase.settings = settings(LIMITS, max_examples=12)
-PostgresLedger.TestCase.settings = settings(LIMITS, max_examples=8)
+SqliteLedger.TestCase.settings = settings(LIMITS, max_examples=8 * EFFORT)
+PostgresLedger.TestCase.settings = settings(LIMITS, max_examples=6 * EFFORT)
 TestMemoryLedger = MemoryLedger.TestCase
 TestSqliteLedger = SqliteLedger.TestCase
 TestPostgresLedger = PostgresLedger.TestCase

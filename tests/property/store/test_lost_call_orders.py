@@ -1,15 +1,13 @@
 """Lost calls in any order with all else: the books are kept, and of every call there is one final record at most."""
 
 import asyncio
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from charging.cdr import Cdr, EndSource
 from rating.price import charge_micros
@@ -19,15 +17,15 @@ from store.caps import SpendDay, Spending
 from store.errors import KeyConflictError
 from store.expiry import expire_lots
 from store.lost_calls import charge_provisionally, settle_as_charged
-from store.operation import Operation
 from store.provisional import take_back
 from store.renewal import renew_slice
 from store.sessions import open_session
 from store.settlement import settle_leg
+from tests.effort import EFFORT
 from tests.integration.store.office import PER_SECOND, T0, T0_MS, Office, make_cdr
-from tests.property.store.places import Place, memory_store, open_store, postgres_store
+from tests.property.store.machine import StoreMachine
+from tests.property.store.places import memory_store, postgres_store
 
-T = TypeVar("T")
 MONTH = "2026-11-01"
 LIMIT_S = 100
 HOUR_MS = 3_600_000
@@ -47,32 +45,17 @@ class ModelCall:
     is_lost: bool = False
 
 
-class LostCalls(RuleBasedStateMachine):
+class LostCalls(StoreMachine):
     """Drives a store and the model with the same calls."""
-
-    place: Place
 
     def __init__(self) -> None:
         super().__init__()
-        self.lent = ExitStack()
-        place = self.lent.enter_context(self.place())
-        self.runner = asyncio.Runner()
-        self.store = self.runner.run(open_store(place))
         self.office = Office(self.store, 1)
         self.open: dict[str, ModelCall] = {}
         self.charged: dict[str, int] = {}
         self.funds_micros = 0
         self.calls = 0
         self.now_ms = T0_MS
-
-    def teardown(self) -> None:
-        """Close the store and forget it."""
-        self.runner.run(self.store.close())
-        self.runner.close()
-        self.lent.close()
-
-    def apply(self, operation: Operation[T]) -> T:
-        return self.runner.run(self.store.apply(operation))
 
     @initialize(lots=st.lists(st.tuples(st.integers(50_000, 600_000), lives_h), min_size=1, max_size=5))
     def buy_funds(self, lots: list[tuple[int, int | None]]) -> None:
@@ -126,9 +109,9 @@ class LostCalls(RuleBasedStateMachine):
                 n=call.n + 1,
                 rate=PER_SECOND,
                 want_s=want_s,
-                paid_until_ms=T0_MS + 10_000,
+                paid_until_ms=self.now_ms + call.paid_s * 1000,
                 state="{}",
-                at_ms=T0_MS + 5_000,
+                at_ms=self.now_ms,
                 answered_at=T0.astimezone(ZoneInfo("Europe/Paris")),
                 spending=TODAY,
             )
@@ -239,17 +222,17 @@ class LostCalls(RuleBasedStateMachine):
 class MemoryLostCalls(LostCalls):
     """Lost calls in memory."""
 
-    place = staticmethod(memory_store)
+    lend = staticmethod(memory_store)
 
 
 class PostgresLostCalls(LostCalls):
     """Lost calls on a server."""
 
-    place = staticmethod(postgres_store)
+    lend = staticmethod(postgres_store)
 
 
-LIMITS = settings(max_examples=25, stateful_step_count=25, deadline=None)
+LIMITS = settings(max_examples=15 * EFFORT, stateful_step_count=25)
 MemoryLostCalls.TestCase.settings = LIMITS
-PostgresLostCalls.TestCase.settings = settings(LIMITS, max_examples=8)
+PostgresLostCalls.TestCase.settings = settings(LIMITS, max_examples=5 * EFFORT)
 TestMemoryLostCalls = MemoryLostCalls.TestCase
 TestPostgresLostCalls = PostgresLostCalls.TestCase

@@ -10,6 +10,7 @@ from charging.policy import MeteringPolicy
 from rating.deck import Rate
 from rating.price import affordable_s, charge_micros, first_hold_s
 from store.sharing import SliceRequest, Talk, common_end_ms, fair_want_s, grant_s, is_plenty
+from tests.effort import EFFORT
 
 MIN_S = 2
 FIRST_S = 10
@@ -108,7 +109,7 @@ def test_two_calls_on_one_euro_end_together() -> None:
     assert sum(call.held_micros for call in account.calls) == 1_000_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(
     rate=by_the_second,
     answered_ms=st.lists(st.integers(0, 4_000), min_size=2, max_size=8),
@@ -130,7 +131,7 @@ def test_calls_that_talk_at_once_end_within_one_smallest_hold(
     assert account.available_micros <= len(ends) * charge_micros(rate, 1), "the rest pays no second"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(
     rates=st.lists(any_rate, min_size=1, max_size=6),
     funds_micros=st.integers(0, 5_000_000),
@@ -150,7 +151,7 @@ def test_any_calls_hold_no_more_than_the_funds_and_always_what_they_talk(
         assert affordable_s(call.rate, call.held_micros) >= call.paid_s
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(
     talks=st.lists(st.builds(Talk, st.integers(0, 10**6), st.integers(1, 10**7)), min_size=1, max_size=8),
     available_micros=st.integers(0, 10**8),
@@ -221,7 +222,7 @@ class Day:
         call.paid_s, call.held_micros = -(-(at_ms - call.answered_ms) // 1000), used_micros
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * EFFORT)
 @given(
     arrivals=st.lists(
         st.tuples(st.integers(0, 240_000), by_the_second, st.sampled_from([30, 200, 100_000])), min_size=2, max_size=12

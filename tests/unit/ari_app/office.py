@@ -1,16 +1,19 @@
 """An office for tests: what Asterisk would say, who may call, and an executor that only takes notes."""
 
+import asyncio
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
+from ari_app.clock import Clock
 from ari_app.decode import CallerEntered, Channel, ChannelDestroyed, ChannelHangupRequested, ChannelStateChanged
 from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings
 from ari_app.live import LiveCall
-from ari_app.switchboard import Switchboard
+from ari_app.switchboard import ChannelEvent, Switchboard
 from charging import commands as cmd
 from charging.policy import MeteringPolicy
 from rating.deck import Deck, Rate
@@ -51,6 +54,13 @@ ACCOUNT = Account(
     created_at_ms=0,
 )
 SETTINGS = GateSettings(node=NODE, trunk_endpoints=("carrier1", "carrier2"))
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop run until the condition holds; no machine is so slow that it would not within a minute."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  # what is waited for tells nobody
+            await asyncio.sleep(0.005)
 
 
 def at(seconds: float) -> datetime:
@@ -170,16 +180,42 @@ class SomeLines:
 
 
 @dataclass
+class SomeStrays:
+    """Notes the legs that no call answers for."""
+
+    events: list[ChannelEvent] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+    def noticed(self, event: ChannelEvent) -> None:
+        """Note an event."""
+        self.events.append(event)
+
+    def compared(self, strays: Collection[Channel], _living: Collection[str], _at: datetime) -> None:
+        """Note legs of a list."""
+        self.listed += [leg.channel_id for leg in strays]
+
+    def claimed(self, _channel_id: str) -> None:
+        """Take in that a call answers for a leg."""
+
+    def answered(self, call_id: str, channel_id: str, _at: datetime) -> None:
+        """Note an answer."""
+        self.answers.append((call_id, channel_id))
+
+
+@dataclass
 class Desk:
     """A switchboard and what it had done."""
 
     board: Switchboard
     notes: Notes
     lines: SomeLines
+    strays: SomeStrays
 
 
 def desk(known: Catalog | None = None) -> Desk:
     """Return a switchboard that carries nothing out."""
-    notes, lines = Notes(), SomeLines()
-    board = Switchboard(SETTINGS, MeteringPolicy(), cast("CommandExecutor", notes), lines, known or catalog())
-    return Desk(board, notes, lines)
+    notes, lines, strays = Notes(), SomeLines(), SomeStrays()
+    board = Switchboard(SETTINGS, MeteringPolicy(), cast("CommandExecutor", notes), lines, known or catalog(), Clock())
+    board.strays = strays
+    return Desk(board, notes, lines, strays)

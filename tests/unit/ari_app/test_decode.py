@@ -75,7 +75,7 @@ def test_replacement_needs_nothing_but_its_type() -> None:
     assert decode_event({"type": "ApplicationReplaced"}) == ApplicationReplaced()
 
 
-@pytest.mark.parametrize("kind", ["Dial", "", None, 5, ["StasisStart"], {"a": 1}])
+@pytest.mark.parametrize("kind", ["ChannelVarset", "", None, 5, ["StasisStart"], {"a": 1}])
 def test_type_of_no_use_is_nothing(kind: object) -> None:
     assert decode_event({"type": kind}) is None
 

@@ -1,6 +1,7 @@
 """Carrying commands out when Asterisk does not answer, or when the call has moved on meanwhile."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -8,20 +9,22 @@ from typing import Any, cast
 
 import pytest
 
+from ari_app.alerts import Alerts
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient, AriReply
-from ari_app.clock import utc_now
-from ari_app.errors import AriUnavailableError
+from ari_app.clock import Clock, utc_now
+from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError, AriUnavailableError
 from ari_app.execute import CommandExecutor
 from ari_app.live import LiveCall
+from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
 from rating.destination import DestinationClass
+from store.alerts import AlertKind
 from store.caps import NO_SPEND_LIMITS, SpendLimits
-from store.store import Store
 from tests.unit.charging.story import LEG, POLICY, TRUNK, paid_call
 
 
@@ -33,6 +36,7 @@ class SomeAri:
     lost: bool = False
     sent: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    hang_ups: list[int] = field(default_factory=list)
 
     async def set_channel_vars(self, _channel_id: str, variables: dict[str, str]) -> AriReply:
         """Take the verdict."""
@@ -46,6 +50,10 @@ class SomeAri:
             raise AriUnavailableError("the connection to ARI was closed")
         return AriReply(204)
 
+    async def hangup(self, _channel_id: str, _cause: int = 16) -> AriReply:
+        """Answer that it failed, until it no longer does."""
+        return AriReply(self.hang_ups.pop(0)) if self.hang_ups else AriReply(204)
+
     async def get(self, channel_id: str) -> AriReply:
         """Return a channel."""
         document = {"id": channel_id, "name": f"PJSIP/{TRUNK}-01", "state": "Up", "dialplan": {"context": self.context}}
@@ -58,6 +66,11 @@ class SomeAmi:
 
     armed: list[float] = field(default_factory=list)
     meanwhile: Callable[[], None] = lambda: None
+    refusal: Exception | None = None
+    is_deaf: bool = False
+    """It answers Success and does nothing."""
+    slow_s: float = 0.0
+    """How long a deadline is on its way."""
 
     async def read_deadline(self, _channel_id: str) -> float | None:
         """Return the last one that was armed."""
@@ -66,6 +79,11 @@ class SomeAmi:
 
     async def set_deadline(self, _channel_id: str, seconds: float) -> None:
         """Arm one."""
+        await asyncio.sleep(self.slow_s)
+        if self.refusal is not None:
+            raise self.refusal
+        if self.is_deaf:
+            return
         self.armed.append(seconds)
 
     async def clear_deadline(self, _channel_id: str) -> None:
@@ -99,17 +117,41 @@ class SomeStore:
         raise AssertionError(f"asked for {operation}")
 
 
+def _main(_call: Call) -> str:
+    return "main"
+
+
 def _no_limits(_call: Call) -> SpendLimits:
     return NO_SPEND_LIMITS
 
 
-def call_after(lines: Lines, *events: ev.Event) -> tuple[LiveCall, CommandExecutor]:
+@dataclass
+class SomeAlerts:
+    """What was raised."""
+
+    raised: list[tuple[AlertKind, str]] = field(default_factory=list)
+
+    def raise_alert(self, kind: AlertKind, key: str, **_detail: object) -> None:
+        """Note it."""
+        self.raised.append((kind, key))
+
+
+def call_after(lines: Lines, *events: ev.Event, alerts: SomeAlerts | None = None) -> tuple[LiveCall, CommandExecutor]:
     """Return a paid call after these events, without an alarm, and what carries its commands out."""
     session: Session = begin(paid_call(started_at=ago(2)), POLICY)[0]
     for event in events:
         session, _ = step(session, event, POLICY)
-    executor = CommandExecutor(cast("Store", SomeStore()), lines, POLICY, (Trunk(endpoint=TRUNK),), "FR", _no_limits)
-    return LiveCall(session, POLICY, executor, utc_now, lambda _live: None), executor
+    executor = CommandExecutor(
+        cast("StoreWatch", SomeStore()),
+        lines,
+        cast("Alerts", alerts or SomeAlerts()),
+        POLICY,
+        (Trunk(endpoint=TRUNK),),
+        "FR",
+        _no_limits,
+        _main,
+    )
+    return LiveCall(session, POLICY, executor, Clock(), lambda _live: None), executor
 
 
 def ago(seconds: float) -> datetime:
@@ -124,7 +166,7 @@ async def test_verdict_whose_answer_got_lost_keeps_the_hold() -> None:
     lines = Lines(SomeAri(lost=True))
     live, executor = call_after(lines, ev.SessionOpened(ago(1.9)))
     executor.execute(live, cmd.AdmitCaller(9_700))
-    await executor.drain(1)
+    await executor.drain(60)
 
     assert lines.some_ari.sent == [live.session.call.caller_channel], "it may have arrived: the caller may dial"
     assert live.session.phase is Phase.ADMITTING
@@ -147,7 +189,7 @@ async def test_verdict_says_how_the_caller_s_number_is_shown_and_says_so_each_ti
     call = replace(live.session.call, withhold_caller_id=withhold_caller_id, destination_class=destination_class)
     live.session = replace(live.session, call=call)
     executor.execute(live, cmd.AdmitCaller(9_700))
-    await executor.drain(1)
+    await executor.drain(60)
 
     assert lines.some_ari.variables["TG_PRES"] == presentation
 
@@ -156,7 +198,7 @@ async def test_missing_deadline_of_a_leg_that_calls_an_emergency_is_not_armed() 
     lines = Lines(SomeAri(context="tg-emergency"))
     live, executor = call_after(lines, *answered())
     executor.execute(live, cmd.CheckDeadline(LEG, utc_now() + timedelta(seconds=8)))
-    await executor.drain(1)
+    await executor.drain(60)
 
     assert lines.some_ami.armed == []
     leg = live.session.leg(LEG)
@@ -170,7 +212,7 @@ async def test_leg_exempted_while_its_deadline_is_looked_at_is_not_armed() -> No
     exempt = ev.LegExempted(utc_now(), LEG)
     lines.some_ami.meanwhile = lambda: setattr(live, "session", step(live.session, exempt, POLICY)[0])
     executor.execute(live, cmd.CheckDeadline(LEG, utc_now() + timedelta(seconds=8)))
-    await executor.drain(1)
+    await executor.drain(60)
 
     assert lines.some_ami.armed == []
 
@@ -194,9 +236,79 @@ async def test_drain_waits_for_what_follows_from_what_is_under_way() -> None:
         done.append("second")
 
     async def first() -> None:
-        executor._spawn(second())
+        executor.spawn(second())
 
-    executor._spawn(first())
-    await executor.drain(1)
+    executor.spawn(first())
+    await executor.drain(60)
 
     assert done == ["second"]
+
+
+async def test_leg_that_does_not_end_is_tried_again_and_told_of_once() -> None:
+    alerts, lines = SomeAlerts(), Lines(SomeAri(hang_ups=[500] * 6))
+    live, executor = call_after(lines, *answered(), alerts=alerts)
+    for _ in range(6):
+        executor.execute(live, cmd.HangUpLeg(LEG))
+        await executor.drain(60)
+
+    assert set(alerts.raised) == {(AlertKind.HANGUP_FAILS, f"hangup:pbx1/{LEG}")}
+    assert len(alerts.raised) == 4, "from the third on; the same alert is written once"
+    assert live.session.leg(LEG) is not None
+
+
+async def test_leg_that_ends_at_the_second_attempt_is_nothing_to_tell_of() -> None:
+    alerts, lines = SomeAlerts(), Lines(SomeAri(hang_ups=[500, 500]))
+    live, executor = call_after(lines, *answered(), alerts=alerts)
+    for _ in range(4):
+        executor.execute(live, cmd.HangUpLeg(LEG))
+        await executor.drain(60)
+
+    assert alerts.raised == []
+
+
+@pytest.mark.parametrize(
+    ("ami", "is_told"),
+    [
+        (SomeAmi(refusal=AmiRefusedError("Setvar: Permission denied")), True),
+        (SomeAmi(is_deaf=True), True),
+        (SomeAmi(refusal=AmiChannelGoneError("Setvar: No such channel")), False),
+        (SomeAmi(refusal=AmiUnavailableError("AMI is not connected")), False),
+    ],
+)
+async def test_deadline_that_asterisk_refuses_is_told_of(ami: SomeAmi, *, is_told: bool) -> None:
+    alerts = SomeAlerts()
+    live, executor = call_after(Lines(some_ami=ami), *answered(), alerts=alerts)
+    executor.execute(live, cmd.ArmDeadline(LEG, utc_now() + timedelta(seconds=8)))
+    await executor.drain(60)
+
+    expected = [(AlertKind.DEADLINE_REFUSED, f"deadline:pbx1/{LEG}")] if is_told else []
+    assert alerts.raised == expected
+    leg = live.session.leg(LEG)
+    assert leg is not None
+    assert leg.armed_cut_at is None
+
+
+async def test_deadline_whose_answer_comes_late_is_the_one_that_was_set() -> None:
+    ami = SomeAmi(armed=[8.0], meanwhile=lambda: time.sleep(0.2))  # the machine stands still, the deadline does not
+    live, executor = call_after(Lines(some_ami=ami), *answered())
+    cut_at = live.now() + timedelta(seconds=8)
+    executor.execute(live, cmd.CheckDeadline(LEG, cut_at))
+    await executor.drain(60)
+
+    assert ami.armed == [8.0], "nothing had to be armed"
+    leg = live.session.leg(LEG)
+    assert leg is not None
+    assert leg.armed_cut_at == cut_at
+
+
+async def test_deadline_that_was_long_on_its_way_is_armed_again_and_nobody_alerted() -> None:
+    alerts = SomeAlerts()
+    live, executor = call_after(Lines(some_ami=SomeAmi(slow_s=0.2)), *answered(), alerts=alerts)
+    executor.execute(live, cmd.ArmDeadline(LEG, utc_now() + timedelta(seconds=8)))
+    await executor.drain(60)
+
+    assert alerts.raised == []
+    leg = live.session.leg(LEG)
+    assert leg is not None
+    assert (leg.armed_cut_at, leg.arming) == (None, False)
+    assert leg.arm_retry_at is not None

@@ -4,13 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+from ari_app.clock import Clock
 from ari_app.execute import CommandExecutor
 from ari_app.live import LiveCall
 from charging import commands as cmd
 from charging import events as ev
 from charging.policy import MeteringPolicy
 from charging.session import Session, begin, observe
-from tests.unit.ari_app.office import Notes
+from tests.unit.ari_app.office import Notes, until
 from tests.unit.charging.story import LEG, TRUNK, free_call, paid_call
 
 QUICK = MeteringPolicy(check_deadline_ms=20)
@@ -24,7 +25,7 @@ def live_call(of: Session | None = None) -> tuple[LiveCall, Notes, list[LiveCall
     notes = Notes()
     closed: list[LiveCall] = []
     session = of or begin(paid_call(started_at=now()), QUICK)[0]
-    live = LiveCall(session, QUICK, cast("CommandExecutor", notes), now, closed.append)
+    live = LiveCall(session, QUICK, cast("CommandExecutor", notes), Clock(), closed.append)
     return live, notes, closed
 
 
@@ -43,10 +44,8 @@ async def test_alarm_rings_when_it_is_due() -> None:
     for event in (ev.SessionOpened(now()), ev.CallerAdmitted(now()), ev.LegAnswered(now(), LEG, TRUNK)):
         live.post(event)
 
-    await asyncio.sleep(0.1)
+    await until(lambda: any(isinstance(command, cmd.CheckDeadline) for command in notes.commands))
     live.stop()
-
-    assert any(isinstance(command, cmd.CheckDeadline) for command in notes.commands)
 
 
 async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
@@ -57,7 +56,7 @@ async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
     assert notes.settled() == [], "its ring limit is long over, but nobody has looked at its channels"
 
     live.follow()
-    await asyncio.sleep(0.05)
+    await until(notes.settled)
     live.stop()
     assert len(notes.settled()) == 1
 
@@ -73,10 +72,8 @@ async def test_alarm_moves_when_an_event_moves_the_moment() -> None:
 
     live.post(ev.LegAnswered(now(), LEG, TRUNK))
     live.post(ev.LegSeen(now(), LEG, TRUNK))
-    await asyncio.sleep(0.1)
+    await until(lambda: any(isinstance(command, cmd.CheckDeadline) for command in notes.commands))
     live.stop()
-
-    assert any(isinstance(command, cmd.CheckDeadline) for command in notes.commands)
 
 
 async def test_stopped_call_keeps_no_alarm() -> None:

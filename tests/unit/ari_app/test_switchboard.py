@@ -2,7 +2,7 @@
 
 import pytest
 
-from ari_app.switchboard import MOST_CALLS
+from ari_app.overload import MOST_CALLS
 from charging import commands as cmd
 from charging import events as ev
 from charging.cdr import Disposition, HangupSide
@@ -86,16 +86,48 @@ async def test_entry_of_a_call_that_has_ended_begins_nothing() -> None:
     assert len(office.notes.commands) == before
 
 
-async def test_answer_of_a_call_nobody_knows_is_hung_up_once_the_sessions_are_compared() -> None:
+@pytest.mark.parametrize("variable", ["", CALL_ID])
+async def test_leg_of_a_call_nobody_knows_is_a_stray(variable: str) -> None:
     office = desk()
-    office.board.channel_event(changed(2, leg("Up")))
-    assert office.notes.refused == [], "its session may not have been read yet"
+    answer = changed(2, leg("Up", variable=variable))
 
+    office.board.channel_event(answer)
+
+    assert office.strays.events == [answer]
+    assert office.notes.refused == []
+
+
+async def test_answer_of_a_call_that_has_ended_is_hung_up_and_no_stray() -> None:
+    office = await dialling()
     office.board.reconciled = True
-    office.board.channel_event(changed(1, leg("Ringing")))
+    live = office.board.calls[CALL_ID]
     office.board.channel_event(changed(2, leg("Up")))
+    office.board.channel_event(destroyed(3, leg("Up")))
+    live.post(ev.Settled(at(3.1), 1))
 
-    assert office.notes.refused == [LEG]
+    office.board.channel_event(changed(4, leg("Up", "1793610000.99")))
+
+    assert office.notes.refused == ["1793610000.99"]
+    assert office.strays.events == []
+
+
+async def test_list_of_channels_tells_of_the_legs_that_no_call_answers_for() -> None:
+    office = await dialling()
+    legs = {
+        each.channel_id: each
+        for each in (
+            leg(),
+            caller(),
+            leg("Up", "1793610000.10", ""),
+            leg("Up", "1793610000.11", "pbx9/1793610000.7-1"),
+            leg("Ringing", "1793610000.12", "pbx9/1793610000.8-1"),
+        )
+    }
+
+    of_nobody = office.board.compared(legs, at(3))
+
+    assert office.strays.listed == ["1793610000.10", "1793610000.11", "1793610000.12"]
+    assert of_nobody == {"1793610000.11"}
 
 
 @pytest.mark.parametrize("mark", [EMERGENCY_MARK, AWAY_MARK])

@@ -17,7 +17,7 @@ from rating.hours import parse_hours
 from tests.unit.charging.story import LEG, NORMAL, PER_MINUTE, PER_SECOND, T0, TRUNK, Story, at, paid_call
 
 SHARE = AllowanceShare(plan="minutes", name="domestic", extension="", limit_s=72_000)
-NO_PREPAID = Denial(DenyReason.PREPAID_OFF, "extension: prepaid is off")
+NO_PREPAID = Denial(DenyReason.PREPAID_OFF, "extension 101: prepaid is off")
 POLICY = MeteringPolicy()
 
 

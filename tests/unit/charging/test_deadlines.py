@@ -97,3 +97,24 @@ def test_deadline_of_a_leg_that_is_gone_changes_nothing(answered: Story) -> None
 
     assert answered.after(ev.DeadlineArmed(at(3), "another", CUT), ev.DeadlineFailed(at(3), "another")) == ()
     assert answered.session == before
+
+
+def test_clock_that_was_set_has_the_deadline_looked_at_again() -> None:
+    story = Story.talking(paid_call())
+
+    assert story.after(ev.ClockSet(at(4))) == (cmd.CheckDeadline(LEG, CUT),)
+    story.after(ev.DeadlineArmed(at(4.1), LEG, CUT))
+    assert story.sleep_until(6.9) == (), "it is armed again"
+
+
+def test_clock_that_was_set_and_a_deadline_that_cannot_be_armed_then_end_the_call_half_a_second_later() -> None:
+    story = Story.talking(paid_call())
+    story.after(ev.ClockSet(at(4)), ev.DeadlineFailed(at(4.1), LEG))
+
+    assert story.wake_s == pytest.approx(4.5)
+    assert story.wake() == (cmd.HangUpLeg(LEG),)
+
+
+def test_clock_that_was_set_means_nothing_to_a_call_without_a_deadline() -> None:
+    assert Story.talking(free_call()).after(ev.ClockSet(at(4))) == ()
+    assert Story.dialling(paid_call()).after(ev.ClockSet(at(1))) == ()

@@ -56,9 +56,9 @@ def test_settings_are_not_read_beside_a_misspelt_variable(monkeypatch: pytest.Mo
         ("tollgate_trunks", "", 'write JSON such as [{"endpoint": "carrier"}]'),
         ("TOLLGATE_INTERNATIONAL_PREFIXES", "00", 'write JSON such as ["00"]'),
         ("TOLLGATE_ASTERISK", "x", "such as TOLLGATE_ASTERISK__ARI_URL"),
-        ("TOLLGATE_TRUNKS", "5", "trunks: "),
-        ("TOLLGATE_TRUNKS", '[{"endpoint": "a b"}]', "trunks.0.endpoint: "),
-        ("TOLLGATE_ASTERISK", "[1]", "asterisk: "),
+        ("TOLLGATE_TRUNKS", "5", """such as TOLLGATE_TRUNKS='[{"endpoint": "my-carrier"}]'"""),
+        ("TOLLGATE_TRUNKS", '[{"endpoint": "a b"}]', "write the name of an endpoint in pjsip.conf"),
+        ("TOLLGATE_ASTERISK", "[1]", "such as TOLLGATE_ASTERISK__ARI_URL"),
     ],
 )
 def test_a_variable_that_is_no_list_is_refused_with_its_form(
@@ -68,4 +68,4 @@ def test_a_variable_that_is_no_list_is_refused_with_its_form(
     with pytest.raises(SettingsError) as raised:
         settings_from({}, None)
     assert said in str(raised.value)
-    assert name in str(raised.value) or "TOLLGATE_*" in str(raised.value)
+    assert name in str(raised.value)

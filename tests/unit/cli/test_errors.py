@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tollgate.cli.app import run
 from tollgate.cli.errors import BadInputError, CheckFailedError, RefusedError, failure_from_text, failure_of
 from tollgate.cli.output import Document, write_json_stream
 
@@ -43,3 +44,36 @@ async def test_a_streamed_document_is_one_document(count: int) -> None:
     await write_json_stream({"head": {"a": [1]}}, "items", items(), file, lambda: {"tail": {"n": count}})
     expected = [{"n": number, "text": 'é"\n'} for number in range(count)]
     assert json.loads(file.getvalue()) == {"head": {"a": [1]}, "items": expected, "tail": {"n": count}}
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def reported(monkeypatch: pytest.MonkeyPatch, *arguments: str, kind: type[io.StringIO]) -> tuple[str, str]:
+    """Run a command that must fail; return what is on stdout and stderr."""
+    out, err = kind(), kind()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setattr("sys.stderr", err)
+    assert run(list(arguments)) == 2
+    return out.getvalue(), err.getvalue()
+
+
+def test_error_is_one_line_on_stderr_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = reported(monkeypatch, "nosuch", kind=io.StringIO)
+    assert (out, err) == ("", "error: No such command 'nosuch'; see `tollgate --help`\n")
+
+
+def test_error_for_a_program_is_its_document_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = reported(monkeypatch, "nosuch", "--json", kind=io.StringIO)
+    assert out == err
+    assert json.loads(out) == {"error": "No such command 'nosuch'", "hint": "see `tollgate --help`"}
+
+
+def test_error_object_is_on_a_terminal_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, err = reported(monkeypatch, "nosuch", "--json", kind=Screen)
+    assert (out, json.loads(err)["hint"]) == ("", "see `tollgate --help`")

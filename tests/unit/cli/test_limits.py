@@ -2,7 +2,6 @@
 
 import pytest
 
-from rating.caps import Caps
 from store.records import Extension
 from tollgate.cli.bad_field import BadFieldError
 from tollgate.cli.limits import LIMIT_FIELDS, limit_cell, limit_documents, limits_summary, read_caps, read_limits
@@ -49,19 +48,19 @@ def test_limit_is_read_as_its_column(field: str, text: str, column: str, value: 
     ("field", "text", "words"),
     [
         ("daily_cap", "5 EUR", "'5 EUR' is not an amount of money"),
-        ("daily_cap", "-5", "daily_cap '-5' cannot be used; write a decimal number such as 5 or 4.99, or none"),
+        ("daily_cap", "-5", "--daily-cap: '-5' cannot be used; write a decimal number such as 5 or 4.99, or none"),
         ("monthly_cap", "", "is not an amount of money"),
-        ("max_calls", "two", "max_calls 'two' cannot be used; write a whole number of calls"),
-        ("max_calls", "-1", "max_calls '-1' cannot be used"),
+        ("max_calls", "two", "--max-calls: 'two' cannot be used; write a whole number of calls"),
+        ("max_calls", "-1", "--max-calls: '-1' cannot be used"),
         ("max_calls", "1.5", "cannot be used"),
         ("max_rate", "1,5", "'1,5' is not an amount of money"),
-        ("longest_call_s", "0", "longest_call_s '0' cannot be used; write seconds, or a time such as 90s, 10m or 2h"),
+        ("longest_call_s", "0", "--longest-call: '0' cannot be used; write seconds, or a time such as 90s, 10m or 2h"),
         ("longest_call_s", "10 m", "cannot be used"),
         ("longest_call_s", "1d", "cannot be used"),
         ("allow", "UK", "did you mean GB?"),
         ("deny", "emergency", "emergency calls always go through"),
         ("deny", "", "names no destination"),
-        ("hours", "mon 8-19", "hours: '8-19' are no times; write them as 08:00-20:00"),
+        ("hours", "mon 8-19", "--hours: '8-19' are no times; write them as 08:00-20:00"),
     ],
 )
 def test_limit_that_cannot_be_read_says_what_to_write(field: str, text: str, words: str) -> None:
@@ -73,11 +72,10 @@ def test_limit_that_cannot_be_read_says_what_to_write(field: str, text: str, wor
 
 
 def test_caps_that_are_not_given_stay() -> None:
-    before = Caps(1, 2)
-    assert read_caps(None, None, before) == before
-    assert read_caps("3", None, before) == Caps(3_000_000, 2)
-    assert read_caps(None, "none", before) == Caps(1, None)
-    assert read_caps("none", "0") == Caps(None, 0)
+    assert read_caps(None, None) == {}
+    assert read_caps("3", None) == {"daily_cap_micros": 3_000_000}
+    assert read_caps(None, "none") == {"monthly_cap_micros": None}
+    assert read_caps("none", "0") == {"daily_cap_micros": None, "monthly_cap_micros": 0}
     with pytest.raises(BadFieldError):
         read_caps("x", None)
 

@@ -56,6 +56,16 @@ def test_trunks_are_tried_in_order_each_with_the_ring_limit(context: str) -> Non
     assert all("CHANUNAVAIL" in line and "CONGESTION" in line and line.endswith("?:done)") for line in between)
 
 
+@pytest.mark.parametrize("context", ["tg-answer", "tg-answer-free"])
+def test_answered_leg_is_noted_in_its_cdr_only_where_asterisks_cdrs_are_read(context: str) -> None:
+    note = "Set(CDR(userfield)=tollgate|${TOLLGATE_CALL}|${TOLLGATE_ANSWERED}|${UNIQUEID}|${CHANNEL(endpoint)})"
+
+    assert not [line for line in rendered()[context] if "CDR(" in line]
+    lines = rendered(notes_in_cdr=True)[context]
+    [at] = [number for number, line in enumerate(lines) if note in line]
+    assert "hangup_handler_push" in lines[at - 1], "the handler's record comes first, whatever CDR() does"
+
+
 def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:
     lines = rendered(trunks=TRUNKS[:2])["tg-metered"]
 

@@ -173,7 +173,7 @@ def test_quote_of_the_documentation(french_office: Plan, example_deck: Deck) -> 
         ("3631", {}, "It is the short number 3631 of FR."),
         ("3631", {}, "The plan office does not allow premium calls: the call is refused."),
         ("00447400123456", {}, "Each answered call costs a connect fee of 0.10 EUR."),
-        ("00447400123456", {"prepaid": False}, "Prepaid calls are switched off for this extension: "),
+        ("00447400123456", {"prepaid": False}, "Prepaid calls are switched off for extension "),
         ("00447400123456", {"deck": None}, "There is no deck to price it: the call is refused."),
         ("06 12", {}, "Only the digits 0-9, +, * and # can be dialled: the call is refused."),
     ],

@@ -76,11 +76,11 @@ def test_cap_below_what_is_spent_leaves_nothing() -> None:
 
 def test_limits_name_their_rule_and_reason() -> None:
     daily = CapUse(CapScope.EXTENSION, CapSpan.DAILY, 5 * EUR, 4_800_000)
-    assert daily.rule("101") == "extension 101: daily cap 5.00, 4.80 is spent or held"
+    assert daily.rule("101", "main") == "extension 101: daily cap 5.00, 4.80 is spent or held"
     assert daily.reason is DenyReason.CAP_REACHED
     assert (
-        CapUse(CapScope.ACCOUNT, CapSpan.MONTHLY, 0, 0).rule("101")
-        == "account: monthly cap 0.00, 0.00 is spent or held"
+        CapUse(CapScope.ACCOUNT, CapSpan.MONTHLY, 0, 0).rule("101", "main")
+        == "account main: monthly cap 0.00, 0.00 is spent or held"
     )
-    assert TooManyCalls(2).rule("101") == "extension 101: 2 paid calls at a time"
+    assert TooManyCalls(2).rule("101", "main") == "extension 101: 2 paid calls at a time"
     assert TooManyCalls(2).reason is DenyReason.TOO_MANY_CALLS

@@ -43,6 +43,25 @@ def test_postgresql_url_is_handed_on_whole() -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://pbx:f@SECRET@db/tollgate",
+        "postgresql://pbx:f@SECRET/SECRET#SECRET@db/tollgate",
+        "postgresql://pbx:f@SECRET?SECRET@db/tollgate",
+        "postgresql://pbx:f?SECRET@SECRET/SECRET",
+        "postgres://db:5432/tollgate?password=f@SECRET",
+        "postgresql://pbx:f#SECRET/tollgate",
+        "postgresql://pbx:f/SECRET:SECRET",
+    ],
+)
+def test_password_that_is_not_encoded_is_refused_and_no_part_of_it_shown(url: str) -> None:
+    with pytest.raises(StoreError) as raised:
+        locate(url)
+    assert "SECRET" not in str(raised.value)
+    assert "percent-encoded: @ as %40" in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("url", "message"),
     [
         ("mysql://pbx/tollgate", "mysql is not supported; write sqlite:///path or postgresql://"),

@@ -15,8 +15,8 @@ from store.answers import Denied, Held
 from store.balances import RESERVE, SELECT_AVAILABLE
 from store.errors import KeyConflictError
 from store.journal import INSERT_HOLD
-from store.operation import Operation, Rows, Sql, Statement, compile_sql
-from store.session_rows import INSERT_SESSION, SELECT_CALL_RECORD, SELECT_SESSION
+from store.operation import Operation, Row, Rows, Sql, Statement, compile_sql
+from store.session_rows import INSERT_SESSION, SELECT_CALL, SessionRow
 from store.sessions import open_session
 
 SQLITE = sqlite.dialect(paramstyle="qmark")
@@ -50,7 +50,7 @@ def test_arguments_are_in_the_order_of_the_text() -> None:
         .where(schema.lot.c.remaining_micros > 7, schema.lot.c.account_id == bindparam("account_id"))
         .where(schema.lot.c.reference == bindparam("reference"))
     )
-    assert compile_sql(sql, SQLITE).arguments({"reference": "r", "account_id": 1}) == [7, 1, "r"]
+    assert compile_sql(sql, SQLITE).arguments({"reference": "r", "account_id": 1}) == (7, 1, "r")
 
 
 def test_missing_parameter_is_a_key_error() -> None:
@@ -59,7 +59,11 @@ def test_missing_parameter_is_a_key_error() -> None:
 
 
 def test_statement_without_parameters_has_no_arguments() -> None:
-    assert compile_sql(Sql(select(literal_column("1"))), SQLITE).arguments({}) == []
+    assert compile_sql(Sql(select(literal_column("1"))), SQLITE).arguments({}) == ()
+
+
+UNKNOWN_CALL: Row = (*[None] * len(SessionRow._fields), 0)
+"""What ``SELECT_CALL`` answers where there is neither session nor record."""
 
 
 def opening() -> Operation[Held | Denied]:
@@ -92,8 +96,7 @@ def play(operation: Operation[Held | Denied], script: list[tuple[Sql, Rows]]) ->
 
 def test_open_with_funds_reserves_then_writes_session_and_journal() -> None:
     script: list[tuple[Sql, Rows]] = [
-        (SELECT_SESSION, []),
-        (SELECT_CALL_RECORD, []),
+        (SELECT_CALL, [UNKNOWN_CALL]),
         (RESERVE, [(900_000, None)]),
         (INSERT_SESSION, []),
         (INSERT_HOLD, []),
@@ -103,8 +106,7 @@ def test_open_with_funds_reserves_then_writes_session_and_journal() -> None:
 
 def test_open_without_funds_writes_nothing_after_the_refused_reservation() -> None:
     script: list[tuple[Sql, Rows]] = [
-        (SELECT_SESSION, []),
-        (SELECT_CALL_RECORD, []),
+        (SELECT_CALL, [UNKNOWN_CALL]),
         (RESERVE, []),
         (SELECT_AVAILABLE, [(99_999, None)]),
     ]
@@ -113,6 +115,6 @@ def test_open_without_funds_writes_nothing_after_the_refused_reservation() -> No
 
 def test_open_again_only_reads() -> None:
     row = ("pbx1", 1, "101", 600_000, 100_000, 10, 0, 700_000, 70, 0, 2, "60 10 44", "{}", 0, None)
-    assert play(opening(), [(SELECT_SESSION, [row])]) == Held(100_000, 10)
+    assert play(opening(), [(SELECT_CALL, [(*row, 0)])]) == Held(100_000, 10)
     with pytest.raises(KeyConflictError):
-        play(opening(), [(SELECT_SESSION, [("pbx2", *row[1:])])])
+        play(opening(), [(SELECT_CALL, [("pbx2", *row[1:], 0)])])

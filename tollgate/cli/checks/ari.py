@@ -30,6 +30,8 @@ _MODULES = (
     "res_stasis.so",
 )
 """What the dialplan and the service use."""
+_CDR_MODULES = ("cdr_custom.so", "func_cdr.so")
+"""What they use besides where Asterisk's own CDRs are read."""
 
 _CLOCK_WARN_S = 2
 _CLOCK_FAIL_S = 10
@@ -115,16 +117,17 @@ async def _seen_variables(ari: AriHttp) -> set[str] | None:
     return set(_object(channels[0]).get("channelvars") or {}) if channels else None
 
 
-async def check_modules(ari: AriHttp) -> Check:
+async def check_modules(ari: AriHttp, settings: Settings) -> Check:
     """Check that the modules are loaded that the dialplan and the service use."""
+    wanted = _MODULES if settings.asterisk.cdr_file is None else (*_MODULES, *_CDR_MODULES)
     reply = await ari.get("asterisk/modules")
     if not isinstance(reply.body, list):
         return warn("modules", "Asterisk does not list them", "load res_ari_asterisk.so")
     running = {_text(module, "name") for module in reply.body if _text(module, "status") == "Running"}
-    missing = [module for module in _MODULES if module not in running]
+    missing = [module for module in wanted if module not in running]
     if missing:
         return fail("modules", f"not running: {', '.join(missing)}", "load them in modules.conf")
-    return ok("modules", f"all {len(_MODULES)} that are used are running")
+    return ok("modules", f"all {len(wanted)} that are used are running")
 
 
 async def check_clock(ari: AriHttp, now: datetime) -> Check:

@@ -1,16 +1,20 @@
 """Checks of what is on this side: the settings file, the store, who pays."""
 
+import asyncio
 import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from ari_app.clock import utc_now
+from ari_app.ungated_verdict import UngatedAction
 from store.errors import StoreError
+from store.location import locate
+from store.migrate import encoding_fault
 from store.payers import Catalog, empty_catalog, load_catalog
 from store.store import Store
 from tollgate.cli.checks.check import Check, fail, ok, warn
-from tollgate.cli.checks.nodes import check_nodes
+from tollgate.cli.checks.nodes import check_nodes, check_sessions
 from tollgate.cli.checks.prices import check_prices
 from tollgate.settings import Settings
 
@@ -19,7 +23,7 @@ _MANY = 5
 
 def check_settings(path: Path | None, settings: Settings) -> list[Check]:
     """Check the settings file and that it names a trunk."""
-    return [_check_file(path), _check_trunks(settings)]
+    return [_check_file(path), _check_trunks(settings), _check_ungated(settings)]
 
 
 def _check_file(path: Path | None) -> Check:
@@ -36,17 +40,34 @@ def _check_trunks(settings: Settings) -> Check:
     return ok("trunks", ", ".join(trunk.endpoint for trunk in settings.trunks))
 
 
+def _check_ungated(settings: Settings) -> Check:
+    match settings.ungated_legs:
+        case UngatedAction.HANG_UP:
+            return ok("un-gated legs", "hung up within a second, and an alert tells of each")
+        case UngatedAction.METER:
+            return ok("un-gated legs", "paid by the extension behind them, or hung up; an alert tells of each")
+        case UngatedAction.ALERT:
+            mend = 'docs/ungated.md finds the way around the gate; then ungated_legs = "hang_up"'
+            return warn("un-gated legs", "not ended: calls around the gate are paid by nobody", mend)
+
+
 async def check_store(settings: Settings) -> list[Check]:
     """Check that the store can be read, has this version's schema, and can price its extensions' calls."""
     try:
+        fault = await asyncio.to_thread(encoding_fault, locate(settings.database_url))
         async with await Store.open(settings.database_url) as store:
             catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
             differences = await store.verify()
             prices = await check_prices(store, settings)
             nodes = check_nodes(await store.nodes(), settings, utc_now())
+            sessions = check_sessions(await store.open_sessions())
     except StoreError as error:
         return [fail("store", str(error), "tollgate migrate, or tollgate init for a new one")]
     checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog), prices, nodes]
+    checks += sessions
+    if fault is not None:
+        detail, _, mend = fault.rpartition("; ")
+        checks.append(fail("encoding", detail, mend))
     if differences:
         checks.append(fail("balances", f"{len(differences)} differences", "tollgate verify names them"))
     else:

@@ -1,11 +1,16 @@
-"""Check of the PBXs that share the store: none is silent with calls of which nobody knows how they ended."""
+"""Checks of the PBXs that share the store, and of the state of their open calls."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from store.damaged_calls import is_damaged
 from store.nodes import NodeInfo
+from store.records import OpenSession
 from tollgate.cli.checks.check import Check, ok, warn
 from tollgate.cli.node_states import NodeState, ago, state_of
 from tollgate.settings import Settings
+
+_MOST_NAMED = 5
 
 
 def check_nodes(nodes: list[NodeInfo], settings: Settings, now: datetime) -> Check:
@@ -23,6 +28,23 @@ def check_nodes(nodes: list[NodeInfo], settings: Settings, now: datetime) -> Che
         f"start the service of {', '.join(away)} again, its calls are settled by their true ends then; "
         f"if it never comes back under that name: tollgate nodes retire {away[0]}",
     )
+
+
+def check_sessions(sessions: Iterable[OpenSession]) -> list[Check]:
+    """Name the open calls whose saved state cannot be read; nothing where there are none."""
+    damaged = [row for row in sessions if is_damaged(row)]
+    if not damaged:
+        return []
+    shown = ", ".join(f"{row.call_id} of {row.node}" for row in damaged[:_MOST_NAMED])
+    if len(damaged) > _MOST_NAMED:
+        shown = f"{shown} and {len(damaged) - _MOST_NAMED} more"
+    return [
+        warn(
+            "sessions",
+            f"the saved state of {shown} cannot be read",
+            "a running service charges what they hold once it is past; `tollgate funds adjust` gives money back",
+        )
+    ]
 
 
 def _words(state: NodeState, settings: Settings, now: datetime) -> str:

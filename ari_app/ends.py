@@ -1,0 +1,68 @@
+"""Ends of channels that went by unseen, posted to their calls by the best that is known of them.
+
+A leg's end is known by the record of the dialplan's hang-up handler, or by Asterisk's own CDR. Where there is neither
+it is the earliest moment at which the leg must have been over: when it was missed, its paid end, or the start of an
+Asterisk that came after it.
+"""
+
+from datetime import datetime
+
+from ari_app.leg_records import LegRecord, LegRecords, by_call
+from ari_app.live import LiveCall
+from charging import events as ev
+from charging.call import Leg
+from charging.cdr import EndSource
+from charging.session import paid_end_at
+
+
+def merged(records: LegRecords, cdrs: LegRecords) -> LegRecords:
+    """Return the hang-up handlers' records, and after them Asterisk's CDRs of legs that left none."""
+    known = {record.channel_id for call_records in records.values() for record in call_records}
+    of_handlers = [record for call_records in records.values() for record in call_records]
+    of_cdrs = [record for call_records in cdrs.values() for record in call_records if record.channel_id not in known]
+    return by_call([*of_handlers, *of_cdrs])
+
+
+def post_records(live: LiveCall, gone: set[str], records: list[LegRecord]) -> EndSource | None:
+    """Post the ends that records tell of; return how the last one is known."""
+    source = None
+    for record in records:
+        if record.channel_id in live.session.ended_legs:
+            continue
+        if record.channel_id in gone or live.session.leg(record.channel_id) is None:
+            source = record.source
+            live.post(
+                ev.LegEnded(
+                    live.moment(record.ended_at),
+                    record.channel_id,
+                    record.trunk,
+                    record.cause,
+                    record.source,
+                    live.moment(record.answered_at),
+                )
+            )
+    return source
+
+
+def post_last_seen(live: LiveCall, gone: set[str], looked_at: datetime, asterisk_since: datetime) -> EndSource | None:
+    """Post the ends of gone channels of which there is no record; return how an answered leg's is known."""
+    source = None
+    for leg in live.session.legs:
+        if leg.channel_id in gone:
+            ended_at = _over_at(live, leg, looked_at, asterisk_since)
+            source = source if leg.answered_at is None else EndSource.LAST_SEEN
+            live.post(ev.LegEnded(ended_at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+    if live.session.call.caller_channel in gone:
+        live.post(ev.CallerGone(_over_at(live, None, looked_at, asterisk_since)))
+    return source
+
+
+def _over_at(live: LiveCall, leg: Leg | None, looked_at: datetime, asterisk_since: datetime) -> datetime:
+    """Return the earliest moment at which a gone channel must have been gone. None outlives its Asterisk."""
+    began_at = live.session.call.started_at if leg is None else leg.answered_at or live.session.call.started_at
+    moments = [live.moment(looked_at)]
+    if leg is not None and (paid_end := paid_end_at(live.session)) is not None:
+        moments.append(paid_end)
+    if (started_at := live.moment(asterisk_since)) > began_at:
+        moments.append(started_at)
+    return min(moments)

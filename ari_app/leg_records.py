@@ -1,0 +1,106 @@
+"""What is left of a leg that ended unseen: the records that the dialplan's hang-up handler writes to AstDB.
+
+A record survives a clean stop of Asterisk. After a kill no handler has run, and records written just before may be
+lost. Records are never removed while a session may still need them: the store may have been away for hours, and until
+it has taken a call's settlement the record is all that is known of its end.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from ari_app.ami import AmiAdapter
+from charging.cdr import EndSource
+from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of
+
+log = structlog.get_logger(__name__)
+
+RECORDS_KEPT = timedelta(hours=2)
+RECORD_HOUR = "%Y%m%d%H"
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecord:
+    """What is known of a leg that was answered and has ended."""
+
+    channel_id: str
+    call_id: str
+    answered_at: datetime
+    ended_at: datetime
+    cause: int | None
+    trunk: str
+    source: EndSource = EndSource.HANDLER
+
+
+LegRecords = Mapping[str, list[LegRecord]]
+"""Records by call."""
+
+
+def parse_leg_record(key: str, value: str) -> LegRecord | None:
+    """Return the record, or None where it is damaged. Form: HOUR/UNIQUEID = call,answered,ended,cause,endpoint."""
+    try:
+        variable, answered, ended, cause, trunk = value.rsplit(",", 4)
+        return LegRecord(
+            channel_id=key.rpartition("/")[2],
+            call_id=call_id_of(variable),
+            answered_at=datetime.fromtimestamp(float(answered), UTC),
+            ended_at=datetime.fromtimestamp(float(ended), UTC),
+            cause=int(cause) if cause else None,
+            trunk=trunk,
+        )
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def by_call(records: Iterable[LegRecord]) -> dict[str, list[LegRecord]]:
+    """Return records by call, in their order."""
+    found: dict[str, list[LegRecord]] = {}
+    for record in records:
+        found.setdefault(record.call_id, []).append(record)
+    return found
+
+
+async def no_leg_records() -> LegRecords:
+    """Return none: what is asked where Asterisk's CDRs are not read."""
+    return {}
+
+
+async def read_leg_records(ami: AmiAdapter) -> LegRecords:
+    """Return what hang-up handlers left, by call.
+
+    Raises:
+        AsteriskError: AMI does not answer, or refuses.
+    """
+    records = []
+    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
+        record = parse_leg_record(key, value)
+        if record is None:
+            log.warning("leg_record_damaged", key=key)
+        else:
+            records.append(record)
+    return by_call(records)
+
+
+async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: frozenset[str]) -> None:
+    """Remove the records of hours that are long past, but for an hour that has one of a call in ``needed``.
+
+    Args:
+        at: The present moment.
+        needed: Calls whose sessions are open in the store.
+
+    Raises:
+        AsteriskError: AMI does not answer, or refuses.
+    """
+    oldest = (at - RECORDS_KEPT).strftime(RECORD_HOUR)
+    past: dict[str, bool] = {}
+    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
+        hour = key.partition("/")[0]
+        record = parse_leg_record(key, value)
+        is_needed = record is not None and record.call_id in needed
+        if hour < oldest:
+            past[hour] = past.get(hour, False) or is_needed
+    for hour, is_needed in past.items():
+        if not is_needed:
+            await ami.delete_tree(LEG_RECORDS_FAMILY, hour)

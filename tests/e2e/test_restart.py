@@ -1,0 +1,235 @@
+"""Calls that went on or ended while the service was away, or a line of it was cut: with the real Asterisk."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charging.cdr import Cdr, EndSource
+from rating.plan import Plan
+from tests.e2e import sipp
+from tests.e2e.conftest import (
+    MARGIN,
+    SECOND_PRICED,
+    Desk,
+    Line,
+    fill_store,
+    own_line,
+    running_pbx,
+    settings_text,
+    wait_until,
+)
+from tests.e2e.relay import Relay
+from tollgate.office.instance import AsteriskInstance
+
+MakeDesk = Callable[..., Desk]
+LONG_SLICES = f"first_slice_s = 30\nslice_s = 10\nleast_slice_s = 1\nrenew_lead_s = 5\n{MARGIN}"
+SAME_END = timedelta(milliseconds=500)
+"""Asterisk's own moments of one end lie within milliseconds; a machine that stands still puts more between them."""
+
+
+def talking(desk: Desk, count: int) -> list[Any]:
+    """Return the sessions that are answered, once there are so many."""
+
+    def answered() -> list[Any]:
+        found = [session for session in desk.sessions() if session.paid_until_ms]
+        return found if len(found) == count else []
+
+    return list(wait_until(answered, f"{count} calls talk"))
+
+
+def newest_report(desk: Desk, cause: str) -> dict[str, Any]:
+    """Return the newest report, once it is of this cause."""
+
+    def found() -> dict[str, Any] | None:
+        listed = json.loads(desk.tollgate("reconciliations", "--json").stdout)["reconciliations"]
+        return listed[0] if listed and listed[0]["cause"] == cause else None
+
+    return dict(wait_until(found, f"a report of {cause}"))
+
+
+def doctors(desk: Desk, name: str) -> dict[str, Any]:
+    """Return doctor's line."""
+    [check] = [each for each in json.loads(desk.tollgate("doctor", "--json").stdout)["checks"] if each["name"] == name]
+    return dict(check)
+
+
+def wait_idle(desk: Desk, channels: int) -> None:
+    wait_until(lambda: len(desk.channels()) == channels, f"{channels} channels are left")
+
+
+def assert_settled(cdr: Cdr, source: EndSource, carrier: sipp.Sipp) -> None:
+    """Assert that a call ended when its carrier heard of it, and is charged for just that."""
+    bye = carrier.seen("BYE", sent=False)[0]
+    assert cdr.answered_at is not None
+    assert cdr.end_source is source
+    assert abs(cdr.ended_at - bye.at) < SAME_END
+    talked = cdr.ended_at - cdr.answered_at
+    assert cdr.billable_s == -(-talked // timedelta(seconds=1))
+    assert cdr.charged_micros == cdr.billable_s * 10_000
+
+
+def test_calls_that_ended_while_the_service_was_stopped_end_when_they_did_and_the_others_go_on(
+    make_desk: MakeDesk,
+) -> None:
+    desk = make_desk(metering=LONG_SLICES)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    goes_on = desk.phone(sipp.calls(SECOND_PRICED, 12_000))
+    ends = desk.phone(sipp.calls(SECOND_PRICED, 3_000), extension="102")
+    talking(desk, 2)
+    desk.stop_service()
+    ends.wait()
+    wait_idle(desk, 2)
+    desk.start_service()
+    [ended] = desk.wait_cdrs(1)
+    assert ended.extension == "102"
+    assert_settled(ended, EndSource.HANDLER, carrier)
+
+    report = newest_report(desk, "start")
+    assert (report["alive"], report["ended"], report["unknown"], report["node"]) == (1, 1, 0, "e2e")
+    charged = f"{ended.charged_micros / 1_000_000:.2f}"
+    released = f"{(300_000 - ended.charged_micros) / 1_000_000:.2f}"
+    assert report["money"] == [
+        {"account": "main", "currency": "EUR", "charged": charged, "released": released, "refunded": "0.00"}
+    ]
+    check = doctors(desk, "reconciliation")
+    assert check["status"] == "OK"
+    assert f"1 alive, 1 ended, 0 unknown; main: charged {charged}" in check["detail"]
+    goes_on.wait()
+    [cdr] = [cdr for cdr in desk.wait_cdrs(2) if cdr.extension == "101"]
+    assert cdr.end_source is EndSource.EVENT
+    assert cdr.billable_s in {12, 13}
+    assert desk.account().reserved_micros == 0
+
+
+@pytest.fixture
+def cut_desk(
+    tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan
+) -> Iterator[Callable[[str, str], tuple[Desk, Relay]]]:
+    """Make a desk one of whose lines to Asterisk, ``http`` or ``ami``, goes through a relay."""
+    with ExitStack() as stack:
+
+        def make(which: str, metering: str) -> tuple[Desk, Relay]:
+            port = getattr(line.ports, which)
+            relay = stack.enter_context(Relay(port))
+            url, settings_file = f"sqlite:///{tmp_path / 'tollgate.db'}", tmp_path / "tollgate.toml"
+            text = settings_text(line, url, metering).replace(str(port), str(relay.port))
+            settings_file.write_text(text, encoding="utf-8")
+            asyncio.run(fill_store(url, plan, "10.00"))
+            desk = Desk(tmp_path, line, pbx, settings_file, url)
+            stack.callback(desk.close)
+            desk.start_service()
+            return desk, relay
+
+        yield make
+
+
+def test_ami_that_is_cut_alone_cuts_no_call_and_its_deadline_is_extended_once_it_is_back(
+    cut_desk: Callable[[str, str], tuple[Desk, Relay]],
+) -> None:
+    desk, relay = cut_desk("ami", f"first_slice_s = 12\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 6\n{MARGIN}")
+    desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 16_000))
+    talking(desk, 1)
+    wait_until(lambda: is_verified(desk), "the deadline was read back")
+    relay.cut()
+    wait_until(lambda: desk.sessions()[0].slice_n > 1, "the call was renewed")
+    relay.mend()
+    report = newest_report(desk, "ami_reconnect")
+    phone.wait()
+    assert (report["alive"], report["ended"], report["unknown"], report["money"]) == (1, 0, 0, [])
+    [cdr] = desk.wait_cdrs(1)
+    assert cdr.end_source is EndSource.EVENT
+    assert cdr.billable_s in {16, 17}
+    assert cdr.charged_micros == cdr.billable_s * 10_000
+
+
+def test_ari_that_is_cut_ends_no_call_and_what_ended_meanwhile_is_settled_by_its_record(
+    cut_desk: Callable[[str, str], tuple[Desk, Relay]],
+) -> None:
+    desk, relay = cut_desk("http", LONG_SLICES)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    goes_on = desk.phone(sipp.calls(SECOND_PRICED, 9_000))
+    ends = desk.phone(sipp.calls(SECOND_PRICED, 2_000), extension="102")
+    talking(desk, 2)
+    relay.cut()
+    ends.wait()
+    wait_idle(desk, 2)
+    relay.mend()
+    report = newest_report(desk, "ari_reconnect")
+    assert (report["alive"], report["ended"], report["unknown"]) == (1, 1, 0)
+    [ended] = desk.cdrs()
+    assert_settled(ended, EndSource.HANDLER, carrier)
+    goes_on.wait()
+    [cdr] = [cdr for cdr in desk.wait_cdrs(2) if cdr.extension == "101"]
+    assert cdr.end_source is EndSource.EVENT, "the events of both its channels come again"
+    assert cdr.billable_s in {9, 10}
+
+
+def is_verified(desk: Desk) -> bool:
+    """Return whether the call's deadline has been verified."""
+    events = [entry for entry in desk.log_entries() if entry["event"] == "call_event"]
+    return any(entry["event_type"] == "DeadlineArmed" for entry in events)
+
+
+@pytest.fixture
+def with_cdrs(tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """A desk of its own whose settings name the file of Asterisk's CDRs."""
+    cdr_file = tmp_path / "asterisk" / "log" / "cdr-custom" / "tollgate.csv"
+    monkeypatch.setenv("TOLLGATE_ASTERISK__CDR_FILE", str(cdr_file))
+    with own_line() as line, running_pbx(line, plan, tmp_path) as instance:
+        url, settings_file = f"sqlite:///{tmp_path / 'tollgate.db'}", tmp_path / "tollgate.toml"
+        settings_file.write_text(settings_text(line, url, LONG_SLICES), encoding="utf-8")
+        asyncio.run(fill_store(url, plan, "10.00"))
+        desk = Desk(tmp_path, line, instance, settings_file, url)
+        desk.start_service()
+        yield desk
+        desk.close()
+
+
+def test_call_whose_record_is_lost_ends_when_asterisks_own_cdr_says(with_cdrs: Desk) -> None:
+    desk = with_cdrs
+    assert doctors(desk, "CDR file")["status"] == "WARN"
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 3_000))
+    talking(desk, 1)
+    desk.kill_service()
+    phone.wait()
+    wait_idle(desk, 0)
+    desk.pbx.cli("database deltree tollgate-legs")
+    desk.start_service()
+
+    [cdr] = desk.wait_cdrs(1)
+    assert_settled(cdr, EndSource.ASTERISK_CDR, carrier)
+    check = doctors(desk, "CDR file")
+    assert check["status"] == "OK"
+    assert "1 answered leg" in check["detail"]
+    assert newest_report(desk, "start")["ended"] == 1
+
+
+def test_call_of_which_nothing_is_left_is_charged_what_it_held_and_alerted(make_desk: MakeDesk) -> None:
+    desk = make_desk(metering=LONG_SLICES)
+    desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 1_000))
+    talking(desk, 1)
+    desk.kill_service()
+    phone.wait()
+    wait_idle(desk, 0)
+    desk.pbx.cli("database deltree tollgate-legs")
+    desk.start_service()
+
+    [cdr] = desk.wait_cdrs(1)
+    assert cdr.end_source is EndSource.LAST_SEEN
+    report = newest_report(desk, "start")
+    assert (report["alive"], report["ended"], report["unknown"]) == (0, 1, 0)
+    assert report["money"][0]["charged"] == f"{cdr.charged_micros / 1_000_000:.2f}"
+    [alert] = wait_until(
+        lambda: json.loads(desk.tollgate("alerts", "--json").stdout)["alerts"], "nobody knows when it ended"
+    )
+    assert (alert["kind"], alert["call_id"]) == ("lost_call", cdr.call_id)
+    assert doctors(desk, "alerts")["status"] == "WARN"

@@ -1,0 +1,78 @@
+"""No invariant is broken: the same episodes in each run, and some that nobody has seen before."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tollgate.simulator.campaign import INVARIANTS, Order, Outcome, orders, run_campaign, run_episode
+
+ROOT = Path(__file__).parents[3]
+FIXED_SEED, FIXED_CALLS = 1, 2000
+FRESH_CALLS = 1000
+
+
+def assert_clean(outcome: Outcome) -> None:
+    if outcome.failed is None:
+        return
+    order, result = outcome.failed
+    first = result.violations[0]
+    replay = f"tollgate simulate --seed {order.seed} --calls {order.calls} --extensions {order.extensions}"
+    pytest.fail("\n".join((*result.story, f"{first.invariant}: {first.detail}", replay)))
+
+
+def test_fixed_seeds_break_no_invariant() -> None:
+    outcome = run_campaign(orders(seed=FIXED_SEED, calls=FIXED_CALLS, extensions=12), jobs=1)
+    assert_clean(outcome)
+    assert outcome.calls == FIXED_CALLS
+    assert outcome.checks > 10 * outcome.calls
+
+
+def test_fresh_seeds_break_no_invariant() -> None:
+    seed = secrets.randbelow(10**9)
+    assert_clean(run_campaign(orders(seed=seed, calls=FRESH_CALLS, extensions=9), jobs=1))
+
+
+def test_few_and_many_extensions_break_no_invariant() -> None:
+    assert_clean(run_campaign(iter((Order(5, 150, 6), Order(6, 150, 60))), jobs=1))
+
+
+def test_every_kind_of_trouble_comes() -> None:
+    outcome = run_campaign((Order(seed, 300, 12) for seed in range(1, 9)), jobs=1)
+    assert_clean(outcome)
+    missing = [kind for kind, count in outcome.counts.items() if not count]
+    assert not missing
+    assert {"ended as known by event", "ended as known by handler", "ended as known by last_seen"} <= set(
+        outcome.counts
+    )
+
+
+def test_same_seed_in_another_process_does_the_same_things() -> None:
+    program = (
+        "from tollgate.simulator.campaign import Order, run_episode\n"
+        "for seed in (2, 3): print(run_episode(Order(seed, 80, 12, traced=True)).digest)"
+    )
+
+    def digests(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    first = digests("1")
+    assert first == digests("2")
+    assert len(first.split()) == 2
+
+
+def test_same_seed_twice_in_one_process_does_the_same_things() -> None:
+    first, second = (run_episode(Order(4, 80, 12, traced=True)) for _ in range(2))
+    assert first == second
+    assert first.digest != run_episode(Order(5, 80, 12, traced=True)).digest
+
+
+def test_invariants_have_names_of_their_own() -> None:
+    assert len(set(INVARIANTS)) == len(INVARIANTS)

@@ -1,0 +1,72 @@
+"""A machine's clock that is set while calls talk changes none of their seconds."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ari_app.clock import CallClock, Clock
+
+T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Machine:
+    """A machine whose clock is set, and whose steady clock goes on."""
+
+    def __init__(self) -> None:
+        self.now = T0
+        self.steady_s = 1000.0
+        self.clock = Clock(lambda: self.now, lambda: self.steady_s)
+
+    def run(self, seconds: float, *, fast_s: float = 0.0) -> None:
+        """Let time pass; the time of day may go wrong by ``fast_s`` meanwhile."""
+        self.now += timedelta(seconds=seconds + fast_s)
+        self.steady_s += seconds
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR, timedelta(seconds=-2)])
+def test_calls_time_goes_on_steadily_when_the_clock_is_set(jump: timedelta) -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(10)
+    machine.now += jump
+    assert call.now() == T0 + timedelta(seconds=10)
+    machine.run(5)
+    assert call.now() == T0 + timedelta(seconds=15)
+    assert machine.clock.jumped == jump
+    assert CallClock(machine.clock).now() == machine.now, "a new call is dated by the clock as it is"
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_asterisks_moments_are_taken_in_the_calls_time_on_both_sides_of_a_jump(jump: timedelta) -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(600)
+    before = machine.now - timedelta(milliseconds=20)
+    machine.now += jump
+    after = machine.now - timedelta(milliseconds=10)
+    assert call.moment(before) == T0 + timedelta(seconds=600, milliseconds=-20)
+    assert call.moment(after) == T0 + timedelta(seconds=600, milliseconds=-10)
+    answered = T0 + timedelta(seconds=5)
+    assert call.moment(answered) == answered, "it was answered long before the jump"
+
+
+def test_clock_that_is_slewed_is_believed() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    for _ in range(100):
+        machine.run(10, fast_s=0.005)
+        call.now()
+    assert machine.clock.jumped == timedelta()
+    assert call.now() == machine.now
+
+
+def test_jumps_back_and_forth_cancel_out() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.now += HOUR
+    machine.run(1)
+    assert call.now() == T0 + timedelta(seconds=1)
+    machine.now -= HOUR
+    machine.run(1)
+    assert call.now() == T0 + timedelta(seconds=2) == machine.now

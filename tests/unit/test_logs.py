@@ -1,0 +1,54 @@
+"""The service's log on a disk that is full."""
+
+import io
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tollgate.logs import configure_logs
+
+
+class FullDisk(io.RawIOBase):
+    """Takes nothing while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = True
+        self.written = b""
+
+    def writable(self) -> bool:
+        """It is open for writing."""
+        return True
+
+    def write(self, data: object) -> int:
+        """Fail as a full disk does, or take all."""
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        self.written += bytes(data)  # type: ignore[call-overload]  # a buffer, as the interface has it
+        return len(bytes(data))  # type: ignore[call-overload]  # as above
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[FullDisk]:
+    before = structlog.get_config()
+    found = FullDisk()
+    stream = io.TextIOWrapper(io.BufferedWriter(found))
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        configure_logs("info")
+    yield found
+    structlog.configure(**before)
+    found.is_full = False
+    stream.close()
+
+
+def test_logging_on_a_full_disk_disturbs_nobody_and_goes_on_when_there_is_room(disk: FullDisk) -> None:
+    log = structlog.get_logger()
+    for number in range(10_000):
+        log.warning("slice_not_renewed", number=number)
+    disk.is_full = False
+    log.info("store_back")
+    assert disk.written.count(b"slice_not_renewed") < 500, "what could not be written is not kept for ever"
+    assert b"store_back" in disk.written

@@ -1,0 +1,219 @@
+"""Health and metrics over HTTP: ``/health/live``, ``/health/ready``, ``/metrics``.
+
+It shares the event loop of the calls, so whoever talks to it is bounded: so many connections at a time (the next are
+accepted when one has ended; until then they wait in the kernel, whose queue is bounded too), so many bytes of a
+request, so many seconds for a whole connection, one request each. A request's body is not read. That a loop which
+stands still cannot answer is the point of ``/health/live``.
+"""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import asdict
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import NamedTuple, NoReturn
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from ari_app.metrics import Metrics
+from ari_app.readiness import Readiness
+
+log = structlog.get_logger(__name__)
+
+MOST_CONNECTIONS = 32
+LARGEST_REQUEST_BYTES = 8192
+CONNECTION_LIMIT_S = 5.0
+LISTEN_AGAIN_S = 1.0
+"""The service that is to be replaced may have the port for some moments more."""
+_BACKLOG = 128
+_MOST_MORE_READS = 8
+_HEADER_END = b"\r\n\r\n"
+_JSON = "application/json"
+
+
+class ListenAddress(NamedTuple):
+    """Where health is told."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return it as it stands in the settings."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_listen_address(text: str) -> ListenAddress | None:
+    """Read ``127.0.0.1:8099`` or ``[::1]:8099``; None where health is not told ('').
+
+    Raises:
+        ValueError: it is no address and port.
+    """
+    if not text:
+        return None
+    host, found, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not found or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise ValueError(f"{text!r} has no port from 1 to 65535 behind a colon")
+    return ListenAddress(str(ip_address(host)), int(port))
+
+
+class _Answer(NamedTuple):
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+class HealthServer:
+    """Answers on one address, until its task is cancelled."""
+
+    def __init__(self, address: ListenAddress, readiness: Callable[[], Readiness], metrics: Metrics) -> None:
+        """Take what is told; :meth:`run` listens."""
+        self._address = address
+        self._readiness = readiness
+        self._metrics = metrics
+        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._open: set[asyncio.Task[None]] = set()
+        metrics.gauge("health_connections", "Connections that ask for health or metrics", lambda: len(self._open))
+
+    async def run(self) -> NoReturn:
+        """Listen, and answer until cancelled; an address that is taken is tried again, while calls go on."""
+        told = ""
+        try:
+            while True:
+                try:
+                    with _listening(self._address) as listener:
+                        log.info("health_listens", address=str(self._address))
+                        told = ""
+                        await self._accept(listener)
+                except OSError as error:
+                    if str(error) != told:
+                        told = str(error)
+                        log.error("health_not_listening", address=str(self._address), error=told)
+                await asyncio.sleep(LISTEN_AGAIN_S)
+        finally:
+            for task in self._open:
+                task.cancel()
+
+    async def _accept(self, listener: socket.socket) -> NoReturn:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._free.acquire()
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except BaseException:
+                self._free.release()
+                raise
+            task = loop.create_task(self._serve(connection))
+            self._open.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        self._free.release()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("health_not_answered", exc_info=task.exception())
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Answer one request, or give it up; whatever the client does, that takes no longer than the limit."""
+        loop = asyncio.get_running_loop()
+        with connection:
+            connection.setblocking(False)
+            try:
+                async with asyncio.timeout(CONNECTION_LIMIT_S):
+                    answer, is_head = self._answer(await _read_request(connection))
+                    await loop.sock_sendall(connection, _as_http(answer, is_head=is_head))
+                    connection.shutdown(socket.SHUT_WR)
+                    await _read_rest(connection)
+            except (OSError, TimeoutError):
+                return
+
+    def _answer(self, request: bytes | None) -> tuple[_Answer, bool]:
+        if request is None:
+            return _problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE), False
+        parts = request.partition(b"\r\n")[0].split(b" ")
+        if len(parts) != 3 or not parts[2].startswith(b"HTTP/1."):
+            return _problem(HTTPStatus.BAD_REQUEST), False
+        method, target, _ = parts
+        if method not in (b"GET", b"HEAD"):
+            return _problem(HTTPStatus.METHOD_NOT_ALLOWED), False
+        return self._resource(target.partition(b"?")[0]), method == b"HEAD"
+
+    def _resource(self, path: bytes) -> _Answer:
+        match path:
+            case b"/health/live":
+                return _document(HTTPStatus.OK, {"live": True})
+            case b"/health/ready":
+                readiness = self._readiness()
+                is_ready = not readiness.lacking
+                status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+                return _document(status, {"ready": is_ready, **asdict(readiness)})
+            case b"/metrics":
+                return _Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, self._metrics.text())
+            case _:
+                return _problem(HTTPStatus.NOT_FOUND)
+
+
+def _listening(address: ListenAddress) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OSError: the address is taken, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def _read_request(connection: socket.socket) -> bytes | None:
+    """Return a request up to the end of its headers, or of what came; None where it is too long."""
+    loop = asyncio.get_running_loop()
+    request = b""
+    while _HEADER_END not in request:
+        if len(request) >= LARGEST_REQUEST_BYTES:
+            return None
+        received = await loop.sock_recv(connection, LARGEST_REQUEST_BYTES - len(request))
+        if not received:
+            break
+        request += received
+    return request
+
+
+async def _read_rest(connection: socket.socket) -> None:
+    """Read what else comes until the client has closed: unread bytes would have the kernel throw the answer away.
+
+    Not for ever: a client that sends and sends has the loop's attention for no more than a few reads.
+    """
+    loop = asyncio.get_running_loop()
+    for _ in range(_MOST_MORE_READS):
+        if not await loop.sock_recv(connection, LARGEST_REQUEST_BYTES):
+            return
+
+
+def _document(status: HTTPStatus, content: dict[str, bool]) -> _Answer:
+    return _Answer(status, _JSON, json.dumps(content).encode() + b"\n")
+
+
+def _problem(status: HTTPStatus) -> _Answer:
+    return _Answer(status, _JSON, json.dumps({"error": status.phrase}).encode() + b"\n")
+
+
+def _as_http(answer: _Answer, *, is_head: bool) -> bytes:
+    head = (
+        f"HTTP/1.1 {answer.status.value} {answer.status.phrase}\r\n"
+        f"Content-Type: {answer.content_type}\r\n"
+        f"Content-Length: {len(answer.body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "Connection: close\r\n"
+        "\r\n"
+    )
+    return head.encode() + (b"" if is_head else answer.body)

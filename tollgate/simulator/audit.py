@@ -1,0 +1,214 @@
+"""What callers got, held against the truth that only the simulated Asterisk knows.
+
+========================================  ===========================================================================
+invariant                                 checked
+========================================  ===========================================================================
+no second beyond what is paid             at each metered leg's end: talked ≤ paid, as committed by then
+nothing rings without a hold              at each metered leg's end: its call has, or had, a session
+emergency never cut                       at each request of the service, and at each emergency leg's end
+not cut before the money ends             at each end by a deadline or a hang-up of ours, in episodes without faults
+no session left, no hold left             at the end of the episode
+verify is clean                           at the end: ``tollgate verify`` on the whole store
+each answered leg has one record          at the end, and a call that nobody answered has one
+records tell of what was                  at the end: each record of a talk belongs to one leg that was answered then
+the end is known as well as it can be     at the end: ``end_source``, and the moment it tells
+charged for the true seconds              at the end, wherever the end was known by event or handler
+========================================  ===========================================================================
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+
+from charging.cdr import Cdr, EndSource
+from store.store import Store
+from tollgate.simulator.books import Books
+from tollgate.simulator.channels import Channel
+from tollgate.simulator.office import INCLUDED
+from tollgate.simulator.pbx import Pbx
+from tollgate.simulator.placed_call import CallKind, PlacedCall
+from tollgate.simulator.plain_price import plain_charge_micros
+from tollgate.simulator.process import Process
+from tollgate.simulator.world import World
+
+INVARIANTS = (
+    "no second beyond what is paid",
+    "nothing rings without a hold",
+    "emergency never cut",
+    "not cut before the money ends",
+    "no session left",
+    "no hold left",
+    "verify is clean",
+    "each answered leg has one record",
+    "records tell of what was",
+    "the end is known as well as it can be",
+    "charged for the true seconds",
+)
+"""What is checked as it happens and at the end of an episode."""
+
+SAME_ANSWER = timedelta(milliseconds=20)
+"""The event of an answer and the dialplan's note of it are this near to each other."""
+CUT_EARLY_MS = 500
+"""A leg is cut this long before its paid end at most: the margin of 300 ms, and what lines take."""
+ARMED_WITHIN_MS = 10
+"""A limit of the plan counts from the moment at which the dialplan sets it, not from the answer."""
+LONGEST_CALL_MS = 240_000
+"""The longest call of the office's plans."""
+
+
+class Audit:
+    """Looks at each end of a leg, and at the records in the end."""
+
+    def __init__(self, world: World, books: Books, *, is_calm: bool) -> None:
+        self.process = Process("office", lambda _when: None)
+        self.checks = 0
+        self._world = world
+        self._books = books
+        self._is_calm = is_calm
+        self._pbxs: Sequence[Pbx] = ()
+        self._counts: Counter[str] = Counter()
+
+    def watch(self, pbxs: Sequence[Pbx]) -> None:
+        """Take the truth from these."""
+        self._pbxs = pbxs
+
+    def counts(self) -> dict[str, int]:
+        """Return how many of what there were."""
+        for pbx in self._pbxs:
+            for call in pbx.placed:
+                self._counts[f"{call.kind} calls"] += 1
+        return dict(sorted(self._counts.items()))
+
+    def names_of(self, call_id: str) -> frozenset[str]:
+        """Return a call's id and its channels' ids; nothing where no call is meant."""
+        for pbx in self._pbxs:
+            for call in pbx.placed:
+                if call_id and call_id in {call.call_id, *(leg.channel_id for leg in call.legs)}:
+                    return frozenset({call.call_id, call.caller.channel_id, *(leg.channel_id for leg in call.legs)})
+        return frozenset()
+
+    def is_quiet(self) -> bool:
+        """Whether no call lives and none has a session."""
+        return not self._books.open_calls and not any(pbx.channels for pbx in self._pbxs)
+
+    # --- as it happens ------------------------------------------------------------------------------------
+
+    def leg_ended(self, call: PlacedCall, leg: Channel) -> None:
+        """Look at a leg that has just ended while Asterisk lives."""
+        if leg.answered_at is None or leg.ended_at is None:
+            return
+        self.checks += 2
+        talked_ms = (leg.ended_at - leg.answered_at) // timedelta(milliseconds=1)
+        if call.kind is CallKind.EMERGENCY and leg.ended_by in {"ari", "deadline"}:
+            self._world.violated("emergency never cut", call.call_id, f"by {leg.ended_by} after {talked_ms} ms")
+        if call.kind is not CallKind.METERED:
+            return
+        paid_ms = LONGEST_CALL_MS + ARMED_WITHIN_MS  # an included call costs nothing, but its plan limits it
+        if call.script.dialled != INCLUDED:
+            paid_ms = self._books.calls[call.call_id].paid_s * 1000
+            if not self._books.calls[call.call_id].was_opened:
+                self._world.violated("nothing rings without a hold", call.call_id, f"talked {talked_ms} ms")
+                return
+        if talked_ms > paid_ms:
+            self._world.violated("no second beyond what is paid", call.call_id, f"talked {talked_ms} of {paid_ms} ms")
+        elif self._is_calm and leg is call.main_leg and call.was_served_since(leg.answered_at):
+            self._check_cut(call, leg, talked_ms, paid_ms)
+
+    def _check_cut(self, call: PlacedCall, leg: Channel, talked_ms: int, paid_ms: int) -> None:
+        self.checks += 1
+        if leg.ended_by in {"ari", "deadline"} and talked_ms < min(paid_ms, LONGEST_CALL_MS) - CUT_EARLY_MS:
+            detail = f"cut after {talked_ms} of {paid_ms} ms"
+            self._world.violated("not cut before the money ends", call.call_id, detail)
+
+    # --- at the end ---------------------------------------------------------------------------------------
+
+    async def at_the_end(self, store: Store) -> None:
+        """Look at what is left and at every record."""
+        self.checks += 3
+        for call_id in self._books.open_calls:
+            self._world.violated("no session left", call_id, f"of {self._books.calls[call_id].node}")
+        if self._books.reserved_micros:
+            self._world.violated("no hold left", "", f"{self._books.reserved_micros} micro-units")
+        for difference in await store.verify():
+            self._world.violated("verify is clean", "", str(difference))
+        records: defaultdict[str, list[Cdr]] = defaultdict(list)
+        async for cdr in store.cdrs():
+            records[cdr.call_id].append(cdr)
+            self._counts["records"] += 1
+            self._counts[f"ended as known by {cdr.end_source}"] += 1
+        for pbx in self._pbxs:
+            for call in pbx.placed:
+                self._check_records(call, records[call.call_id])
+
+    def _check_records(self, call: PlacedCall, records: list[Cdr]) -> None:
+        self.checks += 1
+        answered = [leg for leg in call.legs if leg.answered_at is not None]
+        told: list[Channel] = []
+        for record in records:
+            if record.provisional:
+                self._world.violated("no session left", call.call_id, "a provisional record")
+            if record.answered_at is None:
+                continue
+            leg = _leg_of(record, answered, is_noted=call.kind is not CallKind.EMERGENCY)
+            if leg is not None and leg not in told:
+                told.append(leg)
+                self._check_record(call, leg, record)
+            elif record.end_source is not EndSource.LAST_SEEN or any(each.record_key for each in answered):
+                self._world.violated("records tell of what was", call.call_id, f"{record.answered_at} {leg}")
+        self._check_count(call, answered, told, records)
+
+    def _check_count(self, call: PlacedCall, answered: list[Channel], told: list[Channel], records: list[Cdr]) -> None:
+        book = self._books.calls.get(call.call_id)
+        if not records and (self._is_calm or (book is not None and book.was_opened)):
+            self._world.violated("each answered leg has one record", call.call_id, "the call has no record")
+        if book is None or not book.was_opened:
+            return
+        for leg in answered:
+            is_known = bool(leg.record_key) and (leg is call.main_leg or leg.up_told)
+            if is_known and leg not in told:
+                self._world.violated("each answered leg has one record", call.call_id, f"none of {leg.channel_id}")
+        extra = [record for record in records if record.answered_at is None]
+        if len(extra) > 1 or (extra and told):
+            self._world.violated("each answered leg has one record", call.call_id, f"{len(records)} records")
+
+    def _check_record(self, call: PlacedCall, leg: Channel, record: Cdr) -> None:
+        """Look at the record of a leg that was answered."""
+        self.checks += 2
+        assert leg.ended_at is not None
+        is_right = record.ended_at == leg.ended_at
+        match record.end_source:
+            case EndSource.EVENT:
+                is_right = is_right and leg.end_told
+            case EndSource.HANDLER:
+                is_right = is_right and leg.has_handler
+            case _:
+                is_right = not leg.record_key or leg is not call.main_leg
+        if not is_right:
+            detail = f"{record.end_source} {record.ended_at}, true {leg.ended_at}, told {leg.end_told}"
+            self._world.violated("the end is known as well as it can be", call.call_id, detail)
+        elif record.end_source is not EndSource.LAST_SEEN and leg is call.main_leg:
+            self._check_charge(call, record)
+
+    def _check_charge(self, call: PlacedCall, record: Cdr) -> None:
+        assert record.answered_at is not None
+        talked_ms = (record.ended_at - record.answered_at) // timedelta(milliseconds=1)
+        expected_micros = 0
+        if call.kind is CallKind.METERED and record.rate is not None:
+            expected_micros = plain_charge_micros(record.rate, talked_ms, record.allowance_s)
+        if (record.charged_micros, record.unfunded_micros) != (expected_micros, 0):
+            detail = f"{record.charged_micros} + {record.unfunded_micros}, {talked_ms} ms are {expected_micros}"
+            self._world.violated("charged for the true seconds", call.call_id, detail)
+
+
+def _leg_of(record: Cdr, answered: list[Channel], *, is_noted: bool) -> Channel | None:
+    """Return the leg that a record tells of, by the moment of its answer.
+
+    The dialplan notes no answer of an emergency call: where the event went by unseen, it is dated when it was found.
+    """
+    assert record.answered_at is not None
+    for leg in answered:
+        assert leg.answered_at is not None
+        late = record.answered_at - leg.answered_at
+        if abs(late) <= SAME_ANSWER or (not is_noted and late > timedelta()):
+            return leg
+    return None

@@ -1,0 +1,62 @@
+"""A channel of the simulated Asterisk, and what is true of it whoever knows it."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
+
+
+@dataclass(slots=True, eq=False)
+class Channel:
+    """A caller or a trunk leg. Moments are true ones, in milliseconds."""
+
+    channel_id: str
+    name: str
+    context: str
+    state: str = "Ring"
+    leg_variable: str = ""
+    answered_variable: str = ""
+    trunk: str = ""
+    """The carrier's endpoint; "" for a caller."""
+    variables: dict[str, str] = field(default_factory=dict)
+    in_application: bool = False
+    watched: bool = False
+    """Whether the application has subscribed to it."""
+    deadline_s: float | None = None
+    """When its TIMEOUT(absolute) fires, in the loop's time."""
+    deadline: asyncio.TimerHandle | None = None
+    has_handler: bool = False
+    refuses_hangups: int = 0
+    """So many DELETEs fail before one succeeds."""
+    # --- the truth -------------------------------------------------------------------------------------------
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str = ""
+    up_told: bool = False
+    """A living service was told of the answer, by its event or in a list of channels."""
+    end_told: bool = False
+    """A living service was told of the end by its event."""
+    record_key: str = ""
+    """Where its hang-up handler left a record; "" where it did not, or where that was lost."""
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether it is a leg towards a carrier."""
+        return bool(self.trunk)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is still there."""
+        return self.ended_at is None
+
+    def document(self) -> dict[str, Any]:
+        """Return the channel as ARI shows it."""
+        return {
+            "id": self.channel_id,
+            "name": self.name,
+            "state": self.state,
+            "channelvars": {LEG_VARIABLE: self.leg_variable, ANSWERED_VARIABLE: self.answered_variable},
+            "dialplan": {"context": self.context},
+        }

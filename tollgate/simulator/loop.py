@@ -1,0 +1,150 @@
+"""An event loop in virtual time: nothing waits, the clock jumps to the next timer.
+
+Tasks, futures, time-outs and sleeps are asyncio's own; only the loop underneath is replaced. What is due at the same
+moment runs in the order in which it was asked for, so that the same program does the same things in the same order.
+"""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+
+class Owner(Protocol):
+    """Whose callbacks they are."""
+
+    @property
+    def is_buried(self) -> bool:
+        """Whether nothing of it happens any more."""
+
+
+OWNER: ContextVar[Owner | None] = ContextVar("owner", default=None)
+"""Who runs: it is in the context of each of its tasks and timers."""
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+
+class StalledError(Exception):
+    """Nothing is left to happen, but what was waited for has not happened."""
+
+
+class VirtualLoop(asyncio.AbstractEventLoop):
+    """Runs callbacks in virtual time; ``on_fault`` is told what nobody else catches."""
+
+    def __init__(self, begins_at: datetime, on_fault: Callable[[dict[str, Any]], None]) -> None:
+        self._begins_at = begins_at
+        self._on_fault = on_fault
+        self._now_s = 0.0
+        self._ready: deque[asyncio.Handle] = deque()
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._sequence = 0
+        self._told_s = -1.0
+        self._told = begins_at
+
+    # --- time ---------------------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Return the virtual seconds since the loop began."""
+        return self._now_s
+
+    def now(self) -> datetime:
+        """Return the virtual time of day."""
+        if self._told_s != self._now_s:
+            self._told_s = self._now_s
+            self._told = self._begins_at + timedelta(seconds=self._now_s)
+        return self._told
+
+    # --- running ------------------------------------------------------------------------------------------
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Run ``main`` to its end, and whatever else is due until then.
+
+        Raises:
+            StalledError: nothing is left that could end it.
+        """
+        asyncio._set_running_loop(self)
+        try:
+            task = self.create_task(main)
+            while not task.done():
+                if not self._run_next():
+                    raise StalledError("nothing is left to happen")
+            return task.result()
+        finally:
+            asyncio._set_running_loop(None)
+
+    def _run_next(self) -> bool:
+        if self._ready:
+            handle = self._ready.popleft()
+        else:
+            while self._timers and self._timers[0][2].cancelled():
+                heapq.heappop(self._timers)
+            if not self._timers:
+                return False
+            when_s, _, handle = heapq.heappop(self._timers)
+            self._now_s = max(self._now_s, when_s)
+        if not handle.cancelled() and not _is_buried(handle):
+            handle._run()
+        return True
+
+    def is_running(self) -> bool:
+        """Whether the loop runs: it is only asked while it does."""
+        return True
+
+    def is_closed(self) -> bool:
+        """Whether the loop is closed: it needs no closing."""
+        return False
+
+    def get_debug(self) -> bool:
+        """Whether to be slow and careful."""
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Pass on what nobody caught."""
+        self._on_fault(context)
+
+    # --- what asyncio asks of a loop ----------------------------------------------------------------------
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run ``callback`` next, after what is due already."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run ``callback`` in ``delay`` virtual seconds."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run ``callback`` at a virtual moment."""
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._sequence += 1
+        heapq.heappush(self._timers, (when, self._sequence, handle))
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Do nothing: a cancelled timer is thrown away when its moment comes."""
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Make a future of this loop."""
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]  # typeshed's union of what a task may run says no more than this
+        self, coro: Coroutine[Any, Any, T], *, name: object = None, context: Context | None = None
+    ) -> asyncio.Task[T]:
+        """Make a task of this loop."""
+        return asyncio.Task(coro, loop=self, name="" if name is None else str(name), context=context)
+
+
+def _is_buried(handle: asyncio.Handle) -> bool:
+    owner: Owner | None = handle._context.get(OWNER)  # type: ignore[attr-defined]  # typeshed hides it
+    return owner is not None and owner.is_buried

@@ -1,0 +1,306 @@
+"""The simulated Asterisk of one node: channels, their deadlines, AstDB, events, and what ARI and AMI may ask.
+
+It does what was measured on the real one: events go to whoever is connected and are never repeated; the leg's
+variable is in its snapshots; a deadline ends its channel whatever else happens; the hang-up handler of an answered leg
+writes its record to AstDB; a kill takes channels without a trace, and perhaps the last writes; channels' ids never
+come again.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ari_app.leg_records import RECORD_HOUR
+from tollgate.simulator.channels import Channel
+from tollgate.simulator.placed_call import CallKind, PlacedCall
+from tollgate.simulator.scripts import CallScript
+from tollgate.simulator.world import World
+
+JsonObject = dict[str, Any]
+UNSYNCED = timedelta(seconds=1)
+"""AstDB writes younger than this may be lost by a kill."""
+LATEST_S = 3.0
+EVENT_S = (0.0005, 0.0025)
+
+
+class Socket:
+    """One connected event socket of the application."""
+
+    def __init__(
+        self, on_event: Callable[[JsonObject], None], on_lost: Callable[[], None], opened_at: datetime
+    ) -> None:
+        self.on_event = on_event
+        self.on_lost = on_lost
+        self.opened_at = opened_at
+        self.last_at_s = 0.0
+        """Events travel in order: none arrives before this."""
+
+
+class Pbx:
+    """One Asterisk; ``trunks`` are its carriers' endpoints in the order in which they are tried."""
+
+    def __init__(
+        self, world: World, node: str, trunks: tuple[str, ...], emergency_numbers: frozenset[str], away: tuple[str, ...]
+    ) -> None:
+        self.world = world
+        self.node = node
+        self.trunks = trunks
+        self.emergency_numbers = emergency_numbers
+        self._away_prefixes = away
+        self.is_up = False
+        self.started_at = datetime.min.replace(tzinfo=UTC)
+        self.socket: Socket | None = None
+        self.channels: dict[str, Channel] = {}
+        self.database: dict[str, str] = {}
+        self._written: list[tuple[datetime, Channel]] = []
+        self._calls: dict[str, PlacedCall] = {}
+        self.placed: list[PlacedCall] = []
+        """Every call, in order."""
+        self._last_number = 0
+        self.on_leg_end: Callable[[PlacedCall, Channel], None] = lambda _call, _leg: None
+
+    # --- starting and stopping ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start, with no channel, where it does not run."""
+        if self.is_up:
+            return
+        self.is_up = True
+        self.started_at = self.world.now()
+        self.world.trace.note("asterisk starts", "", self.node)
+
+    def stop(self) -> None:
+        """Stop cleanly: every channel is hung up, handlers run, events go out."""
+        self.world.trace.note("asterisk stops", "", self.node)
+        for channel in list(self.channels.values()):
+            if channel.channel_id in self.channels:
+                self.end(channel, 16, "stopped")
+        self._down()
+
+    def kill(self) -> None:
+        """Be killed: channels are gone, no handler runs, no event goes out, the last writes may be lost."""
+        self.world.trace.note("asterisk killed", "", self.node)
+        now = self.world.now()
+        for written_at, channel in self._written:
+            if written_at > now - UNSYNCED and self.world.chance(0.5):
+                self.database.pop(channel.record_key, None)
+                channel.record_key = ""
+        for channel in self.channels.values():
+            self._mark_ended(channel, "killed")
+        self.channels.clear()
+        self._calls.clear()
+        self._down()
+
+    def _down(self) -> None:
+        self.is_up = False
+        self._written.clear()
+        self.cut_events()
+
+    def cut_events(self) -> None:
+        """Cut the event socket."""
+        socket, self.socket = self.socket, None
+        if socket is not None:
+            self.world.trace.note("ari cut", "", self.node)
+            socket.on_lost()
+
+    # --- calls and channels -------------------------------------------------------------------------------
+
+    @property
+    def has_application(self) -> bool:
+        """Whether the service is connected."""
+        return self.socket is not None
+
+    def has_served_since(self, moment: datetime) -> bool:
+        """Whether the service has been connected all the time since then."""
+        return self.socket is not None and self.socket.opened_at <= moment
+
+    def rings_without_service(self, dialled: str) -> bool:
+        """Whether the dialplan lets this number through while the service is away."""
+        return dialled.startswith(self._away_prefixes)
+
+    def place(self, script: CallScript) -> None:
+        """Have a phone dial."""
+        if not self.is_up:
+            return
+        call = PlacedCall(self, script)
+        self._calls[call.caller.channel_id] = call
+        self.placed.append(call)
+        call.begin()
+
+    def new_channel(self, endpoint: str, *, context: str, trunk: str = "", mark: str = "") -> Channel:
+        """Make a channel; its id begins with the start of this Asterisk, so that none ever comes again."""
+        self._last_number += 1
+        number = self._last_number
+        channel = Channel(
+            channel_id=f"{int(self.started_at.timestamp())}.{number}",
+            name=f"{endpoint}-{number:08x}",
+            context=context,
+            state="Down" if trunk else "Ring",
+            leg_variable=mark,
+            trunk=trunk,
+        )
+        self.channels[channel.channel_id] = channel
+        return channel
+
+    def end(self, channel: Channel, cause: int, by: str) -> None:
+        """End a channel: its handler writes its record, its event goes out, its call goes on without it."""
+        if self.channels.pop(channel.channel_id, None) is None:
+            return
+        if channel.has_handler:
+            self._write_record(channel, cause)
+        self._mark_ended(channel, by)
+        self._tell("ChannelDestroyed", channel, {"cause": cause})
+        call = self.call_of(channel)
+        if call is not None:
+            if channel.is_leg:
+                self.on_leg_end(call, channel)
+            call.ended(channel)
+            if not call.lives:
+                self._calls.pop(call.caller.channel_id, None)
+
+    def _mark_ended(self, channel: Channel, by: str) -> None:
+        channel.ended_at, channel.ended_by = self.world.now(), by
+        if channel.deadline is not None:
+            channel.deadline.cancel()
+        self.world.trace.note("ends", self._name(channel), f"{channel.channel_id} {channel.trunk or 'caller'} by {by}")
+
+    def _write_record(self, channel: Channel, cause: int) -> None:
+        now = self.world.now()
+        fields = (channel.leg_variable, channel.answered_variable, f"{now.timestamp():.3f}", str(cause), channel.trunk)
+        channel.record_key = f"{now.strftime(RECORD_HOUR)}/{channel.channel_id}"
+        self.database[channel.record_key] = ",".join(fields)
+        self._written = [each for each in self._written if each[0] > now - UNSYNCED]
+        self._written.append((now, channel))
+
+    def call_of(self, channel: Channel) -> PlacedCall | None:
+        """Return the call that a channel belongs to, while any channel of it lives."""
+        if not channel.is_leg:
+            return self._calls.get(channel.channel_id)
+        mark = channel.leg_variable
+        call_id = mark.split("|")[1] if "|" in mark else mark
+        return self._calls.get(call_id.rpartition("/")[2].rpartition("-")[0])
+
+    def _name(self, channel: Channel) -> str:
+        call = self.call_of(channel)
+        return channel.channel_id if call is None else call.call_id
+
+    # --- deadlines ----------------------------------------------------------------------------------------
+
+    def set_deadline(self, channel: Channel, seconds: float) -> None:
+        """Set TIMEOUT(absolute): 0 takes it away."""
+        if channel.deadline is not None:
+            channel.deadline.cancel()
+            channel.deadline, channel.deadline_s = None, None
+        if seconds > 0:
+            channel.deadline_s = self.world.loop.time() + seconds
+            channel.deadline = self.world.later(seconds, self._deadline_fires, channel)
+        self.world.trace.note("deadline", self._name(channel), f"{channel.channel_id} in {seconds:.3f} s")
+
+    def _deadline_fires(self, channel: Channel) -> None:
+        if channel.lives:
+            self.tell_hangup(channel, soft=True)
+            self.end(channel, 16, "deadline")
+
+    # --- events -------------------------------------------------------------------------------------------
+
+    def tell_entered(self, call: PlacedCall, args: tuple[str, ...]) -> None:
+        """Tell the application of a caller."""
+        self._send({"type": "StasisStart", "args": list(args)}, call.caller, call)
+
+    def tell_state(self, channel: Channel) -> None:
+        """Tell of a channel's new state."""
+        self._tell("ChannelStateChange", channel, {})
+
+    def tell_hangup(self, channel: Channel, *, soft: bool) -> None:
+        """Tell that a hang-up was asked for."""
+        self._tell("ChannelHangupRequest", channel, {"soft": True} if soft else {})
+
+    def _tell(self, kind: str, channel: Channel, fields: JsonObject) -> None:
+        if channel.is_leg or channel.watched or channel.in_application:
+            self._send({"type": kind, **fields}, channel, None)
+
+    def _send(self, event: JsonObject, channel: Channel, entering: PlacedCall | None) -> None:
+        socket, world = self.socket, self.world
+        if socket is None:
+            return
+        event["timestamp"] = f"{world.now().isoformat(timespec='milliseconds')}"
+        event["channel"] = channel.document()
+        rates, roll = world.rates, world.dice.random()
+        now_s = world.loop.time()
+        at_s = max(socket.last_at_s, now_s + world.between(*EVENT_S))
+        if roll < rates.event_lost:
+            world.trace.note("event lost", self._name(channel), event["type"])
+            return
+        if roll < rates.event_lost + rates.event_late:
+            at_s += world.between(0.0, LATEST_S)
+            world.trace.note("event late", self._name(channel), event["type"])
+        else:
+            socket.last_at_s = at_s
+        world.later(at_s - now_s, self._arrive, socket, event, channel, entering)
+        if roll > 1.0 - rates.event_repeated:
+            world.trace.note("event repeated", self._name(channel), event["type"])
+            late_s = at_s - now_s + world.between(0.0, LATEST_S)
+            world.later(late_s, self._arrive, socket, event, channel, entering)
+
+    def _arrive(self, socket: Socket, event: JsonObject, channel: Channel, entering: PlacedCall | None) -> None:
+        if socket is not self.socket:
+            return
+        kind = event["type"]
+        if kind == "ChannelDestroyed":
+            channel.end_told = True
+        elif kind == "StasisStart" and entering is not None:
+            entering.entered_told = True
+        elif event["channel"]["state"] == "Up":
+            channel.up_told = True
+        self.world.trace.note("event", self._name(channel), f"{kind} {channel.channel_id} {event['channel']['state']}")
+        socket.on_event(event)
+
+    # --- what ARI and AMI ask -----------------------------------------------------------------------------
+
+    def give_back(self, channel_id: str) -> int:
+        """Do ``POST channels/ID/continue``; answer the status."""
+        channel = self.channels.get(channel_id)
+        if channel is None or not channel.in_application:
+            return 404 if channel is None else 409
+        self._calls[channel_id].continued()
+        return 204
+
+    def set_variables(self, channel_id: str, variables: dict[str, str]) -> int:
+        """Do ``POST channels/ID/variables``; answer the status."""
+        channel = self.channels.get(channel_id)
+        if channel is None or not channel.in_application:
+            return 404 if channel is None else 409
+        channel.variables.update(variables)
+        return 204
+
+    def hang_up(self, channel_id: str, cause: int) -> int:
+        """Do ``DELETE channels/ID``; answer the status."""
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            return 404
+        if not channel.refuses_hangups and self.world.chance(self.world.rates.hangups_fail):
+            channel.refuses_hangups = 6
+        if channel.refuses_hangups > 1:
+            channel.refuses_hangups -= 1
+            self.world.trace.note("hangup refused", self._name(channel), channel_id)
+            return 500
+        call = self.call_of(channel)
+        if call is not None and call.kind is CallKind.EMERGENCY:
+            self.world.violated("emergency never cut", call.call_id, f"DELETE of {channel_id}")
+        self.tell_hangup(channel, soft=True)
+        self.end(channel, cause, "ari")
+        return 204
+
+    def watch(self, channel_id: str) -> int:
+        """Subscribe the application to a channel; answer the status."""
+        channel = self.channels.get(channel_id)
+        if channel is None:
+            return 404
+        channel.watched = True
+        return 200
+
+    def list_channels(self) -> list[JsonObject]:
+        """Answer every channel that lives; whoever asked knows now which are answered."""
+        for channel in self.channels.values():
+            channel.up_told = channel.up_told or channel.state == "Up"
+        return [channel.document() for channel in self.channels.values()]
