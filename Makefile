@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check thorough bench e2e asterisk postgresql sipp tools clean
+.PHONY: help run test check thorough bench e2e chaos asterisk postgresql sipp tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -22,6 +22,7 @@ run: $(INSTALLED) ## start the demonstration office: PBX, simulated public netwo
 test: tools ## every check and test there is, end-to-end tests with a real Asterisk and SIPp included
 	@$(MAKE) check
 	@$(MAKE) e2e
+	@$(MAKE) chaos
 
 # The long tests come first, so that short ones fill up what is left of both processors; a file's tests stay together,
 # as they share what they prepare. xdist would rather begin with the files that have the most tests.
@@ -42,6 +43,10 @@ e2e: sipp ## end-to-end tests alone
 	@echo '== end-to-end tests'
 	@$(PY) -m pytest tests/e2e -q -n 5 --dist worksteal
 
+chaos: tools ## what dies, hangs, stalls, repeats or fills up while calls talk: each tried on a real Asterisk
+	@echo '== chaos tests'
+	@$(PY) -m pytest tests/chaos -q -n 4 --dist worksteal
+
 bench: sipp ## calls a second, set-up times and CPU of bare Dial() and Tollgate, side by side
 	@$(PY) -m tests.bench
 
@@ -60,7 +65,7 @@ sipp: $(INSTALLED)
 	@$(PY) -m tollgate.office.prepare --with-sipp
 
 tools: $(INSTALLED)
-	@$(PY) -m tollgate.office.prepare --with-postgresql --with-sipp
+	@$(PY) -m tollgate.office.prepare --with-postgresql --with-sipp --with-faketime
 
 # The environment: made once, brought up to date when a requirement changes. `python3` may be older than a python3.x
 # beside it, and Debian keeps venv in a package of its own.

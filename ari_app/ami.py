@@ -1,4 +1,4 @@
-"""The AMI adapter: the only place that knows panoramisk.
+"""The AMI adapter: with :mod:`ari_app.ami_line` the only place that knows panoramisk.
 
 AMI is needed for what ARI refuses on a channel outside the application: the deadline of a trunk leg
 (``TIMEOUT(absolute)``), and for the records that hang-up handlers left in AstDB.
@@ -9,25 +9,25 @@ So every connection here is a new Manager that reconnects nothing by itself, and
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-from panoramisk import Manager
 from panoramisk.message import Message
 
+from ari_app.ami_line import OneConnection
+from ari_app.complaints import Complaints
 from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError
 
-log = structlog.get_logger(__name__)
-
 ACTION_LIMIT_S = 2.0
+LIST_LIMIT_S = 10.0
+"""An answer that is a list may take as long: every leg leaves a record, which is kept for hours."""
 MOST_IN_FLIGHT = 2048
 """Actions that may wait for an answer; with a limit of two seconds each, more would say that Asterisk is stuck."""
 DEADLINE = "TIMEOUT(absolute)"
 SHORTEST_DEADLINE_S = 0.001
 """Less would be written as 0, which takes the deadline away."""
+LONGEST_DEADLINE_S = 1e9
+"""What is read back beyond this, some thirty years, is no deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,33 +40,14 @@ class AmiAccess:
     secret: str
 
 
-class _OneConnection(Manager):  # type: ignore[misc]  # panoramisk has no types
-    """A manager that lives as long as its connection and queues nothing for the next."""
-
-    def __init__(self, on_lost: Callable[[], None], **config: Any) -> None:
-        super().__init__(**config)
-        self.awaiting_actions: deque[object] = deque(maxlen=0)
-        self.pinger: asyncio.TimerHandle | None
-        self._on_lost = on_lost
-
-    def connection_made(self, task: "asyncio.Task[Any]") -> None:
-        if not task.cancelled() and task.exception() is None:
-            super().connection_made(task)
-
-    def connection_lost(self, _exc: object) -> None:
-        if self.pinger is not None:
-            self.pinger.cancel()
-            self.pinger = None
-        self._on_lost()
-
-
 class AmiAdapter:
     """One connection to AMI; a lost one is not revived, call :meth:`connect` again."""
 
-    def __init__(self, access: AmiAccess) -> None:
-        """Prepare an adapter; nothing is connected yet."""
+    def __init__(self, access: AmiAccess, complaints: Complaints) -> None:
+        """Prepare an adapter; nothing is connected yet. ``complaints`` takes what comes and is of no use."""
         self._access = access
-        self._manager: _OneConnection | None = None
+        self._complaints = complaints
+        self._manager: OneConnection | None = None
         self._lost = asyncio.Event()
         self._in_flight = 0
 
@@ -78,7 +59,7 @@ class AmiAdapter:
     @property
     def connected(self) -> bool:
         """Whether actions can be sent."""
-        return self._manager is not None
+        return self._manager is not None and not self._lost.is_set()
 
     async def connect(self) -> None:
         """Connect and log in.
@@ -88,8 +69,9 @@ class AmiAdapter:
         """
         access = self._access
         lost = asyncio.Event()
-        manager = _OneConnection(
+        manager = OneConnection(
             lost.set,
+            self._complaints,
             loop=asyncio.get_running_loop(),
             host=access.host,
             port=access.port,
@@ -159,7 +141,7 @@ class AmiAdapter:
             seconds = float(reply.value)
         except ValueError:
             return None
-        return seconds if seconds > 0 else None
+        return seconds if 0 < seconds < LONGEST_DEADLINE_S else None
 
     # --- variables ----------------------------------------------------------------------------------------
 
@@ -206,17 +188,19 @@ class AmiAdapter:
 
     async def _action(self, action: dict[str, str], *, as_list: bool | None = None) -> Any:
         manager = self._manager
-        if manager is None:
+        if manager is None or self._lost.is_set():
             raise AmiUnavailableError("AMI is not connected")
-        if any("\r" in value or "\n" in value for value in action.values()):
-            raise ValueError("a line break in an AMI action")
+        if not all(value.isprintable() for value in action.values()):  # a line break would begin a header of its own
+            raise AmiRefusedError(f"{action['Action']}: a line break, or another character that AMI cannot be told")
         if self._in_flight >= MOST_IN_FLIGHT:
             raise AmiUnavailableError(f"{MOST_IN_FLIGHT} actions wait for AMI already")
         self._in_flight += 1
         future = manager.send_action(action, as_list=as_list)
         try:
-            async with asyncio.timeout(ACTION_LIMIT_S):
+            async with asyncio.timeout(LIST_LIMIT_S if as_list else ACTION_LIMIT_S):
                 reply = await future
+        except ConnectionError as error:
+            raise AmiUnavailableError(f"the line was lost before AMI answered {action['Action']}") from error
         except TimeoutError as error:
             if self._manager is manager:  # what was asked may still be done, but its answer would find nobody
                 self.close()

@@ -12,12 +12,13 @@ and are not read. A leg that is transferred has a CDR for each part of its life:
 import asyncio
 import csv
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from ari_app.leg_records import LegRecord, LegRecords, by_call
+from ari_app.moments import read_moment
 from charging.cdr import EndSource
 from dialplan.contract import CDR_NOTE, CdrNote, call_id_of, parse_cdr_notes
 
@@ -89,9 +90,9 @@ def parse_cdrs(lines: Iterable[str]) -> tuple[list[LegRecord], int]:
 def _records_of(line: str) -> Iterator[LegRecord]:
     try:
         userfield, end = next(csv.reader([line], strict=True))
-        ended_at = datetime.fromtimestamp(float(end), UTC)
+        ended_at = read_moment(end)
         yield from [_record(note, ended_at) for note in parse_cdr_notes(userfield)]
-    except (ValueError, OverflowError, OSError, csv.Error, StopIteration):
+    except (ValueError, csv.Error, StopIteration):
         return
 
 
@@ -99,7 +100,7 @@ def _record(note: CdrNote, ended_at: datetime) -> LegRecord:
     return LegRecord(
         channel_id=note.channel_id,
         call_id=call_id_of(note.leg_variable),
-        answered_at=datetime.fromtimestamp(float(note.answered), UTC),
+        answered_at=read_moment(note.answered),
         ended_at=ended_at,
         cause=None,
         trunk=note.endpoint,

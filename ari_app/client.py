@@ -7,6 +7,7 @@ websocket exists from Asterisk 20.14, 22.4 and 23 on; setting many variables at 
 import asyncio
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,17 +15,16 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-import structlog
+from yarl import URL
 
+from ari_app.complaints import Complaints
 from ari_app.errors import AriUnavailableError
 from ari_app.version import AsteriskVersion
 
-log = structlog.get_logger(__name__)
-
 REQUEST_LIMIT_S = 2.0
 CONNECT_LIMIT_S = 5.0
-LARGEST_MESSAGE_BYTES = 64 << 20
-"""A list of channels takes a kilobyte for each of them."""
+LARGEST_MESSAGE_BYTES = 32 << 20
+"""A list of channels takes a kilobyte for each of them; reading one this large takes a third of a second."""
 KEEP_ALIVE_S = 10  # Asterisk closes an idle connection after 15 s
 
 MOST_IN_FLIGHT = 4096
@@ -60,10 +60,14 @@ class AriAccess:
 class AriClient:
     """One connection to ARI; a lost one is not revived, make another."""
 
-    def __init__(self, access: AriAccess, on_event: Callable[[JsonObject], None]) -> None:
-        """Prepare a client that hands each event to ``on_event``, which must not block."""
+    def __init__(self, access: AriAccess, on_event: Callable[[JsonObject], None], complaints: Complaints) -> None:
+        """Prepare a client that hands each event to ``on_event``, which must not block.
+
+        ``complaints`` takes what comes and is neither an event nor an answer.
+        """
         self._access = access
         self._on_event = on_event
+        self._complaints = complaints
         self._http: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._waiting: dict[str, asyncio.Future[AriReply]] = {}
@@ -88,6 +92,7 @@ class AriClient:
             headers={"Authorization": "Basic " + base64.b64encode(credentials).decode()},
             connector=aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE_S, limit=32),
             timeout=aiohttp.ClientTimeout(total=REQUEST_LIMIT_S),
+            auto_decompress=False,
         )
         try:
             await self._ask_version()
@@ -105,7 +110,7 @@ class AriClient:
             raise AriUnavailableError(_refusal(info.status, self._access))
         try:
             self.version = AsteriskVersion.parse(info.body["system"]["version"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise AriUnavailableError(f"what answers at {self._access.url} is no Asterisk") from error
         self._rest_over_socket = self.version.has_rest_over_websocket
 
@@ -117,34 +122,55 @@ class AriClient:
         )
 
     async def listen(self) -> None:
-        """Hand on events until the connection ends; returns then."""
+        """Hand on events until the connection ends; returns then.
+
+        A message that makes no sense is passed over. A frame that is too large or against the protocol ends the
+        connection: what follows it cannot be told apart.
+        """
         assert self._socket is not None
         async for message in self._socket:
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                break
-            try:
-                document = json.loads(message.data)
-            except (ValueError, RecursionError):
-                log.warning("ari_event_not_json", length=len(message.data))
-                continue
-            if not isinstance(document, dict):
-                log.warning("ari_event_not_an_object")
-            elif document.get("type") == "RESTResponse":
-                self._answered(document)
-            else:
-                self._on_event(document)
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    self._take(message.data)
+                case aiohttp.WSMsgType.BINARY:
+                    self._complaints.note("binary", "ari_message_binary", length=len(message.data))
+                case aiohttp.WSMsgType.ERROR:
+                    self._complain_of_frame(message.data)
+                    return
+                case _:
+                    return
+
+    def _complain_of_frame(self, error: object) -> None:
+        if getattr(error, "code", None) == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+            self._complaints.note("too_large", "ari_message_too_large", error_text=str(error))
+        else:
+            self._complaints.note("broken", "ari_protocol_broken", error_text=str(error))
+
+    def _take(self, text: str) -> None:
+        try:
+            document = _read_json(text)
+        except (ValueError, RecursionError) as error:
+            self._complaints.note("not_json", "ari_message_not_json", length=len(text), error_text=str(error))
+            return
+        if not isinstance(document, dict):
+            self._complaints.note("not_an_object", "ari_message_not_an_object", length=len(text))
+        elif document.get("type") == "RESTResponse":
+            self._answered(document)
+        else:
+            self._on_event(document)
 
     def _answered(self, document: JsonObject) -> None:
-        future = self._waiting.pop(str(document.get("request_id")), None)
-        if future is None or future.done():
+        request_id = document.get("request_id")
+        future = self._waiting.pop(request_id, None) if isinstance(request_id, str) else None
+        if future is None or future.done():  # it came twice, or too late, or was never asked for
+            self._complaints.note("unclaimed", "ari_answer_unclaimed")
             return
         status, body = document.get("status_code"), document.get("message_body")
-        if not isinstance(status, int) or not isinstance(body, str | None):
+        if not isinstance(status, int) or isinstance(status, bool) or not isinstance(body, str | None):
+            self._complaints.note("malformed", "ari_answer_malformed")
             future.set_exception(AriUnavailableError("ARI's answer is of an unknown form"))
             return
-        with suppress(ValueError, RecursionError):
-            body = json.loads(body) if body else None
-        future.set_result(AriReply(status, body))
+        future.set_result(AriReply(status, _body_of(body)))
 
     async def close(self) -> None:
         """Close the connection; requests under way fail."""
@@ -162,12 +188,12 @@ class AriClient:
     async def filter(self, allowed: tuple[str, ...]) -> AriReply:
         """Have Asterisk send these event types only (and the answers to our own requests)."""
         types = [{"type": name} for name in (*allowed, "RESTResponse")]
-        path = f"applications/{quote(self._access.application)}/eventFilter"
+        path = f"applications/{_segment(self._access.application)}/eventFilter"
         return await self._request("PUT", path, body={"allowed": types})
 
     async def subscribe(self, event_source: str) -> AriReply:
         """Subscribe to ``channel:ID`` or ``endpoint:TECH/NAME``."""
-        path = f"applications/{quote(self._access.application)}/subscription"
+        path = f"applications/{_segment(self._access.application)}/subscription"
         return await self._request("POST", path, {"eventSource": event_source})
 
     async def status(self) -> AriReply:
@@ -180,20 +206,20 @@ class AriClient:
 
     async def get(self, channel_id: str) -> AriReply:
         """Return one channel."""
-        return await self._request("GET", f"channels/{quote(channel_id)}")
+        return await self._request("GET", f"channels/{_segment(channel_id)}")
 
     async def set_channel_vars(self, channel_id: str, variables: Mapping[str, str]) -> AriReply:
         """Set variables on a channel that is in the application."""
         body = {"variables": dict(variables)}
-        return await self._request("POST", f"channels/{quote(channel_id)}/variables", body=body)
+        return await self._request("POST", f"channels/{_segment(channel_id)}/variables", body=body)
 
     async def continue_in_dialplan(self, channel_id: str) -> AriReply:
         """Give a channel back to the dialplan."""
-        return await self._request("POST", f"channels/{quote(channel_id)}/continue")
+        return await self._request("POST", f"channels/{_segment(channel_id)}/continue")
 
     async def hangup(self, channel_id: str, cause: int = 16) -> AriReply:
         """End a channel, with a Q.850 cause."""
-        return await self._request("DELETE", f"channels/{quote(channel_id)}", {"reason_code": str(cause)})
+        return await self._request("DELETE", f"channels/{_segment(channel_id)}", {"reason_code": str(cause)})
 
     # --- transport ----------------------------------------------------------------------------------------
 
@@ -242,12 +268,68 @@ class AriClient:
     ) -> AriReply:
         if self._http is None:
             raise AriUnavailableError("ARI is not connected")
-        url = f"{self._access.url}/ari/{path}"
-        async with self._http.request(method, url, params=query, json=body) as response:
-            text = await response.text()
-            with suppress(ValueError):
-                return AriReply(response.status, json.loads(text) if text else None)
-            return AriReply(response.status, text)
+        url = URL(f"{self._access.url}/ari/{path}{f'?{urlencode(query)}' if query else ''}", encoded=True)
+        async with self._http.request(method, url, json=body, allow_redirects=False) as response:
+            return AriReply(response.status, _body_of(await _read_bounded(response)))
+
+
+async def _read_bounded(response: aiohttp.ClientResponse) -> str:
+    """Return the body of an answer.
+
+    Raises:
+        AriUnavailableError: it is larger than any that Asterisk sends.
+    """
+    read = bytearray()
+    async for chunk in response.content.iter_any():
+        read += chunk
+        if len(read) > LARGEST_MESSAGE_BYTES:
+            raise AriUnavailableError(f"ARI's answer has more than {LARGEST_MESSAGE_BYTES} bytes")
+    return read.decode(errors="replace")
+
+
+def _body_of(text: str | None) -> Any:
+    """Return what the body of an answer holds: JSON as a rule, else its text."""
+    if not text:
+        return None
+    with suppress(ValueError, RecursionError):
+        return _read_json(text)
+    return text
+
+
+def _read_json(text: str) -> Any:
+    """Return what JSON text holds; Python's own reader knows numbers that JSON does not.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number without end")
+    return number
+
+
+def _segment(text: str) -> str:
+    """Return a text as one segment of a path, whatever is in it.
+
+    Raises:
+        AriUnavailableError: no path has such a segment.
+    """
+    try:
+        segment = quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise AriUnavailableError("an id that no URI can hold") from error
+    if not segment.strip("."):
+        raise AriUnavailableError(f"the id {text!r} would lead to another path")
+    return segment
 
 
 def _refusal(status: int, access: AriAccess) -> str:

@@ -1,13 +1,23 @@
-"""ARI's JSON events as typed values, with Asterisk's own timestamps."""
+"""ARI's JSON events as typed values, with Asterisk's own timestamps.
+
+Nothing is bent into shape: a field of another type than Asterisk's Swagger documents name is an error of the whole
+event, as is an id that no channel has. What a caller chooses (numbers, names) is text of any form, and is never looked
+at here: no caller makes an event malformed, and so escapes its meter.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from ari_app.errors import AriUnavailableError, AsteriskError
+from ari_app.moments import read_moment
 from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
 
+LONGEST_ID: Final = 150
+"""Asterisk's own limit for the id of a channel (AST_MAX_PUBLIC_UNIQUEID)."""
 
-class MalformedEventError(Exception):
+
+class MalformedEventError(AsteriskError):
     """An event lacks what every Asterisk sends."""
 
 
@@ -127,21 +137,20 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
     try:
         match kind:
             case "StasisStart":
-                args = tuple(str(arg) for arg in document["args"])
-                return CallerEntered(_at(document), decode_channel(document["channel"]), args)
+                return CallerEntered(_at(document), decode_channel(document["channel"]), _texts(document["args"]))
             case "ChannelCreated":
                 return ChannelCreated(_at(document), decode_channel(document["channel"]))
             case "Dial":
-                return LegDialled(_at(document), decode_channel(document["peer"]), str(document.get("dialstring", "")))
+                dialled = _text(document.get("dialstring", ""))
+                return LegDialled(_at(document), decode_channel(document["peer"]), dialled)
             case "ChannelStateChange":
                 return ChannelStateChanged(_at(document), decode_channel(document["channel"]))
             case "ChannelHangupRequest":
-                soft = bool(document.get("soft", False))
+                soft = document.get("soft", False) is True
                 return ChannelHangupRequested(_at(document), decode_channel(document["channel"]), soft)
             case "ChannelDestroyed":
-                cause = document.get("cause")
                 channel = decode_channel(document["channel"])
-                return ChannelDestroyed(_at(document), channel, None if cause is None else int(cause))
+                return ChannelDestroyed(_at(document), channel, _cause(document.get("cause")))
             case "BridgeAttendedTransfer":
                 far_ends = (document.get("transferee"), document.get("transfer_target"))
                 return FarEndsJoined(_at(document), tuple(decode_channel(end) for end in far_ends if end))
@@ -149,28 +158,85 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
                 return ApplicationReplaced()
             case _:
                 return None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError) as error:
+    except (MalformedEventError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise MalformedEventError(f"{kind}: {error!r}") from error
 
 
-def decode_channel(document: dict[str, Any]) -> Channel:
-    """Return the channel in an event or a list of channels."""
-    variables = document.get("channelvars") or {}
-    place = document.get("dialplan") or {}
-    return Channel(
-        channel_id=str(document["id"]),
-        name=str(document["name"]),
-        state=str(document["state"]),
-        leg_variable=str(variables.get(LEG_VARIABLE, "")),
-        context=str(place.get("context", "")),
-        application=str(place.get("app_name", "")),
-        application_data=str(place.get("app_data", "")),
-        answered_at=_answered_at(str(variables.get(ANSWERED_VARIABLE, ""))),
-    )
+def decode_channel(document: object) -> Channel:
+    """Return the channel in an event or a list of channels.
+
+    Raises:
+        MalformedEventError: a field is missing or of another form than documented.
+    """
+    try:
+        fields = _object(document)
+        variables = _object(fields.get("channelvars") or {})
+        place = _object(fields.get("dialplan") or {})
+        return Channel(
+            channel_id=_channel_id(fields["id"]),
+            name=_text(fields["name"]),
+            state=_text(fields["state"]),
+            leg_variable=_text(variables.get(LEG_VARIABLE, "")),
+            context=_text(place.get("context") or ""),
+            application=_text(place.get("app_name") or ""),
+            application_data=_text(place.get("app_data") or ""),
+            answered_at=_answered_at(_text(variables.get(ANSWERED_VARIABLE, ""))),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise MalformedEventError(f"channel: {error!r}") from error
+
+
+def decode_channels(status: int, body: object) -> dict[str, Channel]:
+    """Return a list of channels that ARI answered with, by id.
+
+    Raises:
+        AriUnavailableError: it is no list, or one of it cannot be read. Which one lives would then be unknown, and
+            nothing may be concluded of any.
+    """
+    if not 200 <= status < 300 or not isinstance(body, list):
+        raise AriUnavailableError(f"the list of channels came with status {status}")
+    try:
+        return {channel.channel_id: channel for channel in map(decode_channel, body)}
+    except MalformedEventError as error:
+        raise AriUnavailableError(f"the list of channels is damaged: {error}") from error
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{type(value).__name__} where an object is due")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where a text is due")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} where a list is due")
+    return tuple(_text(each) for each in value)
+
+
+def _channel_id(value: object) -> str:
+    """Return an id that may be part of a URI and of an AMI action; Asterisk makes no others."""
+    text = _text(value)
+    if not 0 < len(text) <= LONGEST_ID or not text.isascii() or not text.isprintable() or not text.strip("."):
+        raise ValueError("no id of a channel")
+    return text
+
+
+def _cause(value: object) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{type(value).__name__} where a number is due")
+    return value
 
 
 def _answered_at(text: str) -> datetime | None:
-    return datetime.fromtimestamp(float(text), UTC) if text else None
+    return read_moment(text) if text else None
 
 
 def _at(document: dict[str, Any]) -> datetime:

@@ -7,7 +7,7 @@ too, becomes an event of the call. Nothing here decides.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -17,14 +17,18 @@ from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.decode import decode_channel
+from ari_app.ends import post_last_seen, post_records
 from ari_app.errors import AmiChannelGoneError, AmiUnavailableError, AsteriskError
+from ari_app.leg_records import read_leg_records
 from ari_app.live import LiveCall
+from ari_app.living import asterisk_since
+from ari_app.metrics import Metrics
 from ari_app.requests import opening, renewal, saving
 from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import Disposition, EndSource
+from charging.cdr import Disposition
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.session import paid_end_at
@@ -62,6 +66,7 @@ STORE_LIMIT_S = 2.0
 SETTLE_RETRY_S = (0.1, 0.3, 1.0, 3.0, 5.0)
 HANGUP_SETTLE_S = 1.0
 """A channel that ARI no longer knows sends its last event within this time, or never."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 HANG_UPS_BEFORE_ALERT = 3
 """One may fail because a connection is being made again."""
 MOST_REFUSALS = 500
@@ -95,6 +100,7 @@ class CommandExecutor:
         home_region: str,
         limits_of: Callable[[Call], SpendLimits],
         account_of: Callable[[Call], str],
+        metrics: Metrics,
     ) -> None:
         """Take what the commands need.
 
@@ -102,6 +108,7 @@ class CommandExecutor:
         """
         self._limits_of = limits_of
         self._account_of = account_of
+        self._metrics = metrics
         self._store = store
         self._lines = lines
         self._alerts = alerts
@@ -111,8 +118,6 @@ class CommandExecutor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._retrying = 0
         self._refusing = 0
-        self.refusals_dropped = 0
-        """How many channels were not ended, because too many were being ended."""
 
     @property
     def under_way(self) -> int:
@@ -145,7 +150,7 @@ class CommandExecutor:
         found again by the next comparison.
         """
         if self._refusing >= MOST_REFUSALS:
-            self.refusals_dropped += 1
+            self._metrics.dropped.labels("refusals").inc()
             return
         self._refusing += 1
         self.spawn(self._refuse_channel(channel_id, cause))
@@ -273,6 +278,7 @@ class CommandExecutor:
                     await self._store.begin(operation, "settlement")
                 else:
                     await self._store.apply(operation, "settlement")
+                self._metrics.records.labels(command.cdr.disposition.value, command.cdr.end_source or "").inc()
                 break
             except KeyConflictError:
                 log.exception("settled_otherwise_before", call_id=live.call_id)
@@ -307,6 +313,7 @@ class CommandExecutor:
             log.warning("verdict_not_confirmed", call_id=live.call_id, error=str(error))
             return
         if variables.done and back.done:
+            self._metrics.verdicts.labels("admitted", "").inc()
             live.post(ev.CallerAdmitted(live.now()))
         else:
             log.info("verdict_too_late", call_id=live.call_id, status=(variables.status, back.status))
@@ -346,6 +353,7 @@ class CommandExecutor:
             live.post(ev.CallerGone(live.now()))
 
     async def _refuse(self, live: LiveCall, command: cmd.RefuseCaller) -> None:
+        self._metrics.verdicts.labels("refused", command.reason.value).inc()
         await self._hangup_channel(live.session.call.caller_channel, refusal_cause(command.reason))
 
     async def _refuse_channel(self, channel_id: str, cause: int) -> None:
@@ -364,10 +372,29 @@ class CommandExecutor:
         if status != 404:
             self._count_hang_up(live, command.channel_id, status)
             return
+        missed_at = utc_now()
         await asyncio.sleep(HANGUP_SETTLE_S)
-        leg = live.session.leg(command.channel_id)
-        if leg is not None:
-            live.post(ev.LegEnded(live.now(), leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
+        if live.session.leg(command.channel_id) is not None:
+            await self._end_unseen(live, command.channel_id, missed_at)
+
+    async def _end_unseen(self, live: LiveCall, channel_id: str, missed_at: datetime) -> None:
+        """Post the end of a leg that is gone and whose event does not come, by the best that is known of it."""
+        try:
+            records = await read_leg_records(self._lines.ami)
+            post_records(live, {channel_id}, records.get(live.call_id, []))
+        except AsteriskError as error:
+            log.warning("leg_records_not_read", call_id=live.call_id, error=str(error))
+        if live.session.leg(channel_id) is not None:
+            post_last_seen(live, {channel_id}, missed_at, await self._asterisk_since())
+
+    async def _asterisk_since(self) -> datetime:
+        """Return when Asterisk was started, or long ago where it does not say."""
+        ari = self._lines.ari
+        try:
+            return LONG_AGO if ari is None else await asterisk_since(ari)
+        except AsteriskError as error:
+            log.warning("asterisk_start_not_read", error=str(error))
+            return LONG_AGO
 
     def _count_hang_up(self, live: LiveCall, channel_id: str, status: int | None) -> None:
         """Tell of a leg that does not end: it is asked to again and again, and its call keeps its hold meanwhile."""
@@ -387,7 +414,7 @@ class CommandExecutor:
         try:
             reply = None if ari is None else await ari.get(channel_id)
             return reply is not None and reply.done and decode_channel(reply.body).context == EMERGENCY_CONTEXT
-        except (AsteriskError, KeyError, TypeError):
+        except AsteriskError:
             return False
 
     async def _clear_deadline(self, live: LiveCall, command: cmd.ClearDeadline) -> None:

@@ -19,6 +19,10 @@ from store.payers import Catalog, Payer, decide_for
 
 MOST_ENTRIES = 50
 """A channel that enters more often than any transferred party would is caught in a loop of the dialplan."""
+MOST_ARGUMENTS = 20
+"""The dialplan gives five; a later one of ours may give more."""
+LONGEST_ARGUMENT = 500
+"""Asterisk's own names and extensions end far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,13 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
     Raises:
         MalformedEntryError: the arguments are not those of our dialplan.
     """
-    if len(entered.args) < 2:
+    if not 2 <= len(entered.args) <= MOST_ARGUMENTS:
         raise MalformedEntryError(f"Stasis() came with {len(entered.args)} arguments: write the dialplan again")
+    if max(map(len, entered.args)) > LONGEST_ARGUMENT:
+        raise MalformedEntryError(f"Stasis() came with more than {LONGEST_ARGUMENT} characters in an argument")
     call_id, dialled, *names = entered.args
+    if caller_channel_of(call_id) != entered.channel.channel_id or not entry_of(call_id):
+        raise MalformedEntryError(f"channel {entered.channel.name} came with the call id of another channel")
     if entry_of(call_id) > MOST_ENTRIES:
         raise MalformedEntryError(f"channel {entered.channel.name} goes round in circles: look at its contexts")
     deciding_name = next((name for name in names if name), entered.channel.name)

@@ -7,13 +7,14 @@ it has taken a call's settlement the record is all that is known of its end.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from ari_app.ami import AmiAdapter
+from ari_app.moments import read_moment
 from charging.cdr import EndSource
-from dialplan.contract import LEG_RECORDS_FAMILY, call_id_of
+from dialplan.contract import LEG_RECORDS_FAMILY, LegMark, call_id_of, parse_leg_variable
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ class LegRecord:
     cause: int | None
     trunk: str
     source: EndSource = EndSource.HANDLER
+    mark: LegMark | None = None
+    """Why the dialplan let the leg through by itself; None: it did not, or this is not known."""
 
 
 LegRecords = Mapping[str, list[LegRecord]]
@@ -42,15 +45,17 @@ def parse_leg_record(key: str, value: str) -> LegRecord | None:
     """Return the record, or None where it is damaged. Form: HOUR/UNIQUEID = call,answered,ended,cause,endpoint."""
     try:
         variable, answered, ended, cause, trunk = value.rsplit(",", 4)
+        owner = parse_leg_variable(variable)
         return LegRecord(
             channel_id=key.rpartition("/")[2],
             call_id=call_id_of(variable),
-            answered_at=datetime.fromtimestamp(float(answered), UTC),
-            ended_at=datetime.fromtimestamp(float(ended), UTC),
+            answered_at=read_moment(answered),
+            ended_at=read_moment(ended),
             cause=int(cause) if cause else None,
             trunk=trunk,
+            mark=owner if isinstance(owner, LegMark) else None,
         )
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from ari_app.client import AriClient
-from ari_app.decode import Channel, decode_channel
+from ari_app.decode import Channel, decode_channels
 from ari_app.errors import AriUnavailableError
 
 Channels = Mapping[str, Channel]
@@ -15,12 +15,10 @@ async def list_channels(ari: AriClient) -> Channels:
     """Return every channel that lives.
 
     Raises:
-        AriUnavailableError: ARI does not answer.
+        AriUnavailableError: ARI does not answer, or with a list that cannot be read whole.
     """
     reply = await ari.list_channels()
-    if not reply.done or not isinstance(reply.body, list):
-        raise AriUnavailableError(f"the list of channels came with status {reply.status}")
-    return {channel.channel_id: channel for channel in map(decode_channel, reply.body)}
+    return decode_channels(reply.status, reply.body)
 
 
 async def asterisk_since(ari: AriClient) -> datetime:
@@ -32,6 +30,6 @@ async def asterisk_since(ari: AriClient) -> datetime:
     reply = await ari.status()
     try:
         started_at = datetime.fromisoformat(reply.body["status"]["startup_time"])
-    except (KeyError, TypeError, ValueError) as error:
+        return started_at.astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise AriUnavailableError(f"Asterisk does not say when it was started: status {reply.status}") from error
-    return started_at.astimezone(UTC)

@@ -18,7 +18,6 @@ def measure_calls(metrics: Metrics, switchboard: Switchboard, executor: CommandE
     metrics.gauge("calls_remembered", "Calls that ended lately and are remembered", switchboard.count_ended)
     metrics.gauge("commands_under_way", "Commands of calls being carried out", lambda: executor.under_way)
     metrics.gauge("settlements_retrying", "Records the store did not take yet", lambda: executor.settlements_retrying)
-    metrics.total("refusals_dropped", "Channels not refused, too many being refused", lambda: executor.refusals_dropped)
     metrics.total("lost_calls_charged", "Lost calls charged what they held", lambda: nodes.charged_calls)
 
 

@@ -20,6 +20,7 @@ from ari_app.backoff import Backoff
 from ari_app.client import AriAccess, AriClient, JsonObject
 from ari_app.clock import Clock, epoch_ms, steady_s, utc_now
 from ari_app.comparing import Comparing
+from ari_app.complaints import Complaints
 from ari_app.decode import (
     WANTED_EVENTS,
     ApplicationReplaced,
@@ -35,6 +36,7 @@ from ari_app.execute import CommandExecutor
 from ari_app.findings import Findings
 from ari_app.gate import GateSettings
 from ari_app.leg_records import no_leg_records
+from ari_app.let_through import LetThrough
 from ari_app.measuring import measure_calls, measure_lines, measure_state, measure_store
 from ari_app.metrics import Metrics
 from ari_app.nodes import NodeKeeper
@@ -88,11 +90,12 @@ class Service:
         home_region: str,
         policy: MeteringPolicy,
         rules: DialRules,
+        longest_call_s: int | None = None,
         node_lost_s: int = NODE_LOST_S,
         cdr_file: Path | None = None,
         ungated: UngatedAction = UngatedAction.HANG_UP,
-        new_ari: Callable[[AriAccess, Callable[[JsonObject], None]], AriClient] = AriClient,
-        new_ami: Callable[[AmiAccess], AmiAdapter] = AmiAdapter,
+        new_ari: Callable[[AriAccess, Callable[[JsonObject], None], Complaints], AriClient] = AriClient,
+        new_ami: Callable[[AmiAccess, Complaints], AmiAdapter] = AmiAdapter,
     ) -> None:
         """Wire the service up; :meth:`run` starts it. ``new_ari`` and ``new_ami`` make the connections to Asterisk."""
         self._store = store
@@ -101,16 +104,27 @@ class Service:
         self._new_ari = new_ari
         self._trunks = trunks
         self.ari: AriClient | None = None
-        self.ami = new_ami(ami)
         self._clock = Clock()
         self._lag = LoopLag()
         self.metrics = Metrics()
+        self._ari_complaints = Complaints(self.metrics.ari_messages)
+        self.ami = new_ami(ami, Complaints(self.metrics.ami_messages))
         self.alerts = Alerts(store, gate.node, self.metrics, utc_now)
         self.store_watch = StoreWatch(store, self.alerts, self.metrics, gate.node, utc_now)
         self._executor = CommandExecutor(
-            self.store_watch, self, self.alerts, policy, trunks, home_region, self._limits_of, self._account_of
+            self.store_watch,
+            self,
+            self.alerts,
+            policy,
+            trunks,
+            home_region,
+            self._limits_of,
+            self._account_of,
+            self.metrics,
         )
-        self.switchboard = Switchboard(gate, policy, self._executor, self, empty_catalog(rules), self._clock)
+        self.switchboard = Switchboard(
+            gate, policy, self._executor, self, empty_catalog(rules, longest_call_s), self._clock
+        )
         self._ungated = UngatedLegs(
             setting=ungated,
             gate=gate,
@@ -129,6 +143,7 @@ class Service:
         read_cdrs = no_leg_records if cdr_file is None else CdrFile(cdr_file).read
         self._reconciler = Reconciler(store, self.switchboard, gate.node, self.alerts, read_cdrs)
         self._reports = Reports(store, gate.node, self.alerts, self.metrics, self.switchboard.calls.__contains__)
+        self._let_through = LetThrough(store, self.switchboard)
         self._comparing = Comparing(self._compare, self._compared)
         self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s, self.store_watch.is_there)
         self.switchboard.overload = self._overload = Overload(
@@ -238,6 +253,7 @@ class Service:
                 await backoff.pause()
                 continue
             backoff.connected()
+            self.metrics.connections.labels("ami").inc()
             log.info("ami_connected")
             if not is_first:
                 self._comparing.ask(ReconciliationCause.AMI_RECONNECT)
@@ -259,7 +275,7 @@ class Service:
 
     async def _serve_ari(self, backoff: Backoff) -> None:
         """Connect, subscribe, reconcile, and listen until the connection is lost."""
-        client = self._new_ari(self._ari_access, self._on_event)
+        client = self._new_ari(self._ari_access, self._on_event, self._ari_complaints)
         await client.connect()
         listening = asyncio.create_task(client.listen())
         sweeping: asyncio.Task[None] | None = None
@@ -267,8 +283,10 @@ class Service:
             await self._introduce(client)
             self.ari = client
             backoff.connected()
+            self.metrics.connections.labels("ari").inc()
             log.info("ari_connected", version=str(client.version))
             self._comparing.ask(ReconciliationCause.ARI_RECONNECT)
+            self._let_through.ask()
             sweeping = asyncio.create_task(self._comparing.run(client))
             await listening
             log.warning("ari_lost")
@@ -292,7 +310,9 @@ class Service:
             raise AriUnavailableError(f"the event filter was refused with status {replies[0].status}")
 
     async def _compare(self, client: AriClient) -> Findings:
-        return await self._reconciler.compare(client, self.ami)
+        found = await self._reconciler.compare(client, self.ami)
+        await self._let_through.write_down(self.ami)
+        return found
 
     def _compared(self, cause: ReconciliationCause, found: Findings) -> None:
         self._reports.keep(cause, found)
@@ -316,16 +336,14 @@ class Service:
         """Hand an event on; whatever it stirs up must not stop those of other calls."""
         try:
             self._handle(document)
-        except Exception:
-            self.metrics.ari_messages.labels("failed").inc()
-            log.exception("event_not_handled", event_type=document.get("type"))
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is the matter of one event
+            self._ari_complaints.note("failed", "event_not_handled", error=error, event_type=document.get("type"))
 
     def _handle(self, document: JsonObject) -> None:
         try:
             event = decode_event(document)
         except MalformedEventError as error:
-            self.metrics.ari_messages.labels("malformed").inc()
-            log.warning("ari_event_malformed", error=str(error))
+            self._ari_complaints.note("malformed", "ari_event_malformed", error_text=str(error))
             return
         self._take(event if event is None or isinstance(event, ApplicationReplaced) else self._dated(event))
 
@@ -337,8 +355,8 @@ class Service:
         now = utc_now()
         if abs(now - event.at) <= MOST_LATE:
             return event
-        self.metrics.ari_messages.labels("misdated").inc()
-        log.warning("event_misdated", event_type=type(event).__name__, stamped_at=event.at.isoformat())
+        stamped_at = event.at.isoformat()
+        self._ari_complaints.note("misdated", "event_misdated", event_type=type(event).__name__, stamped_at=stamped_at)
         return replace(event, at=now)
 
     def _take(self, event: AriEvent | None) -> None:

@@ -263,12 +263,15 @@ class Switchboard:
         call_id = owner.call_id if isinstance(owner, LegMark) else owner
         live = self._ungated.get(channel.channel_id) or self.calls.get(call_id)
         if live is None and isinstance(owner, LegMark) and call_id not in self._ended:
-            session = observe(observed_call(owner, at, self.catalog, self._gate), at)
-            live = self.take(session)
+            live = self.observe(owner, at)
             # For `tollgate calls`, and a successor: the call needs nobody's leave, and goes on if this fails.
-            live.start((session, (OpenSession(held_micros=0, paid_s=0),)))
+            live.start((live.session, (OpenSession(held_micros=0, paid_s=0),)))
             live.follow()
         return live
+
+    def observe(self, mark: LegMark, at: datetime) -> LiveCall:
+        """Make a call live that the dialplan let through by itself."""
+        return self.take(observe(observed_call(mark, at, self.catalog, self._gate), at))
 
 
 def _is_emergency(live: LiveCall) -> bool:

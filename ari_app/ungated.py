@@ -312,8 +312,12 @@ class UngatedLegs:
         return bool(call_id) and await self._is_in_store(call_id)
 
     async def _is_in_store(self, call_id: str) -> bool:
-        """Whether an open call of the store's has this id: another node's, or one that is not adopted yet."""
-        return any(row.call_id == call_id for row in await self._store.open_sessions())
+        """Whether an open call of the store's has this id: another node's, or one that is not adopted yet.
+
+        A lost one of this node's is there still only where its state cannot be read: what it held is charged and over.
+        """
+        rows = [row for row in await self._store.open_sessions() if row.call_id == call_id]
+        return any(row.node != self._gate.node or not row.is_lost for row in rows)
 
     def _verdict_on(self, suspect: _Suspect) -> UngatedVerdict:
         trunk = self._board.trunk_of(suspect.leg) or ""

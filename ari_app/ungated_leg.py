@@ -29,8 +29,9 @@ from dataclasses import dataclass
 
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
-from ari_app.decode import Channel, decode_channel
-from ari_app.errors import AmiRefusedError, AriUnavailableError
+from ari_app.decode import Channel
+from ari_app.errors import AmiRefusedError
+from ari_app.living import list_channels
 from dialplan.contract import endpoint_of
 
 DIALLED_VARIABLE = "DIALEDPEERNUMBER"
@@ -91,7 +92,7 @@ async def read_behind(leg: Channel, dialled: str, ari: AriClient, ami: AmiAdapte
     linked_id = await ami.read_variable(leg.channel_id, LINKED_ID)
     if linked_id in {"", leg.channel_id}:
         return Behind()
-    channels = await _list_channels(ari)
+    channels = await list_channels(ari)
     for channel in (*await _dialling(channels, dialled, linked_id, ami), channels.get(linked_id)):
         if channel is None:
             continue
@@ -127,10 +128,3 @@ async def _forwarded_by(channel: Channel, ami: AmiAdapter) -> str:
     except AmiRefusedError:  # it has gone meanwhile
         pass
     return ""
-
-
-async def _list_channels(ari: AriClient) -> dict[str, Channel]:
-    reply = await ari.list_channels()
-    if not reply.done or not isinstance(reply.body, list):
-        raise AriUnavailableError(f"the list of channels came with status {reply.status}")
-    return {channel.channel_id: channel for channel in map(decode_channel, reply.body)}

@@ -2,8 +2,8 @@
 
 Theory of operation
 -------------------
-A session is a frozen value. :func:`begin`, :func:`refuse` and :func:`observe` make one, and :mod:`charging.ungated` that
-of a call which never passed the gate. :func:`step` takes an event and returns the next session and the commands to
+A session is a frozen value. :func:`begin`, :func:`refuse` and :func:`observe` make one, :mod:`charging.ungated` that of
+a call which never passed the gate. :func:`step` takes an event and returns the next session and the commands to
 carry out; :func:`~charging.timing.next_wake_at` names the moment at which a :class:`~charging.events.Woke` is due.
 Nothing here waits, reads a clock or talks to anybody.
 Every event has an answer in every phase, because events are lost, repeated and reordered in real life.

@@ -29,6 +29,7 @@ _UNGATED = "ungated-"
 
 CDR_NOTE = "tollgate"
 """How an answered leg's note in its CDR's ``userfield`` begins: tollgate|MARK|ANSWERED|UNIQUEID|ENDPOINT."""
+_ENTRY = re.compile(r"[0-9]{1,9}")
 _CDR_NOTE = re.compile(rf"{CDR_NOTE}\|(.+?)\|([0-9]+\.[0-9]+)\|([^|;]+)\|([A-Za-z0-9_.-]+)")
 
 GATE_LIMIT_S = 3
@@ -134,7 +135,7 @@ def caller_channel_of(call_id: str) -> str:
 def entry_of(call_id: str) -> int:
     """Return how many times the caller's channel had entered the gate with this call; 0 where the id is not ours."""
     entry = call_id.rpartition("-")[2]
-    return int(entry) if entry.isdecimal() else 0
+    return int(entry) if _ENTRY.fullmatch(entry) else 0
 
 
 def endpoint_of(channel_name: str) -> str:

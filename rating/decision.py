@@ -69,7 +69,7 @@ class Decision:
     applies: for paid calls and barred ones. ``later_rates`` are those that follow it while the call may ring, each
     with its beginning (UTC ms): the price in force at the answer counts. ``deny_rule`` names the rule behind
     ``deny_reason``. ``funded_by`` is empty for refused calls and for those that need nobody to pay.
-    ``longest_call_s`` is the plan's limit or the extension's, the shorter one.
+    ``longest_call_s`` is the plan's limit, or the one for all calls where it has none, or the extension's if shorter.
 
     ``allowance`` is used before money. Where no money may follow it, ``rate`` is None and ``after_allowance`` says
     why: the reason to refuse the call with once the allowance is used up. ``unfunded_rate`` is the price that money
@@ -112,6 +112,7 @@ def decide(
     ring_limit_ms: int = RING_LIMIT_MS,
     permissions: Permissions = ALL_PERMITTED,
     zone: tzinfo = UTC,
+    longest_call_s: int | None = None,
 ) -> Decision:
     """Decide on dialled digits. Total: any text has a decision, and none raises.
 
@@ -119,7 +120,7 @@ def decide(
     extension was found or it has none, ``deck`` where the plan's deck is missing; emergency and internal calls need
     neither. ``prepaid`` says whether the extension may make paid calls. ``ring_limit_ms`` is how long the call may
     ring, on all trunks together. ``permissions`` are the extension's, ``zone`` the account's, on whose wall clock
-    hours are.
+    hours are. ``longest_call_s`` limits the calls that the plan does not.
     """
     dialled = read_dialled(raw, rules)
     if isinstance(dialled, Unreadable):
@@ -133,7 +134,7 @@ def decide(
     facts = describe(dialled, rules)
     place = plan.home_region if plan is not None else rules.home_region
     when = _When(at_ms, ring_limit_ms, zone)
-    return _Deciding(dialled, facts, plan, deck, place, when, permissions).decide(prepaid=prepaid)
+    return _Deciding(dialled, facts, plan, deck, place, when, permissions, longest_call_s).decide(prepaid=prepaid)
 
 
 def without_money(decision: Decision, denial: Denial, step: Step) -> Decision:
@@ -193,7 +194,7 @@ class _When:
 class _Deciding:
     """One decision on a number that could be read."""
 
-    __slots__ = ("deck", "dialled", "facts", "home_region", "permissions", "plan", "steps", "when")
+    __slots__ = ("deck", "dialled", "facts", "general_limit_s", "home_region", "permissions", "plan", "steps", "when")
 
     def __init__(
         self,
@@ -204,7 +205,9 @@ class _Deciding:
         home_region: str,
         when: _When,
         permissions: Permissions,
+        general_limit_s: int | None,
     ) -> None:
+        self.general_limit_s = general_limit_s
         self.when = when
         self.dialled = dialled
         self.facts = facts
@@ -329,14 +332,15 @@ class _Deciding:
 
     @property
     def _longest_call_s(self) -> int | None:
-        return shorter_s(self.permissions.longest_call_s, self._plan_limit_s)
+        limit_s = self.general_limit_s if self._plan_limit_s is None else self._plan_limit_s
+        return shorter_s(self.permissions.longest_call_s, limit_s)
 
     @property
     def _plan_limit_s(self) -> int | None:
         return None if self.plan is None else self.plan.longest_call_s
 
     def _tell_longest_call(self) -> None:
-        self.steps += longest_call_steps(self.permissions, self._plan_limit_s)
+        self.steps += longest_call_steps(self.permissions, self._plan_limit_s, self.general_limit_s)
 
     def _funding_step(self, paid_class: DestinationClass, allowance: Allowance | None) -> Step:
         if self.plan is None:

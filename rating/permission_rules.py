@@ -105,12 +105,15 @@ def rate_passed_steps(permissions: Permissions, currency: str) -> list[Step]:
     return [Step("rate_within", {"extension": permissions.extension, "most_micros": most_micros, "currency": currency})]
 
 
-def longest_call_steps(permissions: Permissions, plan_s: int | None) -> list[Step]:
-    """Return the step that names the longest call, where the extension's limit is shorter than the plan's."""
+def longest_call_steps(permissions: Permissions, plan_s: int | None, general_s: int | None = None) -> list[Step]:
+    """Return the step that names the longest call, where it is the extension's own limit or the one for all calls."""
     own_s = permissions.longest_call_s
-    if own_s is None or (plan_s is not None and plan_s <= own_s):
-        return []
-    return [Step("longest_call", {"extension": permissions.extension, "longest_s": own_s})]
+    limit_s = general_s if plan_s is None else plan_s
+    if own_s is not None and (limit_s is None or own_s < limit_s):
+        return [Step("longest_call", {"extension": permissions.extension, "longest_s": own_s})]
+    if general_s is not None and plan_s is None:
+        return [Step("longest_call_of_all", {"longest_s": general_s})]
+    return []
 
 
 def shorter_s(own_s: int | None, plan_s: int | None) -> int | None:

@@ -86,6 +86,7 @@ SENTENCES = {
     "to {per_minute_micros} {currency} may be due for what follows: it ends with the allowance.",
     "rate_within": "That is within the {most_micros} {currency} a minute that extension {extension} may pay.",
     "longest_call": "A call of extension {extension} may last {longest_s} s.",
+    "longest_call_of_all": "A call may last {longest_s} s.",
     "cap_extension_day": "Of its daily cap of {cap_micros} {currency}, extension {extension} has {left_micros} "
     "{currency} left.",
     "cap_extension_month": "Of its monthly cap of {cap_micros} {currency}, extension {extension} has {left_micros} "

@@ -91,6 +91,7 @@ SENTENCES = {
     "bolsa.",
     "rate_within": "Está dentro de los {most_micros} {currency} por minuto que puede pagar la extensión {extension}.",
     "longest_call": "Una llamada de la extensión {extension} puede durar {longest_s} s.",
+    "longest_call_of_all": "Una llamada puede durar {longest_s} s.",
     "cap_extension_day": "De su límite diario de {cap_micros} {currency}, a la extensión {extension} le quedan "
     "{left_micros} {currency}.",
     "cap_extension_month": "De su límite mensual de {cap_micros} {currency}, a la extensión {extension} le quedan "

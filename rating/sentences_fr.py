@@ -95,6 +95,7 @@ SENTENCES = {
     "le prix de la suite peut atteindre {per_minute_micros} {currency} : l'appel se termine avec le quota.",
     "rate_within": "C'est dans la limite de {most_micros} {currency} la minute que le poste {extension} peut payer.",
     "longest_call": "Un appel du poste {extension} peut durer {longest_s} s.",
+    "longest_call_of_all": "Un appel peut durer {longest_s} s.",
     "cap_extension_day": "De son plafond journalier de {cap_micros} {currency}, il reste {left_micros} {currency} au "
     "poste {extension}.",
     "cap_extension_month": "De son plafond mensuel de {cap_micros} {currency}, il reste {left_micros} {currency} au "

@@ -5,9 +5,9 @@ An alert's key names the occasion, so whoever meets the same occasion again, bef
 ===================== ===================================== =====================================================
 kind                  key                                   detail
 ===================== ===================================== =====================================================
-``ungated_leg``       ``ungated:<node>/<channel>``          ``channel``, ``trunk``, ``number`` (its beginning), ``extension``
-                                                            and ``behind`` (the channel that began it) where known,
-                                                            ``done`` (what became of it, and why)
+``ungated_leg``       ``ungated:<node>/<channel>``          ``channel``, ``trunk``, ``number`` (its beginning),
+                                                            ``extension`` and ``behind`` (the channel that began it)
+                                                            where known, ``done`` (what became of it, and why)
 ``hangup_fails``      ``hangup:<node>/<channel>``           ``channel``, ``attempts``
 ``deadline_refused``  ``deadline:<node>/<channel>``         ``channel``, ``error``
 ``store_away``        ``store:<node>:<since ms>``           ``error``

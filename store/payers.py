@@ -66,6 +66,8 @@ class Catalog:
     deck_generations: Mapping[str, int]
     accounts: Mapping[int, Account] = field(default_factory=dict)
     """By id."""
+    longest_call_s: int | None = None
+    """How long a call may last that its plan does not limit; None is for ever."""
     _by_extension: Mapping[str, Payer] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +120,7 @@ def decide_for(
         ring_limit_ms=ring_limit_ms,
         permissions=payer.permissions,
         zone=ZoneInfo(payer.account.timezone),
+        longest_call_s=catalog.longest_call_s,
     )
     if payer.fault is None or decision.rate is None or not decision.admitted:
         return decision
@@ -125,9 +128,16 @@ def decide_for(
     return without_money(decision, denial, Step("payer_fault", {"fault": payer.fault}))
 
 
-def empty_catalog(rules: DialRules) -> Catalog:
-    """Return what is known before the store has been read: nobody, so that only emergencies ring."""
-    return Catalog(version=-1, rules=rules, payers={}, plans={}, decks={}, deck_generations={})
+def empty_catalog(rules: DialRules, longest_call_s: int | None = None) -> Catalog:
+    """Return what is known before the store has been read: nobody, so that only emergencies ring.
+
+    Args:
+        rules: How digits are read here.
+        longest_call_s: How long a call may last that its plan does not limit.
+    """
+    return Catalog(
+        version=-1, rules=rules, payers={}, plans={}, decks={}, deck_generations={}, longest_call_s=longest_call_s
+    )
 
 
 async def load_catalog(store: Store, known: Catalog) -> Catalog:
@@ -142,7 +152,7 @@ async def load_catalog(store: Store, known: Catalog) -> Catalog:
     return await _load(store, known, version, _decks)
 
 
-async def load_catalog_for(store: Store, rules: DialRules, dialled: str) -> Catalog:
+async def load_catalog_for(store: Store, rules: DialRules, dialled: str, longest_call_s: int | None = None) -> Catalog:
     """Return the catalog for one look-up: of each deck there are only the rates that the dialled digits may have.
 
     It decides on those digits as :func:`load_catalog`'s does, without reading a million rates for one; a deck that the
@@ -151,6 +161,7 @@ async def load_catalog_for(store: Store, rules: DialRules, dialled: str) -> Cata
     Args:
         rules: How digits are read; the extensions' numbers are added.
         dialled: The digits, as :func:`decide_for` takes them.
+        longest_call_s: As for :func:`empty_catalog`.
 
     Raises:
         StoreError: the store cannot be read.
@@ -166,7 +177,7 @@ async def load_catalog_for(store: Store, rules: DialRules, dialled: str) -> Cata
             {info.name: info.generation for info in infos},
         )
 
-    return await _load(store, empty_catalog(rules), await store.catalog_version(), decks_for)
+    return await _load(store, empty_catalog(rules, longest_call_s), await store.catalog_version(), decks_for)
 
 
 class _Decks(NamedTuple):
@@ -201,6 +212,7 @@ async def _load(
         decks=decks,
         deck_generations=generations,
         accounts=accounts,
+        longest_call_s=known.longest_call_s,
     )
 
 

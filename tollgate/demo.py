@@ -17,7 +17,6 @@ from rich.live import Live
 from rich.table import Table
 
 from ari_app.clock import epoch_ms, utc_now
-from ari_app.decode import decode_channel
 from charging.cdr import Cdr
 from rating.money import format_money
 from rating.price import billable_s, charge_micros
@@ -138,7 +137,7 @@ class _Stage:
                 raise DemoError("another demonstration is running: wait for its end")
 
     async def _needed_micros(self, account: Account) -> int:
-        catalog = await load_catalog(self.store, empty_catalog(self.settings.dial_rules()))
+        catalog = await load_catalog(self.store, empty_catalog(self.settings.dial_rules(), self.settings.call_limit_s))
         payer = catalog.payer_for_account(account)
         needed_micros = 0
         for scene, talk_s in ((PREMIUM, PREMIUM.talk_s), (INTERNATIONAL, LAST_CALL_S)):
@@ -174,7 +173,7 @@ class _Stage:
         account = await self.account()
         rows = [row for row in await self.store.open_sessions() if row.extension == DEMO_EXTENSION]
         calls = [call_of_session(row, account, utc_now()) for row in rows]
-        channels = [decode_channel(document) for document in await self.ari.channels()]
+        channels = await self.ari.channels()
         known = {call.call_id for call in calls}
         return [*calls, *calls_without_session(channels, known)]
 

@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import NamedTuple, NoReturn
 
 import structlog
@@ -20,6 +19,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
+from tollgate.listen import ListenAddress
 
 log = structlog.get_logger(__name__)
 
@@ -32,32 +32,6 @@ _BACKLOG = 128
 _MOST_MORE_READS = 8
 _HEADER_END = b"\r\n\r\n"
 _JSON = "application/json"
-
-
-class ListenAddress(NamedTuple):
-    """Where health is told."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return it as it stands in the settings."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_listen_address(text: str) -> ListenAddress | None:
-    """Read ``127.0.0.1:8099`` or ``[::1]:8099``; None where health is not told ('').
-
-    Raises:
-        ValueError: it is no address and port.
-    """
-    if not text:
-        return None
-    host, found, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
-    if not found or not port.isdecimal() or not 1 <= int(port) <= 65_535:
-        raise ValueError(f"{text!r} has no port from 1 to 65535 behind a colon")
-    return ListenAddress(str(ip_address(host)), int(port))
 
 
 class _Answer(NamedTuple):
@@ -91,7 +65,7 @@ class HealthServer:
                 except OSError as error:
                     if str(error) != told:
                         told = str(error)
-                        log.error("health_not_listening", address=str(self._address), error=told)
+                        log.error("health_not_listening", address=str(self._address), error=told)  # noqa: TRY400
                 await asyncio.sleep(LISTEN_AGAIN_S)
         finally:
             for task in self._open:

@@ -7,6 +7,8 @@ from typing import TextIO, cast
 
 import structlog
 
+from tollgate.log_limit import LogLimit
+
 
 class _Lossy:
     """Standard output without its failures: no call may suffer because the log's disk is full, or its reader gone.
@@ -35,6 +37,7 @@ def configure_logs(level: str) -> None:
     )
     structlog.configure(
         processors=[
+            LogLimit(),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -58,6 +58,7 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
             home_region=settings.home_region,
             rules=settings.dial_rules(),
             policy=policy,
+            longest_call_s=settings.call_limit_s,
             node_lost_s=settings.node_lost_s,
             cdr_file=settings.asterisk.cdr_file,
             ungated=settings.ungated_legs,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadVariableError
 
@@ -28,7 +29,7 @@ from rating.dialled import DialRules, DialRulesError
 from rating.numbering_file import NumberingError, parse_numbering
 from rating.overrides import NumberingTable
 from rating.shipped import shipped_numbering
-from tollgate.health import ListenAddress, parse_listen_address
+from tollgate.listen import ListenAddress, parse_listen_address
 from tollgate.settings_faults import NESTED, PREFIX, fault_of
 
 SETTINGS_FILE = "tollgate.toml"
@@ -163,8 +164,13 @@ class Settings(BaseSettings):
         try:
             parse_listen_address(text)
         except ValueError as error:
-            raise ValueError(f"{error}; write an IP address and a port such as 127.0.0.1:8099, or nothing") from error
+            raise PydanticCustomError("listen_address", "no address to listen on") from error
         return text
+
+    @property
+    def call_limit_s(self) -> int | None:
+        """How long a call may last that its plan does not limit; None is for ever."""
+        return self.longest_call_s or None
 
     def health_address(self) -> ListenAddress | None:
         """Return where health is told; None: nowhere."""

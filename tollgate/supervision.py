@@ -1,10 +1,10 @@
 """What systemd is told while the service runs: that it is ready, how it is, and that it does its work.
 
-A sign of life is sent from the event loop, so one that stands still sends none; nor is one sent while the store's writer
-answers nothing for ``WRITER_LIMIT_S`` although requests wait. systemd then starts the service anew, and the new one
-adopts the calls.
+A sign of life is sent from the event loop, so one that stands still sends none; nor is one sent while the store's
+writer answers nothing for ``WRITER_LIMIT_S`` although requests wait. systemd then starts the service anew, and the new
+one adopts the calls.
 
-A service whose Asterisk or store is away is not ready, but nothing that a restart would mend: after ``READY_LIMIT_S`` it
+A service whose Asterisk or store is away is not ready, but a restart would not mend that: after ``READY_LIMIT_S`` it
 counts as started, with a status that says what is lacking.
 """
 

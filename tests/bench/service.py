@@ -37,6 +37,7 @@ _SETTLE_LIMIT_S = 10.0
 _SETTINGS = """\
 database_url = "{url}"
 node = "{node}"
+health_listen = ""
 home_region = "{region}"
 
 [asterisk]

@@ -22,6 +22,7 @@ import pytest
 
 from ari_app.clock import epoch_ms
 from charging.cdr import Cdr
+from dialplan.contract import LEG_RECORDS_FAMILY
 from rating.deck import Rate
 from rating.deck_import import BadRow, parse_deck_csv
 from rating.money import parse_money
@@ -117,6 +118,7 @@ def plan() -> Plan:
 SETTINGS = """\
 database_url = "{url}"
 node = "{node}"
+health_listen = "{health}"
 {more}
 
 [asterisk]
@@ -137,10 +139,14 @@ endpoint = "carrier2"
 """
 
 
-def settings_text(line: Line, url: str, metering: str = "", *, node: str = NODE, more: str = "") -> str:
+def settings_text(
+    line: Line, url: str, metering: str = "", *, node: str = NODE, more: str = "", health: str = ""
+) -> str:
     """Return a settings file for the PBX on this line; ``more`` are settings of no section."""
     ports = line.ports
-    return SETTINGS.format(url=url, node=node, http=ports.http, ami=ports.ami, metering=metering, more=more)
+    return SETTINGS.format(
+        url=url, node=node, http=ports.http, ami=ports.ami, metering=metering, more=more, health=health
+    )
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +216,8 @@ exten => _*82X.,1,Dial(PJSIP/${EXTEN:3}@carrier1,20)
  same => n,Hangup()
 exten => _*83X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(e2e/1.1-1)))
  same => n,Hangup()
+exten => _*84X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(other-pbx/1.1-1)))
+ same => n,Hangup()
 
 [around-the-gate]
 exten => _X.,1,Dial(PJSIP/+${EXTEN}@carrier1,20)
@@ -257,6 +265,10 @@ class Desk:
     _media_port: int = 40000
     _log_before: str = ""
     """What earlier services of this desk logged."""
+
+    def __post_init__(self) -> None:
+        """Have Asterisk forget the legs of earlier tests, which this desk's store knows nothing of."""
+        self.pbx.cli(f"database deltree {LEG_RECORDS_FAMILY}")
 
     # --- phones and carriers ------------------------------------------------------------------------------
 

@@ -1,16 +1,12 @@
-"""When parts fail or misbehave: the service dies or hangs, the dialplan is broken, a paid leg is transferred."""
+"""When parts misbehave: the service is away, the dialplan is broken, a paid leg is transferred. See tests/chaos too."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
 from ari_app.clock import utc_now
 from charging.cdr import Disposition, EndSource
-from rating.decision import DenyReason
-from rating.destination import DestinationClass
 from tests.e2e import sipp
 from tests.e2e.conftest import (
     INCLUDED,
@@ -27,38 +23,6 @@ from tollgate.office.pbx import SipAddress
 MakeDesk = Callable[..., Desk]
 
 
-def test_service_killed_while_a_call_talks_ends_it_when_the_held_slice_ends(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering=f"first_slice_s = 5\nslice_s = 5\nrenew_lead_s = 1\n{MARGIN}")
-    carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
-    wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
-    desk.kill_service()
-    phone.wait()
-
-    assert carrier.seen("BYE", sent=False)
-    restarted_at = utc_now()
-    desk.start_service()
-    [cdr] = desk.wait_cdrs(1)
-    assert (cdr.disposition, cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
-    assert_cut_within_paid(cdr, 5)
-    assert cdr.charged_micros == 50_000
-    assert cdr.ended_at < restarted_at, "its end is not when the service noticed it"
-
-
-def test_service_restarted_while_a_call_talks_goes_on_metering_it(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering=f"first_slice_s = 10\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 3\n{MARGIN}")
-    carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 12_100))
-    carrier.wait_seen("SIP/2.0 200")
-    wait_until(lambda: any(session.paid_until_ms for session in desk.sessions()), "the answer is saved")
-    desk.kill_service()
-    desk.start_service()
-    phone.wait()
-
-    [cdr] = desk.wait_cdrs(1)
-    assert (cdr.billable_s, cdr.charged_micros, cdr.end_source) == (13, 130_000, EndSource.EVENT)
-
-
 def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: Desk) -> None:
     desk.stop_service()
     carrier = desk.carrier(sipp.answers())
@@ -72,59 +36,9 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
         "INVITE sip:112",
         "INVITE sip:15",
     ]
-
-
-def test_second_service_gives_way_and_the_first_goes_on(desk: Desk) -> None:
-    second = desk.tollgate("serve")
-    assert second.returncode == 1
-    assert "already" in second.stderr
-    desk.carrier(sipp.answers(ring_ms=50))
-    desk.phone(sipp.calls(SECOND_PRICED, 500)).wait()
-    assert desk.wait_cdrs(1)[0].disposition is Disposition.ANSWERED
-
-
-def test_mute_gate_refuses_after_three_seconds_and_emergencies_ring_at_once(desk: Desk) -> None:
-    carrier = desk.carrier(sipp.answers())
-    desk.freeze_service()
-    try:
-        paid = desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503))
-        emergency = desk.phone(sipp.calls("112", 300), extension="102")
-        emergency.wait()
-        paid.wait()
-    finally:
-        desk.thaw_service()
-
-    [asked], [refused] = paid.seen("INVITE", sent=True), paid.seen("SIP/2.0 503")
-    assert refused.at - asked.at > timedelta(seconds=1.5), "refused at once: the gate had no time to answer"
-    assert refused.at - asked.at < timedelta(seconds=10), "the dialplan's guard of 3 s did not end the wait"
-    [rang] = carrier.seen("INVITE")
-    assert rang.at < refused.at, "the emergency call, dialled last, waited for the gate too"
-    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
-    late = cdrs[SECOND_PRICED]
-    assert (late.disposition, late.deny_reason, late.charged_micros) == (Disposition.REFUSED, DenyReason.GATE_LATE, 0)
-    assert cdrs["112"].destination_class is DestinationClass.EMERGENCY
-
-
-def test_store_away_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: Desk) -> None:
-    carrier = desk.carrier(sipp.answers(ring_ms=50))
-    with closing(sqlite3.connect(desk.folder / "tollgate.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # another process holds the store
-        paid = desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503))
-        emergency = desk.phone(sipp.calls("112", 300), extension="102")
-        included = desk.phone(sipp.calls(INCLUDED, 300), extension="103")
-        for phone in (emergency, paid, included):
-            phone.wait()
-        other.execute("ROLLBACK")
-
-    [refused] = paid.seen("SIP/2.0 503")
-    rang = next(invite for invite in carrier.seen("INVITE") if ":112@" in invite.first_line)
-    assert rang.at < refused.at, "the emergency call, dialled last, waited for the store too"
-    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3)}
-    assert cdrs[SECOND_PRICED].deny_reason is DenyReason.STORE_DOWN
-    assert cdrs[INCLUDED].disposition is Disposition.ANSWERED
-    assert cdrs["112"].disposition is Disposition.ANSWERED
-    account = desk.account()
-    assert (account.available_micros, account.reserved_micros) == (10_000_000, 0)
+    desk.start_service()
+    [cdr] = desk.wait_cdrs(1)  # the leg of an included call leaves word of its end
+    assert (cdr.dialled, cdr.extension, cdr.end_source) == (INCLUDED, "101", EndSource.HANDLER)
 
 
 @pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])

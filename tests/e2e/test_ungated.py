@@ -1,21 +1,34 @@
 """Calls that never passed the gate are found, told of, and hung up or metered; what is none of them is left alone."""
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from ari_app.clock import epoch_ms, utc_now
+from ari_app.requests import opening
+from charging.call import Call
 from charging.cdr import Cdr, Disposition, EndSource, HangupSide
+from charging.commands import OpenSession as OpenSessionCommand
+from charging.policy import MeteringPolicy
+from charging.records import unanswered_record
+from charging.session import begin
 from rating.destination import DestinationClass
 from store.alerts import AlertKind
+from store.caps import NO_SPEND_LIMITS
 from store.records import OpenSession
+from store.settlement import settle_leg
+from store.store import Store
 from tests.e2e import sipp
 from tests.e2e.conftest import INCLUDED, MARGIN, SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
+from tests.unit.charging.story import paid_call
 
 MakeDesk = Callable[..., Desk]
 
 GREENLAND = "299321212"
-STRAIGHT, THROUGH_LOCAL, AS_IT_IS, UNDER_ANOTHER_ID = "*80", "*81", "*82", "*83"
+STRAIGHT, THROUGH_LOCAL, AS_IT_IS, UNDER_ANOTHER_ID, OF_ANOTHER_NODE = "*80", "*81", "*82", "*83", "*84"
 METER, ALERT = 'ungated_legs = "meter"', 'ungated_legs = "alert"'
 SOON = timedelta(seconds=1.5)
 """A second, and what a busy machine may take."""
@@ -173,7 +186,7 @@ def test_metered_leg_that_ended_while_the_service_was_away_is_settled_by_its_tru
     desk.start_service()
 
     [cdr] = desk.wait_cdrs(1)
-    [bye] = carrier.seen("BYE", sent=False)
+    [bye] = carrier.wait_seen("BYE")
     assert (cdr.ungated, cdr.end_source) == (True, EndSource.HANDLER)
     assert abs(cdr.ended_at - bye.at) < timedelta(milliseconds=300)
     assert cdr.charged_micros == 10_000 * second(cdr)
@@ -205,7 +218,7 @@ def test_emergency_leg_around_the_gate_is_never_touched(desk: Desk, digits: str)
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     desk.phone(sipp.calls(f"{AS_IT_IS}{digits}", 2500)).wait()
 
-    [bye] = carrier.seen("BYE", sent=False)
+    [bye] = carrier.wait_seen("BYE")
     assert bye.at - carrier.seen("SIP/2.0 200", sent=True)[0].at > timedelta(seconds=2.3)
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.destination_class, cdr.charged_micros, cdr.unfunded_micros) == (DestinationClass.EMERGENCY, 0, 0)
@@ -247,7 +260,8 @@ def test_inbound_leg_on_the_same_trunk_is_never_touched(desk: Desk, is_restarted
     outsider.wait()
 
     assert outsider.seen("BYE", sent=False) == []
-    assert (desk.cdrs(), desk.alerts(AlertKind.UNGATED_LEG)) == ([], [])
+    assert not any(cdr.ungated for cdr in desk.cdrs())
+    assert desk.alerts(AlertKind.UNGATED_LEG) == []
 
 
 def test_inbound_leg_that_is_transferred_out_through_the_gate_is_never_touched(desk: Desk) -> None:
@@ -259,6 +273,43 @@ def test_inbound_leg_that_is_transferred_out_through_the_gate_is_never_touched(d
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.ungated, cdr.extension, cdr.disposition) == (False, "101", Disposition.ANSWERED)
     assert desk.alerts(AlertKind.UNGATED_LEG) == []
+
+
+def test_leg_that_became_the_caller_of_an_emergency_call_is_not_cut(make_desk: MakeDesk) -> None:
+    desk = make_desk(funds="0.06", metering=SHORT_SLICES, settings=METER)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    desk.phone(sipp.calls_and_transfers(f"{STRAIGHT}{GREENLAND}", "112", 1500)).wait()
+    [first, _] = carrier.wait_seen("SIP/2.0 200", 2)[:2]
+    wait_until(lambda: utc_now() - first.at > timedelta(seconds=9), "well past the paid end")
+
+    assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
+    assert done(desk) == ["metered"]
+
+
+def test_leg_of_another_nodes_call_is_never_touched(desk: Desk) -> None:
+    call = replace(paid_call(None), call_id="other-pbx/1.1-1", node="other-pbx", started_at=utc_now())
+    asyncio.run(_open(desk.database_url, call))
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    desk.phone(sipp.calls(f"{OF_ANOTHER_NODE}{GREENLAND}", 2500)).wait()
+    asyncio.run(_close(desk.database_url, call))
+
+    [bye] = carrier.wait_seen("BYE")
+    assert bye.at - carrier.seen("SIP/2.0 200", sent=True)[0].at > timedelta(seconds=2.3)
+    assert desk.alerts(AlertKind.UNGATED_LEG) == []
+
+
+async def _open(url: str, call: Call) -> None:
+    """Open a call of another node that shares the store."""
+    session, command = begin(call, MeteringPolicy())
+    assert isinstance(command[0], OpenSessionCommand)
+    async with await Store.open(url) as store:
+        await store.apply(opening(session, command[0], 1, MeteringPolicy(), NO_SPEND_LIMITS))
+
+
+async def _close(url: str, call: Call) -> None:
+    record = unanswered_record(call, utc_now(), cause=16, trunk="carrier1", caller_gone=True)
+    async with await Store.open(url) as store:
+        await store.apply(settle_leg(cdr=record, close=True, at_ms=epoch_ms(utc_now())))
 
 
 def test_office_calls_and_gated_calls_are_none(desk: Desk) -> None:

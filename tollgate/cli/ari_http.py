@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ari_app.client import REQUEST_LIMIT_S, AriAccess, AriReply, JsonObject
+from ari_app.client import REQUEST_LIMIT_S, AriAccess, AriReply
+from ari_app.decode import Channel, decode_channels
 from ari_app.errors import AriUnavailableError
 
 
@@ -32,16 +33,14 @@ class AriHttp:
         """
         return await self._request("GET", path, query)
 
-    async def channels(self) -> list[JsonObject]:
+    async def channels(self) -> list[Channel]:
         """Return every channel that lives.
 
         Raises:
             AriUnavailableError: ARI does not answer as it should.
         """
         reply = await self.get("channels")
-        if not reply.done or not isinstance(reply.body, list):
-            raise AriUnavailableError(f"ARI lists no channels: it answers with status {reply.status}")
-        return reply.body
+        return list(decode_channels(reply.status, reply.body).values())
 
     async def hang_up(self, channel_id: str) -> bool:
         """End a channel; one that has gone already is ended. Answer whether it is.
@@ -49,7 +48,7 @@ class AriHttp:
         Raises:
             AriUnavailableError: ARI does not answer.
         """
-        reply = await self._request("DELETE", f"channels/{quote(channel_id)}", {"reason_code": "16"})
+        reply = await self._request("DELETE", f"channels/{quote(channel_id, safe='')}", {"reason_code": "16"})
         return reply.done or reply.status == 404
 
     async def _request(self, method: str, path: str, query: dict[str, str]) -> AriReply:

@@ -8,7 +8,7 @@ import typer
 
 from ari_app.client import AriAccess
 from ari_app.clock import utc_now
-from ari_app.decode import Channel, decode_channel
+from ari_app.decode import Channel
 from ari_app.errors import AriUnavailableError
 from rating.caps import NO_CAPS
 from rating.money import format_money
@@ -86,7 +86,7 @@ async def _look(settings: Settings) -> _Found:
         channels: list[Channel] = []
         fault = None
         try:
-            channels = [decode_channel(document) for document in await ari.channels()]
+            channels = await ari.channels()
         except AriUnavailableError as error:
             # Calls that hold money are in the store; they are shown whatever Asterisk does.
             fault = error

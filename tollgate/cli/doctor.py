@@ -14,7 +14,9 @@ import typer
 
 from ari_app.ami import AmiAdapter
 from ari_app.clock import utc_now
+from ari_app.complaints import Complaints
 from ari_app.errors import AmiRefusedError, AmiUnavailableError, AriUnavailableError
+from ari_app.metrics import Metrics
 from dialplan.render import DialplanError
 from rating.errors import RatingError
 from store.errors import StoreError
@@ -25,7 +27,7 @@ from tollgate.cli.checks import dialplan as of_dialplan
 from tollgate.cli.checks.cdr import check_cdr_file
 from tollgate.cli.checks.check import Check, Status, fail, ok, warn
 from tollgate.cli.checks.dialplan_show import LoadedDialplan, parse_shown
-from tollgate.cli.checks.installation import check_host_name, check_settings, check_store
+from tollgate.cli.checks.installation import check_host_name, check_settings, check_store, phone_endpoints
 from tollgate.cli.checks.numbering import check_numbering
 from tollgate.cli.checks.reports import check_reports
 from tollgate.cli.context import JsonOption, settings_file_of, settings_of
@@ -104,7 +106,7 @@ async def _over_ari(settings: Settings) -> list[Check]:
 
 
 async def _over_ami(settings: Settings) -> list[Check]:
-    ami = AmiAdapter(settings.ami_access())
+    ami = AmiAdapter(settings.ami_access(), Complaints(Metrics().ami_messages))
     checks: list[Check] = []
     try:
         await ami.connect()
@@ -130,6 +132,9 @@ async def _by_command(ami: AmiAdapter, settings: Settings) -> list[Check]:
     checks += await _of_dialplan(ami, settings)
     endpoints = [await over_ami.read_endpoint(ami, trunk.endpoint) for trunk in settings.trunks]
     checks += [over_ami.check_dead_calls(endpoint) for endpoint in endpoints if endpoint.parameters]
+    phones = [await over_ami.read_endpoint(ami, name) for name in await phone_endpoints(settings)]
+    if (dead_phones := over_ami.check_dead_phones(phones)) is not None:
+        checks.append(dead_phones)
     if not all(endpoint.parameters.get("media_address") for endpoint in endpoints):
         checks.append(check_host_name(socket.gethostname()))
     return checks

@@ -131,7 +131,7 @@ async def find_quote(
     Raises:
         BadInputError: there is no such account, it is not the extension's, or the moment cannot be read.
     """
-    catalog = await load_catalog_for(store, settings.dial_rules(), number)
+    catalog = await load_catalog_for(store, settings.dial_rules(), number, settings.call_limit_s)
     payer = None if extension is None else catalog.payer(extension)
     charged = await _account(store, payer, account)
     if extension is None:

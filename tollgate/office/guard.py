@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 
 from ari_app.ami import AmiAdapter
+from ari_app.complaints import Complaints
 from ari_app.errors import AsteriskError as LineError
+from ari_app.metrics import Metrics
 from dialplan.trunks import Trunk
 from store.location import SqliteLocation, locate
 from tollgate.office.asterisk import find_asterisk
@@ -69,7 +71,7 @@ def _check_settings(settings: Settings, state: OfficeState) -> None:
 
 async def _check_pbx(settings: Settings, contact: str) -> None:
     """Ask the running PBX where its trunk leads and what its dialplan dials."""
-    ami = AmiAdapter(settings.ami_access())
+    ami = AmiAdapter(settings.ami_access(), Complaints(Metrics().ami_messages))
     try:
         await ami.connect()
         aor = await ami.command(f"pjsip show aor {TRUNK}")

@@ -24,6 +24,8 @@ _SETTINGS = """\
 # The demonstration office's settings, written at each start of `make run`.
 database_url = "sqlite:///{store}"
 node = "office"
+# Where health and metrics are told, such as "127.0.0.1:8099"; nowhere, since several offices may run on one machine.
+health_listen = ""
 home_region = "FR"
 
 [asterisk]

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_app.ami import DEADLINE, AmiAccess, AmiAdapter
+from ari_app.complaints import Complaints
 from ari_app.errors import AmiRefusedError, AmiUnavailableError
+from ari_app.metrics import Metrics
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.pbx import Pbx
 from tollgate.simulator.placed_call import CallKind
@@ -30,7 +32,7 @@ class AmiLine(AmiAdapter):
     """The adapter of one process: its actions are the real one's, carried out by the simulated Asterisk."""
 
     def __init__(self, *, world: World, pbx: Pbx, process: Process, is_cut: Callable[[], bool]) -> None:
-        super().__init__(ACCESS)
+        super().__init__(ACCESS, Complaints(Metrics().ami_messages))
         self._world = world
         self._pbx = pbx
         self._process = process

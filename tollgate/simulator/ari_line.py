@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
+from typing import Any
 from urllib.parse import unquote
 
 from ari_app.client import AriAccess, AriClient, AriReply, JsonObject
@@ -21,15 +21,16 @@ class AriLine(AriClient):
 
     def __init__(
         self,
+        access: AriAccess,
         on_event: Callable[[JsonObject], None],
-        *,
+        *others: Any,
         world: World,
         pbx: Pbx,
         process: Process,
         is_cut: Callable[[], bool],
     ) -> None:
-        super().__init__(ACCESS, on_event)
-        self._hand_on = partial(process.context.run, on_event)
+        super().__init__(access, on_event, *others)
+        self._hand_on: Callable[[JsonObject], None] = lambda event: process.context.run(on_event, event)
         self._world = world
         self._pbx = pbx
         self._process = process

@@ -182,7 +182,7 @@ class Audit:
             case EndSource.HANDLER:
                 is_right = is_right and leg.has_handler
             case _:
-                is_right = not leg.record_key or leg is not call.main_leg
+                is_right = not leg.record_key or leg.asked_when_gone or leg is not call.main_leg
         if not is_right:
             detail = f"{record.end_source} {record.ended_at}, true {leg.ended_at}, told {leg.end_told}"
             self._world.violated("the end is known as well as it can be", call.call_id, detail)

@@ -19,7 +19,7 @@ from tollgate.simulator.books import Books
 from tollgate.simulator.faults import NO_FAULTS, USUAL, WEATHERS
 from tollgate.simulator.ledger import Ledger
 from tollgate.simulator.logs import watched_logs
-from tollgate.simulator.loop import StalledError, VirtualLoop
+from tollgate.simulator.loop import StalledError, virtual_loop
 from tollgate.simulator.node import Node
 from tollgate.simulator.office import ZONE, Office
 from tollgate.simulator.store_line import StoreLine
@@ -48,7 +48,24 @@ TROUBLES = (
     "charged provisionally",
 )
 """What is counted for the report, by the name that it has in the trace."""
+STORY = 100
+"""Lines of a failure's story, and the troubles between them."""
+AROUND = (
+    "VIOLATED",
+    "service starts",
+    "service killed",
+    "service stops",
+    "asterisk starts",
+    "asterisk killed",
+    "asterisk stops",
+    "ari connected",
+    "ari cut",
+    "ami cut",
+    "store away",
+)
 NODES = ("pbx1", "pbx2")
+OPENED_AT_S = 1.0
+"""Importing a deck paces itself by the machine's own clock: all that follows begins at this moment whatever it took."""
 HOURS = 4
 """Busy hours in an episode."""
 BETWEEN_CALLS_S = 0.25
@@ -56,6 +73,8 @@ SETTLED_WITHIN_S = 900.0
 """After the weather has cleared every call has ended and is settled within this time."""
 LOOK_EVERY_S = 20.0
 STOPPED_WITHIN_S = 5.0
+ONE_IS_SILENT = 0.4
+"""How often one node is away, with faults, for so long after the last call that the other charges its calls."""
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -87,7 +106,7 @@ class Episode:
         dice = random.Random(seed)
         self._factor = dice.choice(WEATHERS)
         self._begins_at = _begins_at(dice)
-        self._loop = VirtualLoop(self._begins_at, self._uncaught)
+        self._loop = virtual_loop(self._begins_at, self._uncaught)
         self.world = World(self._loop, dice, USUAL.times(self._factor), Trace(self._loop.time, traced=traced))
         caps: dict[tuple[int, str], int] = {}
         self.books = Books(self.world, caps)
@@ -106,7 +125,7 @@ class Episode:
                 self.world.violated("the world goes on", "", str(error))
         world = self.world
         first = world.violations[0] if world.violations else None
-        result = EpisodeResult(
+        return EpisodeResult(
             seed=self._seed,
             calls=self._placed,
             steps=world.trace.steps,
@@ -117,10 +136,11 @@ class Episode:
             digest=world.trace.digest,
             happenings=world.trace.everything(),
             violations=tuple(world.violations),
-            story=() if first is None else tuple(world.trace.of(self.audit.names_of(first.call), last=120)),
+            story=() if first is None else self._story(first.call),
         )
-        self.ledger.close()
-        return result
+
+    def _story(self, call: str) -> tuple[str, ...]:
+        return tuple(self.world.trace.of(self.audit.names_of(call), frozenset(AROUND), last=STORY))
 
     def _logged(self, text: str) -> None:
         self.world.violated("nothing fails unforeseen", "", text)
@@ -134,7 +154,10 @@ class Episode:
     async def _main(self) -> None:
         world = self.world
         store = StoreLine(world, self.ledger, self.audit.process)
+        rates, world.rates = world.rates, NO_FAULTS
         await self._office.open(store, world.loop.now())
+        world.rates = rates
+        await self._loop.until(OPENED_AT_S)
         administrator = Administrator(world, self.ledger, self._office)
         administrator.opens()
         nodes = {name: Node(world, self.ledger, name) for name in NODES}
@@ -180,6 +203,8 @@ class Episode:
 
     async def _clear_up(self, nodes: dict[str, Node]) -> None:
         """Mend what is broken and wait for the last call's settlement."""
+        if self._factor and self.world.chance(ONE_IS_SILENT):
+            nodes[NODES[0]].falls_silent()
         self.world.rates = NO_FAULTS
         for node in nodes.values():
             node.mend()

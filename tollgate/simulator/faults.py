@@ -36,7 +36,7 @@ class FaultRates:
     # A call.
     service_killed: float = 0.004
     service_stopped: float = 0.001
-    node_silent: float = 0.002
+    node_silent: float = 0.004
     """The service is killed, and stays away until others have charged its calls."""
     asterisk_killed: float = 0.001
     asterisk_stopped: float = 0.001

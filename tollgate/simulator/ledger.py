@@ -1,7 +1,11 @@
 """The one store of an episode: a database in memory, with the store's own operations, watched by the books."""
 
 import sqlite3
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.errors import StoreUnavailableError
 from store.location import MemoryLocation
@@ -13,21 +17,41 @@ from tollgate.simulator.books import WATCHED, Books
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database, and what knows its statements in compiled form: they cost more to make than many calls."""
+
+    connection: sqlite3.Connection
+    engine: AsyncEngine
+    runner: OperationRunner
+
+
+@cache
+def _database() -> Database:
+    """Return this process's database; each episode empties it."""
+    connection = new_database()
+    return Database(connection, memory_engine(connection), OperationRunner())
+
+
 class Ledger:
-    """Runs operations; the books see every row that a committed one changed, in order."""
+    """Runs operations; the books see each row that a committed one changed, in order. A process has one at a time."""
 
     def __init__(self, books: Books) -> None:
-        self.connection = new_database()
+        database = _database()
+        fresh = new_database()
+        fresh.backup(database.connection)
+        fresh.close()
+        self.connection = database.connection
         self.location = MemoryLocation(self.connection)
-        self.engine = memory_engine(self.connection)
+        self.engine = database.engine
         self.commits = 0
         self._books = books
-        self._runner = OperationRunner()
+        self._runner = database.runner
         self._changes: list[tuple[Any, ...]] = []
         self.connection.create_function("tg_changed", -1, self._changed)
         for name, (event, table, values) in WATCHED.items():
             self.connection.execute(
-                f"CREATE TEMP TRIGGER {name} AFTER {event} ON main.{table} "
+                f"CREATE TEMP TRIGGER IF NOT EXISTS {name} AFTER {event} ON main.{table} "
                 f"BEGIN SELECT tg_changed('{name}', {values}); END"
             )
 
@@ -52,7 +76,3 @@ class Ledger:
     def catalog_version(self) -> int:
         """Answer the catalog's version."""
         return int(self.connection.execute("SELECT version FROM catalog_version").fetchone()[0])
-
-    def close(self) -> None:
-        """Let the database go."""
-        self.connection.close()

@@ -1,5 +1,6 @@
 """The service's log during an episode: nothing of it is shown, but an exception in it is a violation."""
 
+import logging
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +19,9 @@ def watched_logs(on_exception: Callable[[str], None]) -> Iterator[None]:
 
     before = structlog.get_config()
     structlog.configure(
-        processors=[watch], wrapper_class=structlog.make_filtering_bound_logger(40), cache_logger_on_first_use=False
+        processors=[watch],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
     )
     try:
         yield

@@ -23,7 +23,7 @@ from tollgate.simulator.world import World
 POLICY = MeteringPolicy()
 WARN_DAYS = (30, 7, 1)
 AWAY_S = (0.5, 25.0)
-SILENT_S = (75.0, 200.0)
+SILENT_S = (120.0, 300.0)
 CUT_S = (0.5, 30.0)
 BURIED_AFTER_S = 4.0
 """A service that was told to stop has stopped by then, and the tasks of a killed one have ended."""
@@ -81,10 +81,10 @@ class Node:
             home_region=RULES.home_region,
             policy=POLICY,
             rules=RULES,
-            new_ari=lambda _access, on_event: AriLine(
-                on_event, world=world, pbx=self.pbx, process=process, is_cut=lambda: self._ari_is_cut
+            new_ari=lambda *given: AriLine(
+                *given, world=world, pbx=self.pbx, process=process, is_cut=lambda: self._ari_is_cut
             ),
-            new_ami=lambda _access: ami,
+            new_ami=lambda _access, _complaints: ami,
         )
         world.trace.note("service starts", "", self.name)
         self._tasks = [
@@ -140,14 +140,12 @@ class Node:
         self.stop()
 
     def mend(self) -> None:
-        """Have everything there again; from now on nothing goes wrong."""
+        """Have everything there again; a service that is away comes back when its time is over."""
         self._mend_ari()
         self._mend_ami()
         if self._store is not None:
             _come_back(self._store)
-        if not self.pbx.is_up:
-            self.pbx.start()
-        self.open()
+        self.pbx.start()
 
     # --- Asterisk and the lines ---------------------------------------------------------------------------
 

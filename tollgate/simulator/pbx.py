@@ -51,6 +51,8 @@ class Pbx:
         self.started_at = datetime.min.replace(tzinfo=UTC)
         self.socket: Socket | None = None
         self.channels: dict[str, Channel] = {}
+        self._legs: dict[str, Channel] = {}
+        """All there ever were."""
         self.database: dict[str, str] = {}
         self._written: list[tuple[datetime, Channel]] = []
         self._calls: dict[str, PlacedCall] = {}
@@ -140,6 +142,8 @@ class Pbx:
             trunk=trunk,
         )
         self.channels[channel.channel_id] = channel
+        if trunk:
+            self._legs[channel.channel_id] = channel
         return channel
 
     def end(self, channel: Channel, cause: int, by: str) -> None:
@@ -277,6 +281,8 @@ class Pbx:
         """Do ``DELETE channels/ID``; answer the status."""
         channel = self.channels.get(channel_id)
         if channel is None:
+            if channel_id in self._legs:
+                self._legs[channel_id].asked_when_gone = True
             return 404
         if not channel.refuses_hangups and self.world.chance(self.world.rates.hangups_fail):
             channel.refuses_hangups = 6

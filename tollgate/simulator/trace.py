@@ -49,7 +49,16 @@ class Trace:
         """Return what is remembered, where everything is wanted."""
         return () if self._digest is None else tuple(map(str, self._kept))
 
-    def of(self, names: frozenset[str], last: int) -> list[str]:
-        """Return the last happenings that concern one of these calls or channels, or all calls at once."""
-        found = [str(each) for each in self._kept if not names or not each.call or each.call in names]
-        return found[-last:]
+    def of(self, names: frozenset[str], around: frozenset[str], last: int) -> list[str]:
+        """Return the last happenings of these calls and channels, and those of the kinds ``around`` meanwhile.
+
+        Without names it is whatever happened last.
+        """
+        own = [number for number, each in enumerate(self._kept) if not names or each.call in names]
+        begin = own[-last] if len(own) >= last else next(iter(own), 0)
+        wanted = set(own)
+        return [
+            str(each)
+            for number, each in enumerate(self._kept)
+            if number >= begin and (number in wanted or each.kind in around)
+        ]

@@ -7,6 +7,8 @@ import pytest
 
 from ari_app.ami import AmiAccess
 from ari_app.client import AriAccess
+from ari_app.complaints import Complaints
+from ari_app.metrics import Metrics
 from dialplan.contract import APPLICATION
 from dialplan.render import DialplanOptions, render_dialplan
 from dialplan.trunks import Trunk
@@ -88,3 +90,8 @@ def pbx(running: Pbx) -> Iterator[Pbx]:
     """The PBX without a channel; none is left behind."""
     yield running
     running.hang_up_all()
+
+
+def complaints() -> Complaints:
+    """Return what takes complaints of a connection that a test makes."""
+    return Complaints(Metrics().ari_messages)

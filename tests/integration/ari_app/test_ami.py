@@ -10,13 +10,13 @@ import pytest
 from ari_app import ami as ami_module
 from ari_app.ami import AmiAccess, AmiAdapter
 from ari_app.errors import AmiRefusedError, AmiUnavailableError
-from tests.integration.ari_app.conftest import Pbx
+from tests.integration.ari_app.conftest import Pbx, complaints
 
 
 @pytest.fixture
 async def ami(pbx: Pbx) -> AsyncIterator[AmiAdapter]:
     """A connected adapter."""
-    adapter = AmiAdapter(pbx.ami)
+    adapter = AmiAdapter(pbx.ami, complaints())
     await adapter.connect()
     yield adapter
     adapter.close()
@@ -88,7 +88,7 @@ async def test_deadline_of_a_channel_that_is_gone_is_refused(ami: AmiAdapter) ->
 
 @pytest.mark.parametrize("channel_id", ["1.2\r\nAction: Logoff", "1.2\nX: y", "1.2\r"])
 async def test_line_break_is_never_sent(ami: AmiAdapter, channel_id: str) -> None:
-    with pytest.raises(ValueError, match="line break"):
+    with pytest.raises(AmiRefusedError, match="line break"):
         await ami.set_deadline(channel_id, 5)
 
     assert await ami.read_tree("nothing") == {}
@@ -127,7 +127,7 @@ async def test_many_actions_at_once_get_their_own_answers(pbx: Pbx, ami: AmiAdap
 
 
 async def test_wrong_secret_is_told_with_what_to_compare(pbx: Pbx) -> None:
-    adapter = AmiAdapter(replace(pbx.ami, secret="wrong"))
+    adapter = AmiAdapter(replace(pbx.ami, secret="wrong"), complaints())
 
     with pytest.raises(AmiUnavailableError, match=r"refuses the user 'tollgate'.*manager\.conf"):
         await adapter.connect()
@@ -137,12 +137,12 @@ async def test_wrong_secret_is_told_with_what_to_compare(pbx: Pbx) -> None:
 
 async def test_nobody_listens_is_an_error(pbx: Pbx) -> None:
     with pytest.raises(AmiUnavailableError, match="does not answer"):
-        await AmiAdapter(replace(pbx.ami, port=1)).connect()
+        await AmiAdapter(replace(pbx.ami, port=1), complaints()).connect()
 
 
 async def test_action_without_a_connection_is_an_error(pbx: Pbx) -> None:
     with pytest.raises(AmiUnavailableError, match="not connected"):
-        await AmiAdapter(pbx.ami).read_deadline("1.2")
+        await AmiAdapter(pbx.ami, complaints()).read_deadline("1.2")
 
 
 async def test_close_is_a_loss_and_the_adapter_connects_again(ami: AmiAdapter) -> None:
@@ -198,7 +198,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("greets", [True, False])
 async def test_silence_at_the_login_is_an_error_after_the_limit(impatient: None, greets: bool) -> None:
     async with server(greets=greets, logs_in=False) as access:
-        adapter = AmiAdapter(access)
+        adapter = AmiAdapter(access, complaints())
         with pytest.raises(AmiUnavailableError, match="does not answer"):
             await adapter.connect()
         assert not adapter.connected
@@ -206,7 +206,7 @@ async def test_silence_at_the_login_is_an_error_after_the_limit(impatient: None,
 
 async def test_silence_after_an_action_is_an_error_and_ends_the_connection(impatient: None) -> None:
     async with server(greets=True, logs_in=True) as access:
-        adapter = AmiAdapter(access)
+        adapter = AmiAdapter(access, complaints())
         await adapter.connect()
 
         with pytest.raises(AmiUnavailableError, match="did not answer Getvar"):
@@ -218,7 +218,7 @@ async def test_silence_after_an_action_is_an_error_and_ends_the_connection(impat
 
 async def test_cut_line_is_a_loss_and_fails_what_waits(impatient: None) -> None:
     async with server(greets=True, logs_in=True, then_cuts=True) as access:
-        adapter = AmiAdapter(access)
+        adapter = AmiAdapter(access, complaints())
         await adapter.connect()
 
         with pytest.raises(AmiUnavailableError):

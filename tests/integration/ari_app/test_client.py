@@ -13,7 +13,7 @@ from ari_app.decode import WANTED_EVENTS, CallerEntered, decode_event
 from ari_app.errors import AriUnavailableError
 from ari_app.version import AsteriskVersion
 from dialplan.contract import VERDICT_VARIABLE
-from tests.integration.ari_app.conftest import Pbx
+from tests.integration.ari_app.conftest import Pbx, complaints
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Listener:
 @asynccontextmanager
 async def listening(pbx: Pbx, application: str = "tollgate") -> AsyncIterator[Listener]:
     events: list[JsonObject] = []
-    client = AriClient(replace(pbx.ari, application=application), events.append)
+    client = AriClient(replace(pbx.ari, application=application), events.append, complaints())
     await client.connect()
     task = asyncio.create_task(client.listen())
     try:
@@ -147,14 +147,14 @@ async def test_request_after_the_close_is_an_error(pbx: Pbx) -> None:
 
 
 async def test_wrong_password_is_told_with_what_to_compare(pbx: Pbx) -> None:
-    client = AriClient(replace(pbx.ari, password="wrong"), lambda _event: None)
+    client = AriClient(replace(pbx.ari, password="wrong"), lambda _event: None, complaints())
 
     with pytest.raises(AriUnavailableError, match=r"refuses the user 'tollgate'.*ari\.conf"):
         await client.connect()
 
 
 async def test_nobody_listens_is_an_error(pbx: Pbx) -> None:
-    client = AriClient(replace(pbx.ari, url="http://127.0.0.1:1"), lambda _event: None)
+    client = AriClient(replace(pbx.ari, url="http://127.0.0.1:1"), lambda _event: None, complaints())
 
     with pytest.raises(AriUnavailableError, match="does not answer"):
         await client.connect()

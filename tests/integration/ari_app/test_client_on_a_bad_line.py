@@ -12,6 +12,7 @@ from aiohttp import WSMsgType, web
 from ari_app import client as client_module
 from ari_app.client import AriAccess, AriClient, JsonObject
 from ari_app.errors import AriUnavailableError
+from tests.integration.ari_app.conftest import complaints
 
 Script = Callable[[web.WebSocketResponse], Awaitable[None]]
 INFO: Any = {"system": {"version": "22.10.1"}}
@@ -50,7 +51,7 @@ async def connected(
 ) -> AsyncIterator[tuple[AriClient, asyncio.Queue[JsonObject], asyncio.Task[None]]]:
     async with server(script, info) as access:
         events: asyncio.Queue[JsonObject] = asyncio.Queue()
-        client = AriClient(access, events.put_nowait)
+        client = AriClient(access, events.put_nowait, complaints())
         await client.connect()
         task = asyncio.create_task(client.listen())
         try:
@@ -203,22 +204,24 @@ async def test_close_fails_what_waits() -> None:
 async def test_what_is_no_asterisk_is_an_error(info: Any) -> None:
     async with server(until_closed, info) as access:
         with pytest.raises(AriUnavailableError, match="no Asterisk"):
-            await AriClient(access, lambda _event: None).connect()
+            await AriClient(access, lambda _event: None, complaints()).connect()
 
 
 @pytest.mark.parametrize("status", [403, 404, 500, 503])
 async def test_refusal_says_the_status(status: int) -> None:
     async with server(until_closed, {}, status) as access:
         with pytest.raises(AriUnavailableError, match=str(status)):
-            await AriClient(access, lambda _event: None).connect()
+            await AriClient(access, lambda _event: None, complaints()).connect()
 
 
-async def test_binary_frame_ends_the_listening() -> None:
+async def test_binary_frame_is_passed_over() -> None:
     async def script(socket: web.WebSocketResponse) -> None:
         await socket.send_bytes(b"\x00")
+        await socket.send_str('{"type": "StasisStart"}')
         await until_closed(socket)
 
     async with connected(script) as (_, events, task):
-        await asyncio.wait_for(task, 60)
+        assert await asyncio.wait_for(events.get(), 60) == {"type": "StasisStart"}
+        assert not task.done()
 
     assert events.empty()

@@ -10,7 +10,7 @@ import pytest
 
 from ari_app.client import AriClient, AriReply
 from ari_app.decode import WANTED_EVENTS
-from tests.integration.ari_app.conftest import Pbx
+from tests.integration.ari_app.conftest import Pbx, complaints
 
 Request = tuple[str, str, frozenset[str], frozenset[str]]
 """Method, path, names in the query, names in the body."""
@@ -80,7 +80,7 @@ def test_every_operation_of_the_client_is_looked_at() -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_operation_is_documented_with_its_parameters(pbx: Pbx, documents: Documents, name: str) -> None:
-    recorder = Recorder(pbx.ari, lambda _event: None)
+    recorder = Recorder(pbx.ari, lambda _event: None, complaints())
     await OPERATIONS[name](recorder)
 
     method, path, query, body = recorder.asked

@@ -13,7 +13,10 @@ from rating.emergency import emergency_numbers
 from tests.integration.cli.fake_asterisk import FakeAsterisk
 from tests.integration.cli.terminal import Terminal
 
-ENDPOINT = " rtp_timeout                        : 60\n timers                             : yes\n"
+ENDPOINT = (
+    " rtp_timeout                        : 60\n rtp_timeout_hold                   : 3600\n"
+    " timers                             : yes\n"
+)
 FAR_CONTEXT = "[ Context 'far' created by 'pbx_config' ]\n  'T' =>            1. NoOp()"
 MODULES = """
 app_dial app_stack app_stasis chan_pjsip func_channel func_db func_dialplan func_logic func_strings func_timeout
@@ -95,6 +98,15 @@ def test_doctor_where_nothing_answers_fails_ari_and_ami_and_says_the_rest(
     assert checks["store"]["status"] == "OK"
     assert checks["trunks"]["status"] == checks["ARI"]["status"] == checks["AMI"]["status"] == "FAIL"
     assert checks["extensions"]["status"] == "WARN"
+
+
+@pytest.mark.parametrize(("setting", "status"), [("hang_up", "OK"), ("meter", "OK"), ("alert", "WARN")])
+def test_doctor_says_what_is_done_with_legs_around_the_gate(
+    pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch, setting: str, status: str
+) -> None:
+    assert pbx.password
+    monkeypatch.setenv("TOLLGATE_UNGATED_LEGS", setting)
+    assert examine(office, 0)["un-gated legs"]["status"] == status
 
 
 def test_doctor_with_a_wrong_password_says_whose(pbx: FakeAsterisk, office: Terminal) -> None:
@@ -259,6 +271,34 @@ def test_doctor_finds_what_the_command_line_of_asterisk_tells(
 ) -> None:
     pbx.commands[command] = output
     assert examine(office, int(status == "FAIL"))[name]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("output", "status"),
+    [
+        (ENDPOINT, "OK"),
+        (ENDPOINT.replace(": 60", ": 0"), "WARN"),
+        (ENDPOINT.replace("3600", "0"), "WARN"),
+        (ENDPOINT.replace("yes", "no"), "WARN"),
+    ],
+)
+def test_doctor_looks_whether_calls_end_whose_phone_is_gone(
+    pbx: FakeAsterisk, office: Terminal, output: str, status: str
+) -> None:
+    pbx.commands["pjsip show endpoint 101"] = output
+    check = examine(office, 0)["dead phones"]
+    assert check["status"] == status
+    assert status == "OK" or "101" in check["detail"]
+
+
+@pytest.mark.parametrize(("longest_call_s", "status"), [("14400", "OK"), ("0", "WARN")])
+def test_doctor_looks_whether_every_call_has_a_longest_time(
+    pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch, longest_call_s: str, status: str
+) -> None:
+    assert pbx.password
+    monkeypatch.setenv("TOLLGATE_LONGEST_CALL_S", longest_call_s)
+    check = examine(office, 0)["longest call"]
+    assert (check["status"], "fr-office" in check["detail"]) == (status, status == "WARN")
 
 
 def test_doctor_warns_of_a_settings_file_that_others_read(pbx: FakeAsterisk, office: Terminal) -> None:

@@ -71,7 +71,7 @@ def test_quote_of_each_class_is_admitted(
     assert document["funded_by"] == funded_by
     if funded_by != ["account"]:
         assert document["rate"] is None
-        assert document["max_duration_s"] is None
+        assert document["max_duration_s"] == (14_400 if destination_class == "included" else None)
         assert (document["charge"], document["billable_s"]) == ("0.00", 60)
 
 
@@ -223,8 +223,18 @@ def test_quote_for_people_is_in_one_language(funded: Terminal, language: str, wo
 def test_quote_of_a_call_that_ends_by_the_longest_time_says_so(funded: Terminal) -> None:
     funded.done("funds", "add", "1000000", "--reference", "r2")
     document = funded.json("quote", "00447797123456")
-    assert document["max_duration_s"] == 86_400
-    assert document["steps"][-1].endswith("would last longer than the 86400 s that a call may.")
+    assert document["max_duration_s"] == 14_400
+    assert "A call may last 14400 s." in document["steps"]
+    assert document["steps"][-1].endswith("would last longer than the 14400 s that a call may.")
+
+
+def test_quote_of_a_call_that_nothing_limits_ends_after_a_day(
+    funded: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLGATE_LONGEST_CALL_S", "0")
+    funded.done("funds", "add", "1000000", "--reference", "r2")
+    assert funded.json("quote", "00447797123456")["max_duration_s"] == 86_400
+    assert funded.json("quote", "0612345678")["max_duration_s"] is None
 
 
 def test_quote_of_premium_without_a_rate_of_its_own_has_no_rate(funded: Terminal) -> None:

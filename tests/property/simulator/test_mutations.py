@@ -16,6 +16,7 @@ from charging import commands as cmd
 from charging import events as ev
 from charging import records, session
 from charging.policy import MeteringPolicy
+from rating.price import charge_micros
 from tollgate.simulator.campaign import Order, run_campaign
 
 CALLS = 250
@@ -40,8 +41,7 @@ def renewal_holds_nothing(patch: Patch) -> None:
 
 def charge_is_rounded_down(patch: Patch) -> None:
     """A leg costs a micro-unit less than it should."""
-    price = records.charge_micros
-    patch.setattr(records, "charge_micros", lambda *terms: max(0, price(*terms) - 1))
+    patch.setattr(records, "charge_micros", lambda *terms: max(0, charge_micros(*terms) - 1))
 
 
 def lost_call_is_charged_twice(patch: Patch) -> None:

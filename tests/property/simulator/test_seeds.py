@@ -11,8 +11,9 @@ import pytest
 from tollgate.simulator.campaign import INVARIANTS, Order, Outcome, orders, run_campaign, run_episode
 
 ROOT = Path(__file__).parents[3]
-FIXED_SEED, FIXED_CALLS = 1, 2000
-FRESH_CALLS = 1000
+FIXED = tuple(Order(seed, 200, 12) for seed in range(1, 9))
+FRESH_CALLS = 600
+OFTEN = ("event lost", "event repeated", "request failed", "answer lost", "store refused", "service killed", "ari cut")
 
 
 def assert_clean(outcome: Outcome) -> None:
@@ -25,10 +26,11 @@ def assert_clean(outcome: Outcome) -> None:
 
 
 def test_fixed_seeds_break_no_invariant() -> None:
-    outcome = run_campaign(orders(seed=FIXED_SEED, calls=FIXED_CALLS, extensions=12), jobs=1)
+    outcome = run_campaign(iter(FIXED), jobs=1)
     assert_clean(outcome)
-    assert outcome.calls == FIXED_CALLS
+    assert outcome.calls == sum(order.calls for order in FIXED)
     assert outcome.checks > 10 * outcome.calls
+    assert all(outcome.counts[kind] for kind in OFTEN), "a kind of trouble never came"
 
 
 def test_fresh_seeds_break_no_invariant() -> None:
@@ -38,16 +40,6 @@ def test_fresh_seeds_break_no_invariant() -> None:
 
 def test_few_and_many_extensions_break_no_invariant() -> None:
     assert_clean(run_campaign(iter((Order(5, 150, 6), Order(6, 150, 60))), jobs=1))
-
-
-def test_every_kind_of_trouble_comes() -> None:
-    outcome = run_campaign((Order(seed, 300, 12) for seed in range(1, 9)), jobs=1)
-    assert_clean(outcome)
-    missing = [kind for kind, count in outcome.counts.items() if not count]
-    assert not missing
-    assert {"ended as known by event", "ended as known by handler", "ended as known by last_seen"} <= set(
-        outcome.counts
-    )
 
 
 def test_same_seed_in_another_process_does_the_same_things() -> None:

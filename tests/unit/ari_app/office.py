@@ -150,7 +150,7 @@ class Notes:
         """Note whose caller is watched."""
         self.watched.append(live.call_id)
 
-    def refuse_channel(self, channel_id: str) -> None:
+    def refuse_channel(self, channel_id: str, _cause: int = 21) -> None:
         """Note which channel is ended."""
         self.refused.append(channel_id)
 

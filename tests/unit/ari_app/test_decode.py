@@ -11,10 +11,12 @@ from ari_app.decode import (
     WANTED_EVENTS,
     ApplicationReplaced,
     CallerEntered,
+    ChannelCreated,
     ChannelDestroyed,
     ChannelHangupRequested,
     ChannelStateChanged,
     FarEndsJoined,
+    LegDialled,
     MalformedEventError,
     decode_channel,
     decode_event,
@@ -45,6 +47,27 @@ def test_state_change_is_read_with_asterisks_own_time() -> None:
     assert event.channel.leg_variable == "1793610000.7-1"
     assert event.channel.answered_at == datetime.fromtimestamp(1793610003.25, UTC)
     assert event.channel.context == "tg-metered"
+
+
+def test_new_channel_says_which_application_called_it() -> None:
+    made = {
+        **CHANNEL,
+        "state": "Down",
+        "dialplan": {"context": "from-trunk", "app_name": "AppDial", "app_data": "(Out)"},
+    }
+    event = decode_event({**EVENT, "type": "ChannelCreated", "channel": made})
+
+    assert isinstance(event, ChannelCreated)
+    assert (event.channel.state, event.channel.application) == ("Down", "AppDial")
+    assert event.channel.application_data == "(Out)"
+
+
+@pytest.mark.parametrize(("fields", "dialled"), [({"dialstring": "112@carrier1"}, "112@carrier1"), ({}, "")])
+def test_dial_says_of_its_leg_whom_it_calls(fields: dict[str, Any], dialled: str) -> None:
+    event = decode_event({"type": "Dial", "timestamp": EVENT["timestamp"], "peer": CHANNEL, "dialstatus": "", **fields})
+
+    assert isinstance(event, LegDialled)
+    assert (event.channel.channel_id, event.dialled) == ("1793610000.8", dialled)
 
 
 def test_entry_carries_the_arguments_of_stasis() -> None:

@@ -16,6 +16,7 @@ from ari_app.clock import Clock, utc_now
 from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError, AriUnavailableError
 from ari_app.execute import CommandExecutor
 from ari_app.live import LiveCall
+from ari_app.metrics import Metrics
 from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
@@ -37,6 +38,11 @@ class SomeAri:
     sent: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     hang_ups: list[int] = field(default_factory=list)
+    started_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def status(self) -> AriReply:
+        """Return when Asterisk was started."""
+        return AriReply(200, {"status": {"startup_time": self.started_at.isoformat()}})
 
     async def set_channel_vars(self, _channel_id: str, variables: dict[str, str]) -> AriReply:
         """Take the verdict."""
@@ -150,6 +156,7 @@ def call_after(lines: Lines, *events: ev.Event, alerts: SomeAlerts | None = None
         "FR",
         _no_limits,
         _main,
+        Metrics(),
     )
     return LiveCall(session, POLICY, executor, Clock(), lambda _live: None), executor
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ari_app import reconcile
 from ari_app.leg_records import LegRecord, parse_leg_record
+from dialplan.contract import LegMark, MarkKind
 from tests.unit.ari_app.morning import Morning, ago
 from tests.unit.ari_app.office import CALL_ID, LEG
 
@@ -28,6 +29,7 @@ def test_record_of_a_marked_leg_names_its_call() -> None:
 
     assert record is not None
     assert (record.call_id, record.cause) == (CALL_ID, None)
+    assert record.mark == LegMark(MarkKind.AWAY, CALL_ID, "PJSIP/101-1", "0145678901")
 
 
 @pytest.mark.parametrize(

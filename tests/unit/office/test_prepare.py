@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.office.conftest import Install
-from tollgate.office import asterisk
+from tollgate.office import asterisk, faketime
 from tollgate.office.prepare import main
 
 
@@ -53,3 +53,14 @@ def test_both_missing_without_root_are_told_at_once(install: Install, capsys: py
 def test_system_without_apt_fails_clearly(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 1
     assert "this system has no apt-get" in capsys.readouterr().err
+
+
+def test_faketime_missing_without_root_fails_clearly(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install_asterisk(install)
+    install("apt-get", "exit 99")
+    monkeypatch.setattr(faketime, "_LIBRARY_FOLDERS", tmp_path)
+
+    assert main(["--with-faketime"]) == 1
+    assert "libfaketime missing (for the chaos tests). Ask an administrator" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What an extension's permissions make of calls of every class: the table of issue's rules, hours, prices, limits."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,7 @@ def decided(
     deck: Deck | None = DECK,
     prepaid: bool = True,
     ring_limit_ms: int = 120_000,
+    longest_call_s: int | None = None,
 ) -> Decision:
     return decide(
         NUMBERS[what],
@@ -79,6 +81,7 @@ def decided(
         ring_limit_ms=ring_limit_ms,
         permissions=permissions,
         zone=PARIS,
+        longest_call_s=longest_call_s,
     )
 
 
@@ -293,6 +296,30 @@ def test_longest_call_is_the_shorter_of_the_plan_s_and_the_extension_s(
     assert decision.longest_call_s == limit_s
     told = [step for step in decision.steps if step.key == "longest_call"]
     assert bool(told) == (own_s is not None and (plan_s is None or own_s < plan_s))
+
+
+@pytest.mark.parametrize(
+    ("plan_s", "own_s", "limit_s", "told"),
+    [
+        (None, None, 14_400, ["longest_call_of_all"]),
+        (None, 600, 600, ["longest_call"]),
+        (None, 20_000, 14_400, ["longest_call_of_all"]),
+        (20_000, None, 20_000, []),
+        (600, None, 600, []),
+    ],
+)
+def test_longest_call_of_all_holds_where_the_plan_has_none(
+    plan_s: int | None, own_s: int | None, limit_s: int, told: list[str]
+) -> None:
+    plan = replace(PLAN, longest_call_s=plan_s)
+    permissions = Permissions(extension="101", longest_call_s=own_s)
+    decision = decided("included", permissions, plan=plan, longest_call_s=14_400)
+    assert decision.longest_call_s == limit_s
+    assert [step.key for step in decision.steps if step.key.startswith("longest_call")] == told
+    emergency = decide(
+        "112", rules=RULES, plan=plan, deck=None, prepaid=True, at_ms=0, permissions=permissions, longest_call_s=14_400
+    )
+    assert emergency.longest_call_s is None
 
 
 def test_longest_call_holds_where_only_the_allowance_pays() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tollgate.simulator.loop import OWNER, StalledError, VirtualLoop
+from tollgate.simulator.loop import OWNER, StalledError, VirtualLoop, virtual_loop
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -16,7 +16,7 @@ class Faults(list[dict[str, Any]]):
 
 
 def loop_of(faults: Faults | None = None) -> VirtualLoop:
-    return VirtualLoop(T0, (Faults() if faults is None else faults).append)
+    return virtual_loop(T0, (Faults() if faults is None else faults).append)
 
 
 def test_sleep_takes_virtual_time_only() -> None:
@@ -54,7 +54,7 @@ def test_timeouts_and_gathered_tasks_work_as_ever() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.0):
                 await slow(5.0)
-        return await asyncio.gather(slow(2.0), slow(1.0))
+        return list(await asyncio.gather(slow(2.0), slow(1.0)))
 
     assert loop.run(main()) == [2.0, 1.0]
     assert loop.time() == 3.0

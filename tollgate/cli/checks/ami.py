@@ -1,15 +1,19 @@
 """Checks over AMI: what our user may do there, and what only Asterisk's own command line tells."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ari_app.ami import AmiAdapter
 from ari_app.errors import AmiRefusedError
 from dialplan.contract import APPLICATION, LEG_RECORDS_FAMILY
 from tollgate.cli.checks.check import Check, fail, ok, warn
+from tollgate.cli.counted import counted
 
 _NOT_THERE = "tollgate-doctor-looks-for-what-is-not-there"
+_TIMEOUTS = ("rtp_timeout", "rtp_timeout_hold")
+_ENDS_DEAD_CALLS = "rtp_timeout = 60, rtp_timeout_hold = 3600 and timers = yes in pjsip.conf"
+_MOST_NAMED = 5
 _PARAMETER = re.compile(r"(?m)^ (\w+) +: (.*?)\s*$")
 
 
@@ -83,9 +87,36 @@ async def read_endpoint(ami: AmiAdapter, name: str) -> Endpoint:
 def check_dead_calls(endpoint: Endpoint) -> Check:
     """Check that a call on the trunk ends when its far side is gone without a word."""
     name = f"dead calls {endpoint.name}"
-    rtp_timeout, timers = endpoint.parameters.get("rtp_timeout", "0"), endpoint.parameters.get("timers", "no")
-    lacking = [word for word, is_off in (("rtp_timeout", rtp_timeout == "0"), ("timers", timers == "no")) if is_off]
+    lacking = _lacking(endpoint)
     if lacking:
         detail = f"without {' and '.join(lacking)} a call whose far end is gone lasts as long as its funds"
-        return warn(name, detail, "rtp_timeout = 60 and timers = yes in pjsip.conf")
-    return ok(name, f"rtp_timeout {rtp_timeout} s, timers {timers}")
+        return warn(name, detail, _ENDS_DEAD_CALLS)
+    shown = ", ".join(f"{word} {endpoint.parameters.get(word, '0')}" for word in (*_TIMEOUTS, "timers"))
+    return ok(name, shown)
+
+
+def check_dead_phones(endpoints: Sequence[Endpoint]) -> Check | None:
+    """Check that a call ends when its phone is gone without a word; None where Asterisk tells of no phone.
+
+    The trunk does not notice: its own far end still sends.
+    """
+    known = [endpoint for endpoint in endpoints if endpoint.parameters]
+    if not known:
+        return None
+    lacking = [endpoint.name for endpoint in known if _lacking(endpoint)]
+    if not lacking:
+        return ok("dead phones", f"{counted(len(known), 'phone')} with rtp_timeout, rtp_timeout_hold and timers")
+    shown = ", ".join(lacking[:_MOST_NAMED]) + (
+        f" and {len(lacking) - _MOST_NAMED} more" if len(lacking) > _MOST_NAMED else ""
+    )
+    return warn(
+        "dead phones",
+        f"a call of {shown} may last as long as its funds when the phone is gone without a word",
+        _ENDS_DEAD_CALLS,
+    )
+
+
+def _lacking(endpoint: Endpoint) -> list[str]:
+    """Return which of the parameters are off that end a dead call."""
+    off = [word for word in _TIMEOUTS if endpoint.parameters.get(word, "0") == "0"]
+    return [*off, "timers"] if endpoint.parameters.get("timers", "no") == "no" else off

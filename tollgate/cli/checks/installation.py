@@ -19,6 +19,8 @@ from tollgate.cli.checks.prices import check_prices
 from tollgate.settings import Settings
 
 _MANY = 5
+_PHONES = 200
+"""Asterisk is asked for each."""
 
 
 def check_settings(path: Path | None, settings: Settings) -> list[Check]:
@@ -56,7 +58,7 @@ async def check_store(settings: Settings) -> list[Check]:
     try:
         fault = await asyncio.to_thread(encoding_fault, locate(settings.database_url))
         async with await Store.open(settings.database_url) as store:
-            catalog = await load_catalog(store, empty_catalog(settings.dial_rules()))
+            catalog = await load_catalog(store, empty_catalog(settings.dial_rules(), settings.call_limit_s))
             differences = await store.verify()
             prices = await check_prices(store, settings)
             nodes = check_nodes(await store.nodes(), settings, utc_now())
@@ -64,6 +66,7 @@ async def check_store(settings: Settings) -> list[Check]:
     except StoreError as error:
         return [fail("store", str(error), "tollgate migrate, or tollgate init for a new one")]
     checks = [ok("store", f"schema is current, {len(catalog.payers)} extensions"), check_payers(catalog), prices, nodes]
+    checks.append(check_longest_call(catalog))
     checks += sessions
     if fault is not None:
         detail, _, mend = fault.rpartition("; ")
@@ -84,6 +87,30 @@ def check_payers(catalog: Catalog) -> Check:
         shown = "; ".join(faults[:_MANY]) + (f"; and {len(faults) - _MANY} more" if len(faults) > _MANY else "")
         return warn("extensions", f"paid calls are refused: {shown}", "load the plan or the deck that is missing")
     return ok("extensions", "each has a plan and a deck")
+
+
+def check_longest_call(catalog: Catalog) -> Check:
+    """Check that a call that is dead, but was never hung up, ends at last."""
+    plans = {payer.plan.name for payer in catalog.payers.values() if payer.plan and payer.plan.longest_call_s is None}
+    if catalog.longest_call_s is not None:
+        return ok("longest call", f"{catalog.longest_call_s} s where neither plan nor extension says less")
+    if not plans:
+        return ok("longest call", "every plan in use has one")
+    return warn(
+        "longest call",
+        f"none under {', '.join(sorted(plans)[:_MANY])}: a call that hangs lasts as long as its funds, or for ever",
+        "longest_call_s = 14400 in the settings, or in the plan",
+    )
+
+
+async def phone_endpoints(settings: Settings) -> list[str]:
+    """Return the names of the extensions' PJSIP endpoints, not all of very many; none where the store is away."""
+    try:
+        async with await Store.open(settings.database_url) as store:
+            endpoints = [extension.endpoint for extension in await store.extensions()]
+    except StoreError:
+        return []
+    return [name for name in (endpoint.removeprefix("PJSIP/") for endpoint in endpoints) if "/" not in name][:_PHONES]
 
 
 def check_host_name(name: str, resolve: Callable[[str], str] = socket.gethostbyname) -> Check:

@@ -1,0 +1,63 @@
+"""Calls that the dialplan let through by itself and that ended unseen: made while the service was away.
+
+The store has no session of such a call, and Asterisk no channel any more; the record that the hang-up handler left of
+its leg is all there is. So after each connect the records are looked through, and what neither the store nor a live
+call knows is written down as any other call that was observed. An emergency call has nothing done to its leg, so it
+leaves no such record.
+"""
+
+import structlog
+
+from ari_app.ami import AmiAdapter
+from ari_app.ends import post_records
+from ari_app.errors import AsteriskError
+from ari_app.leg_records import LegRecord, read_leg_records
+from ari_app.switchboard import Switchboard
+from store.errors import StoreError
+from store.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class LetThrough:
+    """Writes down the calls that nobody followed; asked after each connect, and tried until it was done."""
+
+    def __init__(self, store: Store, switchboard: Switchboard) -> None:
+        """Begin with records that have not been looked through."""
+        self._store = store
+        self._switchboard = switchboard
+        self._is_due = True
+
+    def ask(self) -> None:
+        """Have the records looked through at the next opportunity: calls may have gone by unseen."""
+        self._is_due = True
+
+    async def write_down(self, ami: AmiAdapter) -> None:
+        """Settle the calls of which only records are left, if this is due and can be done; else it stays due.
+
+        To be called when the channels that live have been compared: a call that goes on is followed by then.
+        """
+        if not self._is_due or not ami.connected:
+            return
+        try:
+            unseen = await self._unseen(ami)
+        except (AsteriskError, StoreError) as error:
+            log.warning("leg_records_not_read", error=repr(error))
+            return
+        for records in unseen:
+            mark = records[0].mark
+            if mark is not None and not self._switchboard.knows(mark.call_id):
+                log.info("unseen_call_recorded", call_id=mark.call_id, kind=mark.kind)
+                post_records(self._switchboard.observe(mark, records[0].answered_at), set(), records)
+        self._is_due = False
+
+    async def _unseen(self, ami: AmiAdapter) -> list[list[LegRecord]]:
+        """Return the records, call by call, of the calls that needed no verdict and that nobody knows."""
+        by_call = await read_leg_records(ami)
+        marked = {
+            call_id: records
+            for call_id, records in by_call.items()
+            if records[0].mark is not None and not self._switchboard.knows(call_id)
+        }
+        known = await self._store.known_call_ids(marked) if marked else set()
+        return [records for call_id, records in marked.items() if call_id not in known]

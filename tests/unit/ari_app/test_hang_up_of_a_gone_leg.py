@@ -1,0 +1,76 @@
+"""A leg that is to be hung up and is gone already, and whose own event never came."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from ari_app import execute
+from ari_app.errors import AmiUnavailableError
+from charging import commands as cmd
+from charging import events as ev
+from charging.session import Phase, step
+from tests.unit.ari_app.test_execute import Lines, SomeAmi, SomeAri, ago, answered, call_after
+from tests.unit.charging.story import LEG, POLICY, TRUNK
+
+
+@dataclass
+class WithRecords(SomeAmi):
+    """An AMI with what hang-up handlers left, or none that answers."""
+
+    tree: dict[str, str] | None = field(default_factory=dict)
+
+    async def read_tree(self, _family: str) -> dict[str, str]:
+        """Return it."""
+        if self.tree is None:
+            raise AmiUnavailableError("AMI is not connected")
+        return self.tree
+
+
+async def end_of(
+    monkeypatch: pytest.MonkeyPatch, ami: WithRecords, started_at: datetime = SomeAri.started_at
+) -> datetime | None:
+    """Have a leg hung up that ARI does not know any more; return when it ended."""
+    monkeypatch.setattr(execute, "HANGUP_SETTLE_S", 0.0)
+    live, executor = call_after(Lines(SomeAri(hang_ups=[404], started_at=started_at), ami), *answered())
+    executor.execute(live, cmd.HangUpLeg(LEG))
+    await executor.drain(60)
+    assert live.session.phase is Phase.CLOSING
+    return live.session.last_leg_ended_at
+
+
+async def test_it_ended_when_its_hang_up_handler_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended_at = ago(0.4).replace(microsecond=250_000)
+    answered_at = ended_at - timedelta(seconds=1)
+    call_id = call_after(Lines())[0].call_id
+    record = f"{call_id},{answered_at.timestamp():.3f},{ended_at.timestamp():.3f},16,{TRUNK}"
+
+    assert await end_of(monkeypatch, WithRecords(tree={f"2026110209/{LEG}": record})) == ended_at
+
+
+@pytest.mark.parametrize("tree", [{}, {"2026110209/other": "damaged"}, None], ids=["none", "others", "no AMI"])
+async def test_without_a_record_it_is_taken_to_have_ended_now(
+    monkeypatch: pytest.MonkeyPatch, tree: dict[str, str] | None
+) -> None:
+    ended_at = await end_of(monkeypatch, WithRecords(tree=tree))
+
+    assert ended_at is not None
+    assert ended_at > ago(5)
+
+
+async def test_without_a_record_it_did_not_outlive_its_asterisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    started_at = ago(0.3)
+
+    assert await end_of(monkeypatch, WithRecords(), started_at) == started_at
+
+
+async def test_without_a_record_it_did_not_outlive_what_was_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execute, "HANGUP_SETTLE_S", 0.0)
+    opened, admitted, _ = answered()
+    answered_at = ago(12)
+    live, executor = call_after(Lines(SomeAri(hang_ups=[404]), WithRecords()), opened, admitted)
+    live.session, _ = step(live.session, ev.LegAnswered(answered_at, LEG, TRUNK), POLICY)
+    executor.execute(live, cmd.HangUpLeg(LEG))
+    await executor.drain(60)
+
+    assert live.session.last_leg_ended_at == answered_at + timedelta(seconds=live.session.paid_s)

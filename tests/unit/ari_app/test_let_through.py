@@ -1,0 +1,79 @@
+"""Included calls that were made and ended while the service was away: they have a record all the same."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import cast
+
+from ari_app.ami import AmiAdapter
+from ari_app.let_through import LetThrough
+from charging.cdr import Disposition, EndSource
+from rating.destination import DestinationClass
+from store.errors import StoreUnavailableError
+from store.store import Store
+from tests.unit.ari_app.morning import TRUNK, Morning, ago, epoch
+from tests.unit.ari_app.office import CALL_ID, LEG
+
+AWAY = f"away|{CALL_ID}|PJSIP/101-00000001|0145678901"
+
+
+@dataclass
+class SomeStore:
+    """A store that knows some calls; away, it knows none."""
+
+    known: set[str] = field(default_factory=set)
+    is_away: bool = False
+
+    async def known_call_ids(self, call_ids: Collection[str]) -> set[str]:
+        """Answer those that it knows."""
+        if self.is_away:
+            raise StoreUnavailableError("away")
+        return self.known & set(call_ids)
+
+
+async def write_down(morning: Morning, store: SomeStore, *, times: int = 1) -> None:
+    found = LetThrough(cast("Store", store), morning.desk.board)
+    for _ in range(times):
+        await found.write_down(cast("AmiAdapter", morning.ami))
+        store.is_away = False
+        morning.ami.connected = True
+
+
+def left(morning: Morning, owner: str = AWAY) -> None:
+    """Leave the record of a leg that talked for 4.5 s."""
+    morning.ami.tree = {f"2026110209/{LEG}": f"{owner},{epoch(ago(60))},{epoch(ago(55.5))},16,{TRUNK}"}
+
+
+async def test_included_call_that_nobody_followed_is_recorded_by_its_leg(morning: Morning) -> None:
+    left(morning)
+    await write_down(morning, SomeStore(), times=2)
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.destination_class is DestinationClass.INCLUDED
+    assert (settle.cdr.dialled, settle.cdr.extension, settle.cdr.leg) == ("0145678901", "101", 1)
+    assert (settle.cdr.disposition, settle.cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
+    assert (settle.cdr.billable_s, settle.cdr.charged_micros, settle.cdr.unfunded_micros) == (5, 0, 0)
+
+
+async def test_call_that_the_store_knows_is_left_alone(morning: Morning) -> None:
+    left(morning)
+    await write_down(morning, SomeStore(known={CALL_ID}))
+    assert morning.desk.notes.commands == []
+
+
+async def test_call_that_passed_the_gate_is_left_to_its_session(morning: Morning) -> None:
+    left(morning, owner=CALL_ID)
+    await write_down(morning, SomeStore())
+    assert morning.desk.notes.commands == []
+
+
+async def test_call_is_recorded_later_where_the_store_does_not_answer(morning: Morning) -> None:
+    left(morning)
+    await write_down(morning, SomeStore(is_away=True), times=2)
+    assert len(morning.desk.notes.settled()) == 1
+
+
+async def test_call_is_recorded_later_where_ami_is_away(morning: Morning) -> None:
+    left(morning)
+    morning.ami.connected = False
+    await write_down(morning, SomeStore(), times=2)
+    assert len(morning.desk.notes.settled()) == 1

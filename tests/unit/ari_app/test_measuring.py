@@ -1,0 +1,46 @@
+"""What is measured is what docs/operations.md says."""
+
+import re
+from pathlib import Path
+
+from ari_app.alerts import MOST_WAITING as MOST_ALERTS
+from ari_app.ami import MOST_IN_FLIGHT as MOST_AMI_ACTIONS
+from ari_app.client import MOST_IN_FLIGHT as MOST_ARI_REQUESTS
+from ari_app.execute import MOST_REFUSALS
+from ari_app.overload import MOST_CALLS, MOST_LAG_S, MOST_RECORDED
+from ari_app.reports import MOST_WAITING as MOST_REPORTS
+from ari_app.switchboard import ENDED_REMEMBERED
+from ari_app.ungated import MOST_SUSPECTS
+from store.writer import LONGEST_QUEUE, LONGEST_QUEUE_FOR_NEW
+from tests.unit.ari_app.test_run import service
+from tollgate.health import MOST_CONNECTIONS, HealthServer
+from tollgate.listen import ListenAddress
+
+PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+BOUNDS: dict[str, str] = dict(re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", PAGE))
+
+
+async def test_every_metric_is_documented_and_every_documented_one_is_there() -> None:
+    tollgate = service()
+    HealthServer(ListenAddress("127.0.0.1", 1), tollgate.readiness, tollgate.metrics)
+    text = tollgate.metrics.text().decode()
+    assert set(re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text)) == set(BOUNDS)
+
+
+def test_documented_bounds_are_those_of_the_code() -> None:
+    bounds = {
+        "alerts_waiting": [MOST_ALERTS],
+        "calls_live": [MOST_CALLS, MOST_RECORDED],
+        "calls_remembered": [ENDED_REMEMBERED],
+        "commands_under_way": [MOST_REFUSALS],
+        "store_waiting": [LONGEST_QUEUE_FOR_NEW, LONGEST_QUEUE],
+        "ari_requests": [MOST_ARI_REQUESTS],
+        "ami_actions": [MOST_AMI_ACTIONS],
+        "event_loop_lag_seconds": [int(MOST_LAG_S)],
+        "ungated_suspects": [MOST_SUSPECTS],
+        "reports_waiting": [MOST_REPORTS],
+        "health_connections": [MOST_CONNECTIONS],
+    }
+    for name, numbers in bounds.items():
+        found = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", BOUNDS[name])]
+        assert found[: len(numbers)] == numbers, name
