@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check thorough bench e2e chaos asterisk postgresql sipp tools clean
+.PHONY: help run test check thorough fuzz bench e2e chaos asterisk postgresql sipp tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -32,11 +32,14 @@ check: postgresql ## format, lint, types, import contracts, unit, property and i
 	@echo '== mypy'; $(PY) -m mypy
 	@echo '== import contracts'; .venv/bin/lint-imports
 	@echo '== unit, property and integration tests'
-	@$(PY) -m pytest tests/property tests/integration tests/unit -q -n 2 \
+	@$(PY) -m pytest tests/property tests/integration tests/fuzz tests/unit -q -n 2 \
 		--dist loadfile --no-loadscope-reorder
 
 thorough: postgresql ## property tests with twenty times as many examples: for a night, not for each change
 	@TOLLGATE_TEST_EFFORT=20 $(PY) -m pytest tests/property -q -n 2 --dist loadfile --no-loadscope-reorder
+
+fuzz: $(INSTALLED) ## bad input of all kinds, each target for SECONDS (60): make fuzz SECONDS=600
+	@TOLLGATE_FUZZ_SECONDS=$(or $(SECONDS),60) $(PY) -m pytest tests/fuzz -q -n 2 --dist load
 
 # Calls take seconds in which nobody computes: more of them at a time than there are processors.
 e2e: sipp ## end-to-end tests alone
@@ -45,7 +48,7 @@ e2e: sipp ## end-to-end tests alone
 
 chaos: tools ## what dies, hangs, stalls, repeats or fills up while calls talk: each tried on a real Asterisk
 	@echo '== chaos tests'
-	@$(PY) -m pytest tests/chaos -q -n 4 --dist worksteal
+	@$(PY) -m pytest tests/chaos -q -n 3 --dist worksteal
 
 bench: sipp ## calls a second, set-up times and CPU of bare Dial() and Tollgate, side by side
 	@$(PY) -m tests.bench

@@ -195,8 +195,8 @@ class AmiAdapter:
         if self._in_flight >= MOST_IN_FLIGHT:
             raise AmiUnavailableError(f"{MOST_IN_FLIGHT} actions wait for AMI already")
         self._in_flight += 1
-        future = manager.send_action(action, as_list=as_list)
         try:
+            future = manager.send_action(action, as_list=as_list)
             async with asyncio.timeout(LIST_LIMIT_S if as_list else ACTION_LIMIT_S):
                 reply = await future
         except ConnectionError as error:

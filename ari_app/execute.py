@@ -71,6 +71,8 @@ HANG_UPS_BEFORE_ALERT = 3
 """One may fail because a connection is being made again."""
 MOST_REFUSALS = 500
 """Channels that no call answers for are ended so many at a time."""
+MOST_ARMINGS = 3
+"""A deadline that was on its way for long is armed anew at once: a machine that stood still must not end a call."""
 EARLY = timedelta(milliseconds=50)
 """A deadline read back this much later than wanted is still the one that was set."""
 
@@ -454,22 +456,24 @@ class CommandExecutor:
         leg = live.session.leg(command.channel_id)
         if leg is None or leg.exempt:
             return
-        sent_at = live.now()
-        try:
-            left_s = (command.cut_at - sent_at).total_seconds()
-            await self._lines.ami.set_deadline(command.channel_id, max(left_s, 0.001))
-            asked_at = live.now()
-            armed_s = await self._lines.ami.read_deadline(command.channel_id)
-        except AsteriskError as error:
-            self._deadline_failed(live, command.channel_id, error)
-            return
-        if _ends_by(command.cut_at, asked_at, armed_s):
-            live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
-        elif _ends_by(command.cut_at, sent_at, armed_s):
+        for _ in range(MOST_ARMINGS):
+            sent_at = live.now()
+            try:
+                left_s = (command.cut_at - sent_at).total_seconds()
+                await self._lines.ami.set_deadline(command.channel_id, max(left_s, 0.001))
+                asked_at = live.now()
+                armed_s = await self._lines.ami.read_deadline(command.channel_id)
+            except AsteriskError as error:
+                self._deadline_failed(live, command.channel_id, error)
+                return
+            if _ends_by(command.cut_at, asked_at, armed_s):
+                live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
+                return
+            if not _ends_by(command.cut_at, sent_at, armed_s):
+                self._deadline_failed(live, command.channel_id, f"read back {armed_s}")
+                return
             log.warning("deadline_late", call_id=live.call_id, channel_id=command.channel_id)
-            live.post(ev.DeadlineFailed(live.now(), command.channel_id))
-        else:
-            self._deadline_failed(live, command.channel_id, f"read back {armed_s}")
+        live.post(ev.DeadlineFailed(live.now(), command.channel_id))
 
     def _deadline_failed(self, live: LiveCall, channel_id: str, error: object) -> None:
         log.error("deadline_not_armed", call_id=live.call_id, channel_id=channel_id, error=str(error))

@@ -67,7 +67,7 @@ MOST_DONE = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class _Suspect:
+class Suspect:
     """A leg that no call answers for, as far as has been seen."""
 
     leg: Channel
@@ -145,9 +145,14 @@ class UngatedLegs:
         self._metrics = metrics
         self._limits_of = limits_of
         self._clock = clock
-        self._suspects: dict[str, _Suspect] = {}
+        self._suspects: dict[str, Suspect] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
-        metrics.gauge("ungated_suspects", "Legs whose call is not known yet", lambda: len(self._suspects))
+        metrics.gauge("ungated_suspects", "Legs whose call is not known yet", lambda: len(self.suspects))
+
+    @property
+    def suspects(self) -> Collection[Suspect]:
+        """The legs whose call is not known yet."""
+        return self._suspects.values()
 
     def stop(self) -> None:
         """Judge nothing any more: the service is going down."""
@@ -203,7 +208,7 @@ class UngatedLegs:
         """Have the dialplan's handler leave word of the end of a metered leg that was answered."""
         self._executor.spawn(self._mark_answered(call_id, channel_id, at))
 
-    def _suspect(self, leg: Channel, at: datetime) -> _Suspect | None:
+    def _suspect(self, leg: Channel, at: datetime) -> Suspect | None:
         """Begin to suspect a leg, unless it calls here or has been judged."""
         if leg.channel_id in self._done:
             return None
@@ -213,7 +218,7 @@ class UngatedLegs:
         if len(self._suspects) >= MOST_SUSPECTS:
             self._metrics.dropped.labels("ungated").inc()
             return None
-        suspect = _Suspect(leg, at, called=is_outbound(leg) is True)
+        suspect = Suspect(leg, at, called=is_outbound(leg) is True)
         self._suspects[leg.channel_id] = suspect
         self._look_later(suspect, JUDGED_AFTER_S)
         return suspect
@@ -225,22 +230,22 @@ class UngatedLegs:
         if len(self._done) > MOST_DONE:
             self._done.popitem(last=False)
 
-    def _look_later(self, suspect: _Suspect, delay_s: float) -> None:
+    def _look_later(self, suspect: Suspect, delay_s: float) -> None:
         suspect.alarm = asyncio.get_running_loop().call_later(delay_s, self._look, suspect)
 
-    def _look_now(self, suspect: _Suspect) -> None:
+    def _look_now(self, suspect: Suspect) -> None:
         """Look at once, unless that is being done."""
         if suspect.alarm is not None:
             suspect.alarm.cancel()
             self._look(suspect)
 
-    def _look(self, suspect: _Suspect) -> None:
+    def _look(self, suspect: Suspect) -> None:
         suspect.alarm = None
         self._executor.spawn(self._judge(suspect))
 
     # --- the verdict --------------------------------------------------------------------------------------
 
-    async def _judge(self, suspect: _Suspect) -> None:
+    async def _judge(self, suspect: Suspect) -> None:
         try:
             verdict = await self._verdict(suspect)
             if self._suspects.get(suspect.leg.channel_id) is not suspect:
@@ -257,7 +262,7 @@ class UngatedLegs:
             log.exception("leg_not_judged", channel_id=suspect.leg.channel_id)
             self.claimed(suspect.leg.channel_id)
 
-    async def _carry_out(self, suspect: _Suspect, verdict: UngatedVerdict) -> None:
+    async def _carry_out(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
         if verdict.fate is Fate.METERED:
             verdict = await self._meter(suspect, verdict)
         self._tell(suspect, verdict)
@@ -271,7 +276,7 @@ class UngatedLegs:
             case Fate.METERED:
                 pass
 
-    async def _verdict(self, suspect: _Suspect) -> UngatedVerdict | None:
+    async def _verdict(self, suspect: Suspect) -> UngatedVerdict | None:
         """Return what becomes of a leg; None where it needs no verdict, or none yet."""
         ari, ami = self._lines.ari, self._lines.ami
         if ari is None or not self._board.reconciled:
@@ -319,7 +324,7 @@ class UngatedLegs:
         rows = [row for row in await self._store.open_sessions() if row.call_id == call_id]
         return any(row.node != self._gate.node or not row.is_lost for row in rows)
 
-    def _verdict_on(self, suspect: _Suspect) -> UngatedVerdict:
+    def _verdict_on(self, suspect: Suspect) -> UngatedVerdict:
         trunk = self._board.trunk_of(suspect.leg) or ""
         known = KnownLeg(
             channel_id=suspect.leg.channel_id,
@@ -333,7 +338,7 @@ class UngatedLegs:
         )
         return judge_leg(known, self._setting, self._board.catalog, self._gate, self._trunks[trunk])
 
-    def _tell(self, suspect: _Suspect, verdict: UngatedVerdict) -> None:
+    def _tell(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
         leg, call = suspect.leg, verdict.call
         trunk = self._board.trunk_of(leg) or ""
         self._alerts.raise_alert(
@@ -350,7 +355,7 @@ class UngatedLegs:
 
     # --- what becomes of it -------------------------------------------------------------------------------
 
-    def _follow_on(self, suspect: _Suspect) -> None:
+    def _follow_on(self, suspect: Suspect) -> None:
         """Begin the session of a leg that is only followed once it is answered; where it was not, nothing is left."""
         if suspect.verdict is None:
             return
@@ -359,11 +364,11 @@ class UngatedLegs:
         elif suspect.ended is not None:
             self._finish(suspect.leg.channel_id)
 
-    def _begin_free(self, suspect: _Suspect, session: Session) -> None:
+    def _begin_free(self, suspect: Suspect, session: Session) -> None:
         # The store is told for `tollgate calls`, and a successor: it goes on if this fails.
         self._begin(suspect, session, OpenSession(held_micros=0, paid_s=0))
 
-    async def _meter(self, suspect: _Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
+    async def _meter(self, suspect: Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
         """Hold for a leg what it has talked and a first slice, and meter it; else return why it is hung up."""
         call, at = verdict.call, self._clock()
         talked = timedelta() if suspect.answered_at is None else max(at - suspect.answered_at, timedelta())
@@ -390,10 +395,10 @@ class UngatedLegs:
             return answer
         return _denial(call, command, answer, self._board.catalog.account_name(call.account_id))
 
-    def _leg_of(self, suspect: _Suspect) -> Leg:
+    def _leg_of(self, suspect: Suspect) -> Leg:
         return Leg(channel_id=suspect.leg.channel_id, trunk=self._board.trunk_of(suspect.leg) or "")
 
-    def _begin(self, suspect: _Suspect, session: Session, command: OpenSession | None) -> None:
+    def _begin(self, suspect: Suspect, session: Session, command: OpenSession | None) -> None:
         """Make the session live, and have it catch up with what was seen of its leg."""
         leg, call_id = suspect.leg, session.call.call_id
         self._finish(leg.channel_id)

@@ -33,6 +33,7 @@ from store import schema
 from store.verify_allowances import AllowanceSums
 from store.verify_calendars import Calendar, read_calendars
 from store.verify_calls import SESSIONS, SLICES, CallProof
+from store.verify_cells import strange_cells
 from store.verify_days import SPENT as SPENT_DAYS
 from store.verify_journal import AVAILABLE, RESERVED, SPENT, JournalSums
 from store.verify_lots import USES, LotProof
@@ -55,6 +56,8 @@ async def find_differences(connection: AsyncConnection, progress: Progress | Non
     Args:
         progress: Told how far it is, after each page.
     """
+    if strange := await strange_cells(connection):
+        return strange
     reader = Reader(connection, progress)
     sizes = await _count(reader)
     books = _Books(await read_calendars(reader))

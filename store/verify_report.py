@@ -67,6 +67,8 @@ class Check(StrEnum):
     ALLOWANCE_USED = "allowance_used"
     """The seconds that are used of a pool; the subject is the pool's id, as in the next."""
     ALLOWANCE_HELD = "allowance_held"
+    CELL = "cell"
+    """Cells that hold what their column (the subject) is not for, and how many there are."""
     MORE = "more"
     """At least so many more differences of the subject were found and are not named."""
 

@@ -94,6 +94,10 @@ class Proxy:
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._main(started))
+        handlers = asyncio.all_tasks(self._loop)
+        for handler in handlers:
+            handler.cancel()
+        self._loop.run_until_complete(asyncio.gather(*handlers, return_exceptions=True))
 
     async def _main(self, started: threading.Event) -> None:
         self._stop = asyncio.Event()

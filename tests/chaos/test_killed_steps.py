@@ -10,7 +10,7 @@ from tests.chaos.faults import named, request
 from tests.e2e import sipp
 from tests.e2e.conftest import SECOND_PRICED, wait_until
 
-LONG_FIRST_SLICE = "first_slice_s = 12\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
+LONG_FIRST_SLICE = "first_slice_s = 16\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
 """Time to start the service again while a call talks."""
 
 
@@ -85,7 +85,7 @@ def test_killed_while_it_rings_ends_the_answered_leg_with_its_hold(desk: ChaosDe
 def test_killed_while_it_rings_and_back_before_the_end_goes_on_metering(make_desk: MakeDesk) -> None:
     desk = make_desk(metering=LONG_FIRST_SLICE)
     carrier = desk.carrier(sipp.answers(ring_ms=800))
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 13_500))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 17_500))
     carrier.wait_seen("SIP/2.0 180")
     desk.kill_service()
     carrier.wait_seen("SIP/2.0 200")
@@ -94,7 +94,7 @@ def test_killed_while_it_rings_and_back_before_the_end_goes_on_metering(make_des
     [cdr] = desk.wait_cdrs(1)
     [talk] = talks_of(carrier)
     check_record(cdr, talk, EndSource.EVENT)
-    assert cdr.billable_s == 14
+    assert cdr.billable_s == 18
     check_books(desk)
 
 
@@ -115,7 +115,7 @@ def test_killed_before_the_answer_is_saved_meters_from_the_true_answer(make_desk
     desk = make_desk(metering=LONG_FIRST_SLICE)
     carrier = desk.carrier(sipp.answers(ring_ms=400))
     checked = desk.ami.faults.watch(named("Getvar"))
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 13_500))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 17_500))
     carrier.wait_seen("SIP/2.0 180")
     with desk.locked_store():
         checked.wait()  # the service has seen the answer, and looks at its deadline
@@ -126,14 +126,14 @@ def test_killed_before_the_answer_is_saved_meters_from_the_true_answer(make_desk
     [cdr] = desk.wait_cdrs(1)
     [talk] = talks_of(carrier)
     check_record(cdr, talk, EndSource.EVENT)
-    assert cdr.billable_s == 14
+    assert cdr.billable_s == 18
     check_books(desk)
 
 
 def test_killed_before_the_answer_is_saved_and_back_after_the_end_settles_by_the_handler(desk: ChaosDesk) -> None:
     carrier = desk.carrier(sipp.answers(ring_ms=400))
     checked = desk.ami.faults.watch(named("Getvar"))
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 2_200))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 1_200))
     carrier.wait_seen("SIP/2.0 180")
     with desk.locked_store():
         checked.wait()
@@ -181,10 +181,10 @@ def test_killed_after_a_renewal_before_its_deadline_is_set_ends_with_the_old_one
 
 
 def test_killed_after_a_renewal_and_back_in_time_goes_on_with_the_renewed_slice(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering="first_slice_s = 12\nslice_s = 12\nleast_slice_s = 1\nrenew_lead_s = 10")
+    desk = make_desk(metering="first_slice_s = 16\nslice_s = 16\nleast_slice_s = 1\nrenew_lead_s = 14")
     carrier = desk.carrier(sipp.answers())
     armed = desk.ami.faults.hold(named("Setvar"))
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 13_500))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 17_500))
     armed.wait()
     desk.kill_service()
     armed.end()
@@ -193,7 +193,7 @@ def test_killed_after_a_renewal_and_back_in_time_goes_on_with_the_renewed_slice(
     [cdr] = desk.wait_cdrs(1)
     [talk] = talks_of(carrier)
     check_record(cdr, talk, EndSource.EVENT)
-    assert cdr.billable_s == 14
+    assert cdr.billable_s == 18
     check_books(desk)
 
 

@@ -71,13 +71,13 @@ def test_locked_while_a_call_talks_ends_it_with_its_hold_and_settles_it_by_its_t
 
 
 def test_locked_while_calls_may_go_on_without_it_keeps_the_call_that_long(make_desk: MakeDesk) -> None:
-    desk = make_desk(metering=f"{SHORT}\nstore_away_s = 8")
+    desk = make_desk(metering=f"{SHORT}\nstore_away_s = 12")
     carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 15_300))
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 18_300))
     desk.wait_armed()
     locked_at = time.monotonic()
     with desk.locked_store():
-        wait_until(lambda: time.monotonic() - locked_at > 8, "the store is away as long as calls may go on")
+        wait_until(lambda: time.monotonic() - locked_at > 9, "the store is away for less than calls may go on")
         assert carrier.seen("BYE") == []
     phone.wait()
     [cdr] = desk.wait_cdrs(1)

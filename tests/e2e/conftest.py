@@ -208,15 +208,15 @@ exten => *74,1,Set(TG_CALL=${UNIQUEID}-1)
  same => n,Dial(PJSIP/+53521234567@carrier1,20,b(tg-leg^s^1(${TG_CALL}))U(tg-answer^9.7^${TG_CALL}^${RATED}))
 
 ; Ways around the gate: straight to the trunk, through a Local channel, the digits as they are, under another call's id.
-exten => _*80X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20)
+exten => _*90X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20)
  same => n,Hangup()
-exten => _*81X.,1,Dial(Local/${EXTEN:3}@around-the-gate/n,20)
+exten => _*91X.,1,Dial(Local/${EXTEN:3}@around-the-gate/n,20)
  same => n,Hangup()
-exten => _*82X.,1,Dial(PJSIP/${EXTEN:3}@carrier1,20)
+exten => _*92X.,1,Dial(PJSIP/${EXTEN:3}@carrier1,20)
  same => n,Hangup()
-exten => _*83X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(e2e/1.1-1)))
+exten => _*93X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(e2e/1.1-1)))
  same => n,Hangup()
-exten => _*84X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(other-pbx/1.1-1)))
+exten => _*94X.,1,Dial(PJSIP/+${EXTEN:3}@carrier1,20,b(tg-leg^s^1(other-pbx/1.1-1)))
  same => n,Hangup()
 
 [around-the-gate]

@@ -28,7 +28,7 @@ from tests.unit.charging.story import paid_call
 MakeDesk = Callable[..., Desk]
 
 GREENLAND = "299321212"
-STRAIGHT, THROUGH_LOCAL, AS_IT_IS, UNDER_ANOTHER_ID, OF_ANOTHER_NODE = "*80", "*81", "*82", "*83", "*84"
+STRAIGHT, THROUGH_LOCAL, AS_IT_IS, UNDER_ANOTHER_ID, OF_ANOTHER_NODE = "*90", "*91", "*92", "*93", "*94"
 METER, ALERT = 'ungated_legs = "meter"', 'ungated_legs = "alert"'
 SOON = timedelta(seconds=1.5)
 """A second, and what a busy machine may take."""

@@ -33,6 +33,7 @@ _NOT_MONEY = frozenset(
         Check.ALLOWANCE_SLICE,
         Check.ALLOWANCE_USED,
         Check.ALLOWANCE_HELD,
+        Check.CELL,
         Check.MORE,
     }
 )

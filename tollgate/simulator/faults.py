@@ -13,7 +13,7 @@ class FaultRates:
 
     # An event on its way from Asterisk.
     event_lost: float = 0.002
-    event_repeated: float = 0.01
+    event_repeated: float = 0.02
     event_late: float = 0.002
     """It comes up to some seconds late, others overtake it."""
     # A request over ARI or AMI.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -132,6 +133,16 @@ async def test_request_that_makes_no_sense_or_is_too_large_has_a_short_answer(
     assert (await reader.read(12)) == b"HTTP/1.1 " + status
     writer.close()
     assert await clinic.is_live()
+
+
+async def test_loop_that_stands_still_tells_nobody_that_it_lives(clinic: Clinic) -> None:
+    with socket.create_connection(clinic.address) as client:
+        client.sendall(b"GET /health/live HTTP/1.1\r\n\r\n")
+        time.sleep(0.2)  # noqa: ASYNC251  # the stall that is meant
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(1)
+        assert (await asyncio.get_running_loop().sock_recv(client, 15)) == b"HTTP/1.1 200 OK"
 
 
 async def test_client_that_half_closes_has_its_answer(clinic: Clinic) -> None:

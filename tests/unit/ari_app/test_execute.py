@@ -308,6 +308,24 @@ async def test_deadline_whose_answer_comes_late_is_the_one_that_was_set() -> Non
     assert leg.armed_cut_at == cut_at
 
 
+async def test_deadline_that_was_long_on_its_way_once_is_armed_at_once() -> None:
+    class SlowOnce(SomeAmi):
+        async def set_deadline(self, channel_id: str, seconds: float) -> None:
+            await super().set_deadline(channel_id, seconds)
+            self.slow_s = 0.0
+
+    ami = SlowOnce(slow_s=0.2)
+    live, executor = call_after(Lines(some_ami=ami), *answered())
+    cut_at = utc_now() + timedelta(seconds=8)
+    executor.execute(live, cmd.ArmDeadline(LEG, cut_at))
+    await executor.drain(60)
+
+    assert len(ami.armed) == 2
+    leg = live.session.leg(LEG)
+    assert leg is not None
+    assert leg.armed_cut_at == cut_at
+
+
 async def test_deadline_that_was_long_on_its_way_is_armed_again_and_nobody_alerted() -> None:
     alerts = SomeAlerts()
     live, executor = call_after(Lines(some_ami=SomeAmi(slow_s=0.2)), *answered(), alerts=alerts)

@@ -48,6 +48,7 @@ from tests.unit.ari_app.office import (
     entered,
     leg,
     requested,
+    until,
 )
 
 UNGATED_ID = f"{NODE}/ungated-{LEG}"
@@ -136,6 +137,24 @@ class Books:
         return [type("Row", (), {"call_id": call_id}) for call_id in self.rows]
 
 
+class Tasks:
+    """An executor that runs what it is given."""
+
+    def __init__(self) -> None:
+        self.running: set[asyncio.Task[None]] = set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run it."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+
+
+def _is_looked_at(suspect: ungated.Suspect) -> bool:
+    """Whether a first look at it is to come."""
+    return suspect.alarm is not None and not suspect.failures
+
+
 @dataclass
 class Watch:
     """A watch, and all that it touches."""
@@ -146,12 +165,23 @@ class Watch:
     books: Books
     metrics: Metrics
     told: list[dict[str, Any]]
+    tasks: "Tasks"
 
     async def sees(self, *events: ChannelEvent) -> None:
         """Have the switchboard hear events, and wait until what follows is done."""
         for event in events:
             self.desk.board.channel_event(event)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
+        await until(lambda: not self.tasks.running and not any(map(_is_looked_at, self.legs.suspects)))
+
+    async def is_hung_up(self) -> bool:
+        """Whether a hang-up is asked for, sooner or later."""
+        await until(lambda: cmd.HangUpLeg(LEG) in self.desk.notes.commands)
+        return True
+
+    async def is_told_of(self) -> None:
+        """Wait until an alert is raised."""
+        await until(lambda: bool(self.told))
 
     @property
     def session(self) -> Session:
@@ -193,22 +223,14 @@ def watch(setting: UngatedAction = HANG_UP) -> Watch:
             assert (kind, key, call_id) == (AlertKind.UNGATED_LEG, f"ungated:{NODE}/{LEG}", UNGATED_ID)
             told.append(detail)
 
-    class Tasks:
-        def __init__(self) -> None:
-            self.running: set[asyncio.Task[None]] = set()
-
-        def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-            task = asyncio.get_running_loop().create_task(coroutine)
-            self.running.add(task)
-            task.add_done_callback(self.running.discard)
-
+    tasks = Tasks()
     legs = UngatedLegs(
         setting=setting,
         gate=SETTINGS,
         trunks=(Trunk(endpoint="carrier1"), Trunk(endpoint="carrier2")),
         policy=MeteringPolicy(),
         switchboard=office.board,
-        executor=cast("CommandExecutor", Tasks()),
+        executor=cast("CommandExecutor", tasks),
         lines=cast("Lines", asterisk),
         store=cast("Store", books),
         store_watch=cast("StoreWatch", books),
@@ -219,7 +241,7 @@ def watch(setting: UngatedAction = HANG_UP) -> Watch:
     )
     office.board.strays = legs
     office.board.reconciled = True
-    return Watch(legs, office, asterisk, books, metrics, told)
+    return Watch(legs, office, asterisk, books, metrics, told, tasks)
 
 
 def created(state: str = "Down") -> ChannelCreated:
@@ -329,7 +351,7 @@ async def test_ringing_leg_is_hung_up_told_of_once_and_written_down(variable: st
     office.asterisk.channels[LEG] = stray(leg_variable=variable)
 
     await office.sees(created(), changed(0.1, stray(leg_variable=variable)))
-    assert cmd.HangUpLeg(LEG) in office.desk.notes.commands
+    assert await office.is_hung_up()
     await office.sees(requested(0.7, stray(), soft=True), destroyed(0.7, stray(leg_variable=variable)))
 
     [record] = office.records
@@ -345,7 +367,7 @@ async def test_answered_leg_is_judged_at_its_answer(monkeypatch: pytest.MonkeyPa
     office.asterisk.channels[LEG] = stray("Up")
 
     await office.sees(created(), changed(0.2, stray("Up")))
-    assert cmd.HangUpLeg(LEG) in office.desk.notes.commands
+    assert await office.is_hung_up()
     await office.sees(destroyed(0.7, stray("Up")))
 
     [record] = office.records
@@ -373,11 +395,13 @@ async def test_judging_waits_for_the_sessions_to_be_compared_and_for_ami() -> No
     assert office.told == []
 
     office.desk.board.reconciled, office.asterisk.is_connected = True, False
-    await office.sees()
+    [suspect] = office.legs.suspects
+    failures = suspect.failures
+    await until(lambda: suspect.failures > failures + 1)
     assert office.told == []
 
     office.asterisk.is_connected = True
-    await office.sees()
+    await office.is_told_of()
     assert office.done == ["hung_up"]
 
 
@@ -390,7 +414,7 @@ async def test_judging_waits_for_an_ari_that_knows_what_channels_there_are() -> 
     assert office.told == []
 
     office.asterisk.channels[LEG] = found
-    await office.sees()
+    await office.is_told_of()
     assert office.done == ["hung_up"]
 
 
@@ -402,7 +426,7 @@ async def test_leg_that_could_not_be_judged_is_judged_at_the_next_comparing(monk
 
     office.asterisk.is_connected = True
     office.desk.board.compared(office.asterisk.channels, at(30))
-    await office.sees()
+    await office.is_told_of()
 
     assert office.done == ["hung_up"]
 
@@ -416,7 +440,7 @@ async def test_leg_that_cannot_be_read_is_left_to_the_next_comparing() -> None:
 
     office.asterisk.variables = broken
     office.desk.board.compared(office.asterisk.channels, at(30))
-    await office.sees()
+    await office.is_told_of()
 
     assert office.done == ["hung_up"]
 
@@ -451,7 +475,7 @@ async def test_leg_for_which_nothing_can_be_held_is_hung_up(answer: Denied | Exc
 
     await office.sees(changed(0.1, stray()))
 
-    assert cmd.HangUpLeg(LEG) in office.desk.notes.commands
+    assert await office.is_hung_up()
     assert office.done == ["hung_up"]
 
 
@@ -521,7 +545,7 @@ async def test_originated_leg_is_known_by_its_dial_event() -> None:
 
     await office.sees(created(), LegDialled(at(0.01), stray("Down", "AppDial2"), TARGET))
 
-    assert cmd.HangUpLeg(LEG) in office.desk.notes.commands
+    assert await office.is_hung_up()
     assert office.told[0]["extension"] is None
 
 
