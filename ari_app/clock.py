@@ -78,6 +78,11 @@ class Clock:
         self.now()
         return self._jumped
 
+    @property
+    def noted(self) -> timedelta:
+        """The sum of the jumps up to the last look at the time."""
+        return self._jumped
+
     def now(self) -> datetime:
         """Return the time of day, and take note of a jump since the last look."""
         now, steady = self._wall(), self._steady()
@@ -98,7 +103,8 @@ class CallClock:
 
     def now(self) -> datetime:
         """Return the present moment in the call's own time."""
-        return self._clock.now() - self._shift()
+        now = self._clock.now()
+        return now - (self._clock.noted - self._before)
 
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time.

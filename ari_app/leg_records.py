@@ -14,7 +14,7 @@ import structlog
 from ari_app.ami import AmiAdapter
 from ari_app.moments import read_moment
 from charging.cdr import EndSource
-from dialplan.contract import LEG_RECORDS_FAMILY, LegMark, call_id_of, parse_leg_variable
+from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY, LegMark, call_id_of, parse_leg_variable
 
 log = structlog.get_logger(__name__)
 
@@ -99,13 +99,13 @@ async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: frozenset[st
         AsteriskError: AMI does not answer, or refuses.
     """
     oldest = (at - RECORDS_KEPT).strftime(RECORD_HOUR)
-    past: dict[str, bool] = {}
-    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
-        hour = key.partition("/")[0]
-        record = parse_leg_record(key, value)
-        is_needed = record is not None and record.call_id in needed
-        if hour < oldest:
-            past[hour] = past.get(hour, False) or is_needed
-    for hour, is_needed in past.items():
-        if not is_needed:
-            await ami.delete_tree(LEG_RECORDS_FAMILY, hour)
+    for family in (LEG_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY):
+        past: dict[str, bool] = {}
+        for key, value in (await ami.read_tree(family)).items():
+            hour = key.partition("/")[0]
+            is_needed = call_id_of(value.partition(",")[0]) in needed
+            if hour < oldest:
+                past[hour] = past.get(hour, False) or is_needed
+        for hour, is_needed in past.items():
+            if not is_needed:
+                await ami.delete_tree(family, hour)

@@ -2,17 +2,21 @@
 
 The store has no session of such a call, and Asterisk no channel any more; the record that the hang-up handler left of
 its leg is all there is. So after each connect the records are looked through, and what neither the store nor a live
-call knows is written down as any other call that was observed. An emergency call has nothing done to its leg, so it
-leaves no such record.
+call knows is written down as any other call that was observed. An emergency call has nothing done to its leg: its
+caller leaves the record (:mod:`ari_app.emergency_records`).
 """
 
 import structlog
 
 from ari_app.ami import AmiAdapter
+from ari_app.emergency_records import EmergencyRecord, read_emergency_records
 from ari_app.ends import post_records
 from ari_app.errors import AsteriskError
 from ari_app.leg_records import LegRecord, read_leg_records
+from ari_app.live import LiveCall
 from ari_app.switchboard import Switchboard
+from charging import events as ev
+from charging.cdr import EndSource
 from store.errors import StoreError
 from store.store import Store
 
@@ -41,6 +45,7 @@ class LetThrough:
             return
         try:
             unseen = await self._unseen(ami)
+            emergencies = await self._unseen_emergencies(ami)
         except (AsteriskError, StoreError) as error:
             log.warning("leg_records_not_read", error=repr(error))
             return
@@ -49,7 +54,18 @@ class LetThrough:
             if mark is not None and not self._switchboard.knows(mark.call_id):
                 log.info("unseen_call_recorded", call_id=mark.call_id, kind=mark.kind)
                 post_records(self._switchboard.observe(mark, records[0].answered_at), set(), records)
+        for emergency in emergencies:
+            if not self._switchboard.knows(emergency.mark.call_id):
+                log.info("unseen_call_recorded", call_id=emergency.mark.call_id, kind=emergency.mark.kind)
+                _post_emergency(self._switchboard.observe(emergency.mark, emergency.began_at), emergency)
         self._is_due = False
+
+    async def _unseen_emergencies(self, ami: AmiAdapter) -> list[EmergencyRecord]:
+        """Return the records of the emergency calls that nobody knows."""
+        found = await read_emergency_records(ami)
+        fresh = {call_id: record for call_id, record in found.items() if not self._switchboard.knows(call_id)}
+        known = await self._store.known_call_ids(fresh) if fresh else set()
+        return [record for call_id, record in fresh.items() if call_id not in known]
 
     async def _unseen(self, ami: AmiAdapter) -> list[list[LegRecord]]:
         """Return the records, call by call, of the calls that needed no verdict and that nobody knows."""
@@ -61,3 +77,12 @@ class LetThrough:
         }
         known = await self._store.known_call_ids(marked) if marked else set()
         return [records for call_id, records in marked.items() if call_id not in known]
+
+
+def _post_emergency(live: LiveCall, record: EmergencyRecord) -> None:
+    """Post what became of an emergency call; its leg's own channel is not known any more."""
+    if record.answered_at is not None:
+        live.post(ev.LegEnded(record.ended_at, "", "", record.cause, EndSource.HANDLER, record.answered_at))
+    else:
+        live.post(ev.CallerGone(record.ended_at))
+    live.follow()

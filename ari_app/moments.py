@@ -16,7 +16,7 @@ def read_moment(text: str) -> datetime:
     """
     try:
         at = datetime.fromtimestamp(float(text), UTC)
-    except (OverflowError, OSError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"{text[:40]!r} is no moment") from error
     if not EARLIEST <= at < LATEST:
         raise ValueError(f"{at} is no moment that Asterisk has seen")

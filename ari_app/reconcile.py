@@ -17,10 +17,11 @@ from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient
 from ari_app.clock import utc_now
 from ari_app.decode import Channel
+from ari_app.emergency_records import EmergencyRecord, read_emergency_records
 from ari_app.ends import merged, post_last_seen, post_records
 from ari_app.errors import AsteriskError
 from ari_app.findings import Findings
-from ari_app.leg_records import LegRecords, forget_leg_records, no_leg_records, read_leg_records
+from ari_app.leg_records import LegRecord, LegRecords, forget_leg_records, no_leg_records, read_leg_records
 from ari_app.live import LiveCall
 from ari_app.living import Channels, asterisk_since, list_channels
 from ari_app.orphans import Orphans
@@ -175,13 +176,23 @@ class Reconciler:
         records = await read_leg_records(ami)
         if any(ids and live.call_id not in records for live, ids in gone.items()):
             records = merged(records, await self._read_cdrs())
+        emergencies = await read_emergency_records(ami)
         started_at = await asterisk_since(ari)
         for live, ids in gone.items():
             was_over = _is_over(live.session)
-            source = post_records(live, ids, records.get(live.call_id, []))
+            of_call = [*records.get(live.call_id, ()), *_of_emergency(live, ids, emergencies.get(live.call_id))]
+            source = post_records(live, ids, of_call)
             source = post_last_seen(live, ids, looked_at, started_at) or source
             if not was_over and _is_over(live.session):
                 found.ended[live.call_id] = source
+
+
+def _of_emergency(live: LiveCall, gone: set[str], record: EmergencyRecord | None) -> list[LegRecord]:
+    """Return the ends of the gone legs of an emergency call, as its caller's record has them."""
+    if record is None:
+        return []
+    ends = [record.of_leg(leg) for leg in live.session.legs if leg.channel_id in gone]
+    return [end for end in ends if end is not None]
 
 
 def _channels_of(live: LiveCall) -> set[str]:

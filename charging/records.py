@@ -213,7 +213,7 @@ def _answered(
         deny_rule=None if denied is None else denied.rule,
         hangup_side=hangup_side,
         hangup_cause=end.cause,
-        trunk=leg.trunk,
+        trunk=leg.trunk or None,
         end_source=end.source,
     )
 

@@ -24,6 +24,8 @@ EMERGENCY_CONTEXT = "tg-emergency"
 """Where the dialplan rings an emergency number."""
 LEG_RECORDS_FAMILY = "tollgate-legs"
 """AstDB family of the hang-up handler's records: HOUR/UNIQUEID = mark,answered,ended,cause,endpoint."""
+EMERGENCY_RECORDS_FAMILY = "tollgate-emergencies"
+"""AstDB family of what is left of emergency calls: HOUR/UNIQUEID of the caller = mark,ended,talked ms,cause."""
 
 _UNGATED = "ungated-"
 

@@ -11,6 +11,7 @@ from dialplan.contract import (
     ANSWERED_VARIABLE,
     APPLICATION,
     CDR_NOTE,
+    EMERGENCY_RECORDS_FAMILY,
     GATE_LIMIT_S,
     LEG_RECORDS_FAMILY,
     LEG_VARIABLE,
@@ -73,6 +74,8 @@ def render_dialplan(options: DialplanOptions) -> str:
         call_prefix=call_prefix(options.node),
         gate_limit_s=GATE_LIMIT_S,
         records_family=LEG_RECORDS_FAMILY,
+        emergencies_family=EMERGENCY_RECORDS_FAMILY,
+        emergency_mark=_EMERGENCY_MARK,
         internal_context=options.internal_context,
         emergency=_emergency(options),
         metered=_metered(options),
@@ -149,6 +152,7 @@ def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0
     return "\n".join(lines)
 
 
+_EMERGENCY_MARK = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{TG_CALLER}}|${{EXTEN}}"
 _RATED = '"${DIALEDPEERNUMBER}" = "${ARG3}" & "${TOLLGATE_CALL}" = "${ARG2}"'
 """True on the leg of the call that was rated, towards the number that was rated."""
 
@@ -177,8 +181,7 @@ def _free(options: DialplanOptions) -> str:
 
 def _emergency_dial(trunks: Sequence[Trunk]) -> str:
     """No ring limit, nothing at the answer, every trunk in turn until somebody answers; never without a number."""
-    mark = f"{MarkKind.EMERGENCY}|${{TG_CALL}}|${{TG_CALLER}}|${{EXTEN}}"
-    hook = f"ib(tg-leg^s^1({mark}^{Presentation.SHOWN}))"
+    hook = f"ib(tg-leg^s^1({_EMERGENCY_MARK}^{Presentation.SHOWN}))"
     dials = [f"Dial(PJSIP/${{EXTEN}}@{trunk.endpoint},,{hook})" for trunk in trunks]
     return _attempts(dials, _NOT_ANSWERED, first=" same => n")
 

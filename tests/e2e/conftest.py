@@ -22,7 +22,7 @@ import pytest
 
 from ari_app.clock import epoch_ms
 from charging.cdr import Cdr
-from dialplan.contract import LEG_RECORDS_FAMILY
+from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY
 from rating.deck import Rate
 from rating.deck_import import BadRow, parse_deck_csv
 from rating.money import parse_money
@@ -268,7 +268,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         """Have Asterisk forget the legs of earlier tests, which this desk's store knows nothing of."""
-        self.pbx.cli(f"database deltree {LEG_RECORDS_FAMILY}")
+        for family in (LEG_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY):
+            self.pbx.cli(f"database deltree {family}")
 
     # --- phones and carriers ------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import pytest
 
 from ari_app.clock import utc_now
 from charging.cdr import Disposition, EndSource
+from rating.destination import DestinationClass
 from tests.e2e import sipp
 from tests.e2e.conftest import (
     INCLUDED,
@@ -37,8 +38,28 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
         "INVITE sip:15",
     ]
     desk.start_service()
-    [cdr] = desk.wait_cdrs(1)  # the leg of an included call leaves word of its end
-    assert (cdr.dialled, cdr.extension, cdr.end_source) == (INCLUDED, "101", EndSource.HANDLER)
+    # The leg of an included call leaves word of its end, the caller of an emergency call does.
+    found = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3)}
+    assert set(found) == {INCLUDED, "112", "15"}
+    for cdr in found.values():
+        assert (cdr.extension, cdr.end_source) == ("101", EndSource.HANDLER)
+        assert (cdr.disposition, cdr.leg, cdr.charged_micros) == (Disposition.ANSWERED, 1, 0)
+        assert cdr.answered_at is not None
+        assert cdr.answered_at < cdr.ended_at < cdr.answered_at + timedelta(seconds=5)
+    assert found["112"].destination_class is DestinationClass.EMERGENCY
+
+
+def test_emergency_call_that_ends_while_the_service_is_dead_is_settled_by_what_its_caller_left(desk: Desk) -> None:
+    desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls("112", 2_000))
+    wait_until(lambda: "112" in desk.tollgate("calls", "--json").stdout, "the call is known")
+    desk.kill_service()
+    phone.wait()
+    desk.start_service()
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.disposition, cdr.end_source, cdr.charged_micros) == (Disposition.ANSWERED, EndSource.HANDLER, 0)
+    assert cdr.answered_at is not None
+    assert cdr.ended_at - cdr.answered_at < timedelta(seconds=4), "not when it was noticed"
 
 
 @pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])

@@ -8,7 +8,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar, TypeVarTuple
 
@@ -32,6 +32,34 @@ class StalledError(Exception):
     """Nothing is left to happen, but what was waited for has not happened."""
 
 
+class Callback(asyncio.TimerHandle):
+    """What is to run: asyncio's handle without what debugging asks of it. A call takes some dozens of them."""
+
+    __slots__ = ("arguments", "at_s", "callback", "context", "is_cancelled")
+
+    def __init__(  # asyncio's own keeps more, and asks the loop about debugging each time
+        self, at_s: float, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self.at_s = at_s
+        self.callback = callback
+        self.arguments = arguments
+        self.context = copy_context() if context is None else context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """Have it not run."""
+        self.is_cancelled = True
+        self.arguments = ()  # what it would have kept alive may go
+
+    def cancelled(self) -> bool:
+        """Whether it does not run."""
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """Return its moment, in the loop's time."""
+        return self.at_s
+
+
 class VirtualLoop(asyncio.AbstractEventLoop):
     """Runs callbacks in virtual time; ``on_fault`` is told what nobody else catches."""
 
@@ -39,8 +67,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._begins_at = begins_at
         self._on_fault = on_fault
         self._now_s = 0.0
-        self._ready: deque[asyncio.Handle] = deque()
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: deque[Callback] = deque()
+        self._timers: list[tuple[float, int, Callback]] = []
         self._sequence = 0
         self._told_s = -1.0
         self._told = begins_at
@@ -80,14 +108,21 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if self._ready:
             handle = self._ready.popleft()
         else:
-            while self._timers and self._timers[0][2].cancelled():
+            while self._timers and self._timers[0][2].is_cancelled:
                 heapq.heappop(self._timers)
             if not self._timers:
                 return False
             when_s, _, handle = heapq.heappop(self._timers)
-            self._now_s = max(self._now_s, when_s)
-        if not handle.cancelled() and not _is_buried(handle):
-            handle._run()
+            if when_s > self._now_s:
+                self._now_s = when_s
+        if handle.is_cancelled:
+            return True
+        owner = handle.context.get(OWNER)
+        if owner is None or not owner.is_buried:
+            try:
+                handle.context.run(handle.callback, *handle.arguments)
+            except Exception as error:  # noqa: BLE001  # a loop goes on, and tells
+                self._on_fault({"message": f"in {handle.callback}", "exception": error})
         return True
 
     async def until(self, when_s: float) -> None:
@@ -118,7 +153,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Run ``callback`` next, after what is due already."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Callback(self._now_s, callback, args, context)
         self._ready.append(handle)
         return handle
 
@@ -132,13 +167,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run ``callback`` at a virtual moment."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = Callback(when, callback, args, context)
         self._sequence += 1
         heapq.heappush(self._timers, (when, self._sequence, handle))
         return handle
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Do nothing: a cancelled timer is thrown away when its moment comes."""
 
     def create_future(self) -> asyncio.Future[Any]:
         """Make a future of this loop."""
@@ -154,8 +186,3 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 def virtual_loop(begins_at: datetime, on_fault: Callable[[dict[str, Any]], None]) -> VirtualLoop:
     """Make a loop. It has what tasks, timers and time-outs need of a loop's many methods: no sockets, no processes."""
     return VirtualLoop(begins_at, on_fault)  # type: ignore[abstract]  # the others raise NotImplementedError
-
-
-def _is_buried(handle: asyncio.Handle) -> bool:
-    owner: Owner | None = handle._context.get(OWNER)  # type: ignore[attr-defined]  # typeshed hides it
-    return owner is not None and owner.is_buried

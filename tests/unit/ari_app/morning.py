@@ -16,6 +16,7 @@ from charging import events as ev
 from charging.policy import MeteringPolicy
 from charging.saved import dump_session
 from charging.session import Session, begin, step
+from dialplan.contract import EMERGENCY_RECORDS_FAMILY
 from store.alerts import AlertKind
 from store.errors import StoreUnavailableError
 from store.records import OpenSession
@@ -112,14 +113,15 @@ class Records:
     """AMI with the records of the hang-up handler."""
 
     tree: dict[str, str] = field(default_factory=dict)
+    emergencies: dict[str, str] = field(default_factory=dict)
     connected: bool = True
     deleted: list[str] = field(default_factory=list)
 
-    async def read_tree(self, _family: str) -> dict[str, str]:
-        """Return them."""
+    async def read_tree(self, family: str) -> dict[str, str]:
+        """Return those of legs, or those of emergency calls."""
         if not self.connected:
             raise AmiUnavailableError("AMI is not connected")
-        return self.tree
+        return self.emergencies if family == EMERGENCY_RECORDS_FAMILY else self.tree
 
     async def delete_tree(self, _family: str, key: str) -> None:
         """Note what is removed."""

@@ -1,17 +1,20 @@
-"""Included calls that were made and ended while the service was away: they have a record all the same."""
+"""Included and emergency calls that were made and ended while the service was away have a record all the same."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
+
 from ari_app.ami import AmiAdapter
+from ari_app.emergency_records import parse_emergency_record
 from ari_app.let_through import LetThrough
 from charging.cdr import Disposition, EndSource
 from rating.destination import DestinationClass
 from store.errors import StoreUnavailableError
 from store.store import Store
 from tests.unit.ari_app.morning import TRUNK, Morning, ago, epoch
-from tests.unit.ari_app.office import CALL_ID, LEG
+from tests.unit.ari_app.office import CALL_ID, CALLER, LEG, until
 
 AWAY = f"away|{CALL_ID}|PJSIP/101-00000001|0145678901"
 
@@ -77,3 +80,50 @@ async def test_call_is_recorded_later_where_ami_is_away(morning: Morning) -> Non
     morning.ami.connected = False
     await write_down(morning, SomeStore(), times=2)
     assert len(morning.desk.notes.settled()) == 1
+
+
+def emergency_left(morning: Morning, talked: str) -> None:
+    """Leave the record of an emergency call whose caller was gone a minute ago."""
+    mark = f"emergency|{CALL_ID}|PJSIP/101-00000001|112"
+    morning.ami.emergencies = {f"2026110209/{CALLER}": f"{mark},{epoch(ago(60))},{talked},16"}
+
+
+async def test_emergency_call_that_nobody_followed_is_recorded_by_its_caller(morning: Morning) -> None:
+    emergency_left(morning, talked="4500")
+    await write_down(morning, SomeStore(), times=2)
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.destination_class is DestinationClass.EMERGENCY
+    assert (settle.cdr.dialled, settle.cdr.extension, settle.cdr.leg) == ("112", "101", 1)
+    assert (settle.cdr.disposition, settle.cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
+    assert (settle.cdr.billable_s, settle.cdr.charged_micros, settle.cdr.trunk) == (5, 0, None)
+
+
+async def test_emergency_call_that_nobody_answered_is_recorded_too(morning: Morning) -> None:
+    emergency_left(morning, talked="")
+    await write_down(morning, SomeStore())
+    await until(lambda: bool(morning.desk.notes.settled()))
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.disposition, settle.cdr.leg, settle.cdr.answered_at) == (Disposition.NO_ANSWER, 0, None)
+
+
+async def test_emergency_call_that_the_store_knows_is_left_alone(morning: Morning) -> None:
+    emergency_left(morning, talked="4500")
+    await write_down(morning, SomeStore(known={CALL_ID}))
+    assert morning.desk.notes.commands == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "emergency|1-1|PJSIP/101-1|112,1793610000.000,-5,16",
+        "emergency|1-1|PJSIP/101-1|112,1793610000.000,1e3,16",
+        "emergency|1-1|PJSIP/101-1|112,never,4500,16",
+        "emergency|1-1|PJSIP/101-1|112,1793610000.000,99999999999999999999,16",
+        "1-1,1793610000.000,4500,16",
+    ],
+)
+def test_damaged_record_of_an_emergency_call_is_none(value: str) -> None:
+    assert parse_emergency_record(value) is None

@@ -21,6 +21,7 @@ CONTEXTS = {
     "tg-leg",
     "tg-answer",
     "tg-answer-free",
+    "tg-emergency-end",
     "tg-hang",
 }
 TRUNKS = tuple(Trunk(endpoint=f"carrier{index}") for index in (1, 2, 3))
