@@ -17,7 +17,7 @@ from itertools import pairwise
 from tollgate.office.errors import OfficeError
 
 LOOPBACK = "127.0.0.1"
-BLOCKS = 9
+BLOCKS = 14
 RTP_PORTS = 400
 """Ports for media of one instance: two per call leg, so a hundred calls of two legs."""
 
