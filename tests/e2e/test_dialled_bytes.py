@@ -1,4 +1,4 @@
-"""What a phone may write into an INVITE, bytes of any kind: refused, or dialled as it was rated; no other call suffers."""
+"""What a phone may write into an INVITE, bytes of any kind: refused, or dialled as rated; no other call suffers."""
 
 import json
 import random
@@ -92,6 +92,7 @@ def test_caller_whose_name_is_no_text_hides_no_channel(desk: Desk) -> None:
         shown = desk.tollgate("calls", "--json")
         calling.join()
 
+    assert shown.stderr == "", "Asterisk lists its channels"
     [call] = json.loads(shown.stdout)["calls"]
     assert call["extension"] == "101"
     [cdr] = desk.wait_cdrs(1)
