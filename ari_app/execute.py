@@ -7,21 +7,16 @@ too, becomes an event of the call. Nothing here decides.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from ari_app.alerts import Alerts
-from ari_app.ami import AmiAdapter
-from ari_app.client import AriClient
 from ari_app.clock import epoch_ms, utc_now
-from ari_app.decode import decode_channel
-from ari_app.ends import post_last_seen, post_records
-from ari_app.errors import AmiChannelGoneError, AmiUnavailableError, AsteriskError
-from ari_app.leg_records import read_leg_records
+from ari_app.errors import AsteriskError
+from ari_app.legs import LegCommands
+from ari_app.lines import Lines
 from ari_app.live import LiveCall
-from ari_app.living import asterisk_since
 from ari_app.metrics import Metrics
 from ari_app.requests import opening, renewal, saving
 from ari_app.store_watch import StoreWatch
@@ -33,7 +28,6 @@ from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.session import paid_end_at
 from dialplan.contract import (
-    EMERGENCY_CONTEXT,
     INTERNAL_VARIABLE,
     PRESENTATION_VARIABLE,
     SLICE_VARIABLE,
@@ -46,7 +40,6 @@ from dialplan.trunks import Trunk, trunk_number
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from rating.funds_denial import PayerNames, first_hold_denial, renewal_denial
-from store.alerts import AlertKind
 from store.answers import Denied, Granted, Held
 from store.caps import SpendLimits
 from store.errors import (
@@ -64,29 +57,8 @@ log = structlog.get_logger(__name__)
 STORE_LIMIT_S = 2.0
 """A caller waits no longer than this for the store's answer; the dialplan's guard would fire at 3 s."""
 SETTLE_RETRY_S = (0.1, 0.3, 1.0, 3.0, 5.0)
-HANGUP_SETTLE_S = 1.0
-"""A channel that ARI no longer knows sends its last event within this time, or never."""
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-HANG_UPS_BEFORE_ALERT = 3
-"""One may fail because a connection is being made again."""
 MOST_REFUSALS = 500
 """Channels that no call answers for are ended so many at a time."""
-MOST_ARMINGS = 3
-"""A deadline that was on its way for long is armed anew at once: a machine that stood still must not end a call."""
-EARLY = timedelta(milliseconds=50)
-"""A deadline read back this much later than wanted is still the one that was set."""
-
-
-class Lines(Protocol):
-    """The connections to Asterisk as they are at the moment."""
-
-    @property
-    def ari(self) -> AriClient | None:
-        """The ARI connection, or None while there is none."""
-
-    @property
-    def ami(self) -> AmiAdapter:
-        """The AMI adapter, connected or not."""
 
 
 class CommandExecutor:
@@ -113,7 +85,7 @@ class CommandExecutor:
         self._metrics = metrics
         self._store = store
         self._lines = lines
-        self._alerts = alerts
+        self._legs = LegCommands(lines, alerts)
         self._policy = policy
         self._trunks = trunks
         self._home_region = home_region
@@ -184,13 +156,13 @@ class CommandExecutor:
             case cmd.SaveSession():
                 return self._save(live, command)
             case cmd.CheckDeadline():
-                return self._check_deadline(live, command)
+                return self._legs.check_deadline(live, command)
             case cmd.ArmDeadline():
-                return self._arm_deadline(live, command)
+                return self._legs.arm_deadline(live, command)
             case cmd.ClearDeadline():
-                return self._clear_deadline(live, command)
+                return self._legs.clear_deadline(live, command)
             case cmd.HangUpLeg():
-                return self._hang_up(live, command)
+                return self._legs.hang_up(live, command)
             case cmd.Settle():
                 return self._settle(live, command)
 
@@ -356,142 +328,13 @@ class CommandExecutor:
 
     async def _refuse(self, live: LiveCall, command: cmd.RefuseCaller) -> None:
         self._metrics.verdicts.labels("refused", command.reason.value).inc()
-        await self._hangup_channel(live.session.call.caller_channel, refusal_cause(command.reason))
+        await self._legs.hang_up_channel(live.session.call.caller_channel, refusal_cause(command.reason))
 
     async def _refuse_channel(self, channel_id: str, cause: int) -> None:
         try:
-            await self._hangup_channel(channel_id, cause)
+            await self._legs.hang_up_channel(channel_id, cause)
         finally:
             self._refusing -= 1
-
-    # --- legs ---------------------------------------------------------------------------------------------
-
-    async def _hang_up(self, live: LiveCall, command: cmd.HangUpLeg) -> None:
-        if await self._rings_emergency(command.channel_id):
-            live.post(ev.LegExempted(live.now(), command.channel_id))
-            return
-        status = await self._hangup_channel(command.channel_id)
-        if status != 404:
-            self._count_hang_up(live, command.channel_id, status)
-            return
-        missed_at = utc_now()
-        await asyncio.sleep(HANGUP_SETTLE_S)
-        if live.session.leg(command.channel_id) is not None:
-            await self._end_unseen(live, command.channel_id, missed_at)
-
-    async def _end_unseen(self, live: LiveCall, channel_id: str, missed_at: datetime) -> None:
-        """Post the end of a leg that is gone and whose event does not come, by the best that is known of it."""
-        try:
-            records = await read_leg_records(self._lines.ami)
-            post_records(live, {channel_id}, records.get(live.call_id, []))
-        except AsteriskError as error:
-            log.warning("leg_records_not_read", call_id=live.call_id, error=str(error))
-        if live.session.leg(channel_id) is not None:
-            post_last_seen(live, {channel_id}, missed_at, await self._asterisk_since())
-
-    async def _asterisk_since(self) -> datetime:
-        """Return when Asterisk was started, or long ago where it does not say."""
-        ari = self._lines.ari
-        try:
-            return LONG_AGO if ari is None else await asterisk_since(ari)
-        except AsteriskError as error:
-            log.warning("asterisk_start_not_read", error=str(error))
-            return LONG_AGO
-
-    def _count_hang_up(self, live: LiveCall, channel_id: str, status: int | None) -> None:
-        """Tell of a leg that does not end: it is asked to again and again, and its call keeps its hold meanwhile."""
-        if status is not None and 200 <= status < 300:
-            return
-        live.failed_hang_ups[channel_id] += 1
-        attempts = live.failed_hang_ups[channel_id]
-        if attempts >= HANG_UPS_BEFORE_ALERT:
-            key = f"hangup:{live.session.call.node}/{channel_id}"
-            self._alerts.raise_alert(
-                AlertKind.HANGUP_FAILS, key, call_id=live.call_id, channel=channel_id, attempts=attempts
-            )
-
-    async def _rings_emergency(self, channel_id: str) -> bool:
-        """Whether a transfer has just made this leg the caller of an emergency call: its events may be on the way."""
-        ari = self._lines.ari
-        try:
-            reply = None if ari is None else await ari.get(channel_id)
-            return reply is not None and reply.done and decode_channel(reply.body).context == EMERGENCY_CONTEXT
-        except AsteriskError:
-            return False
-
-    async def _clear_deadline(self, live: LiveCall, command: cmd.ClearDeadline) -> None:
-        try:
-            await self._lines.ami.clear_deadline(command.channel_id)
-        except AsteriskError as error:
-            # The dialplan has done so too, and we arm none any more.
-            log.warning("deadline_not_cleared", call_id=live.call_id, error=str(error))
-
-    async def _hangup_channel(self, channel_id: str, cause: int = 16) -> int | None:
-        """Ask for a hang-up; 404 means that it is done already."""
-        ari = self._lines.ari
-        try:
-            return None if ari is None else (await ari.hangup(channel_id, cause)).status
-        except AsteriskError as error:
-            log.warning("hangup_failed", channel_id=channel_id, error=str(error))
-            return None
-
-    async def _check_deadline(self, live: LiveCall, command: cmd.CheckDeadline) -> None:
-        asked_at = live.now()
-        try:
-            left_s = await self._lines.ami.read_deadline(command.channel_id)
-        except AsteriskError as error:
-            self._deadline_failed(live, command.channel_id, error)
-            return
-        if _ends_by(command.cut_at, asked_at, left_s):
-            live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
-            return
-        log.error("deadline_missing", call_id=live.call_id, channel_id=command.channel_id, left_s=left_s)
-        await self._arm_deadline(live, cmd.ArmDeadline(command.channel_id, command.cut_at))
-
-    async def _arm_deadline(self, live: LiveCall, command: cmd.ArmDeadline) -> None:
-        # Last of all before it is armed: the dialplan clears the deadline of a leg that comes to call an emergency.
-        if await self._rings_emergency(command.channel_id):
-            live.post(ev.LegExempted(live.now(), command.channel_id))
-            return
-        leg = live.session.leg(command.channel_id)
-        if leg is None or leg.exempt:
-            return
-        for _ in range(MOST_ARMINGS):
-            sent_at = live.now()
-            try:
-                left_s = (command.cut_at - sent_at).total_seconds()
-                await self._lines.ami.set_deadline(command.channel_id, max(left_s, 0.001))
-                asked_at = live.now()
-                armed_s = await self._lines.ami.read_deadline(command.channel_id)
-            except AsteriskError as error:
-                self._deadline_failed(live, command.channel_id, error)
-                return
-            if _ends_by(command.cut_at, asked_at, armed_s):
-                live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
-                return
-            if not _ends_by(command.cut_at, sent_at, armed_s):
-                self._deadline_failed(live, command.channel_id, f"read back {armed_s}")
-                return
-            log.warning("deadline_late", call_id=live.call_id, channel_id=command.channel_id)
-        live.post(ev.DeadlineFailed(live.now(), command.channel_id))
-
-    def _deadline_failed(self, live: LiveCall, channel_id: str, error: object) -> None:
-        log.error("deadline_not_armed", call_id=live.call_id, channel_id=channel_id, error=str(error))
-        if not isinstance(error, AmiChannelGoneError | AmiUnavailableError):
-            key = f"deadline:{live.session.call.node}/{channel_id}"
-            self._alerts.raise_alert(
-                AlertKind.DEADLINE_REFUSED, key, call_id=live.call_id, channel=channel_id, error=str(error)
-            )
-        live.post(ev.DeadlineFailed(live.now(), channel_id))
-
-
-def _ends_by(cut_at: datetime, asked_at: datetime, left_s: float | None) -> bool:
-    """Whether a deadline that had ``left_s`` left is in time, if it was looked at when it was asked for, or later.
-
-    The answer says nothing of how long it took: on a machine that stands still for a moment, a deadline that is right
-    must not be taken for a missing one, which would end the call.
-    """
-    return left_s is not None and asked_at + timedelta(seconds=left_s) <= cut_at + EARLY
 
 
 def _fault(error: StoreError | TimeoutError) -> str:

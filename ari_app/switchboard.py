@@ -18,8 +18,9 @@ from ari_app.decode import (
     FarEndsJoined,
     LegDialled,
 )
-from ari_app.execute import CommandExecutor, Lines
+from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings, MalformedEntryError, Refused, judge, observed_call
+from ari_app.lines import Lines
 from ari_app.live import LiveCall
 from ari_app.overload import MOST_RECORDED, LoopLag, Overload
 from charging import events as ev

@@ -30,8 +30,9 @@ from ari_app.decode import (
     decode_channel,
 )
 from ari_app.errors import AmiChannelGoneError, AriUnavailableError, AsteriskError
-from ari_app.execute import CommandExecutor, Lines
+from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings
+from ari_app.lines import Lines
 from ari_app.metrics import Metrics
 from ari_app.requests import opening
 from ari_app.store_watch import StoreWatch

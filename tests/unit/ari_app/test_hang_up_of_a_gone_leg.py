@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ari_app import execute
+from ari_app import legs
 from ari_app.errors import AmiUnavailableError
 from charging import commands as cmd
 from charging import events as ev
@@ -31,7 +31,7 @@ async def end_of(
     monkeypatch: pytest.MonkeyPatch, ami: WithRecords, started_at: datetime = SomeAri.started_at
 ) -> datetime | None:
     """Have a leg hung up that ARI does not know any more; return when it ended."""
-    monkeypatch.setattr(execute, "HANGUP_SETTLE_S", 0.0)
+    monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
     live, executor = call_after(Lines(SomeAri(hang_ups=[404], started_at=started_at), ami), *answered())
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
@@ -65,7 +65,7 @@ async def test_without_a_record_it_did_not_outlive_its_asterisk(monkeypatch: pyt
 
 
 async def test_without_a_record_it_did_not_outlive_what_was_paid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "HANGUP_SETTLE_S", 0.0)
+    monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
     opened, admitted, _ = answered()
     answered_at = ago(12)
     live, executor = call_after(Lines(SomeAri(hang_ups=[404]), WithRecords()), opened, admitted)

@@ -13,7 +13,8 @@ from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient, AriReply
 from ari_app.decode import Channel, ChannelCreated, LegDialled
 from ari_app.errors import AmiChannelGoneError, AmiUnavailableError
-from ari_app.execute import CommandExecutor, Lines
+from ari_app.execute import CommandExecutor
+from ari_app.lines import Lines
 from ari_app.metrics import Metrics
 from ari_app.store_watch import StoreWatch
 from ari_app.switchboard import ChannelEvent
