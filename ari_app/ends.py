@@ -24,24 +24,31 @@ def merged(records: LegRecords, cdrs: LegRecords) -> LegRecords:
 
 
 def post_records(live: LiveCall, gone: set[str], records: list[LegRecord]) -> EndSource | None:
-    """Post the ends that records tell of; return how the last one is known."""
-    source = None
-    for record in records:
-        if record.channel_id in live.session.ended_legs:
-            continue
-        if record.channel_id in gone or live.session.leg(record.channel_id) is None:
-            source = record.source
-            live.post(
-                ev.LegEnded(
-                    live.moment(record.ended_at),
-                    record.channel_id,
-                    record.trunk,
-                    record.cause,
-                    record.source,
-                    live.moment(record.answered_at),
-                )
+    """Post the ends that records tell of; return how the last one is known.
+
+    Where several legs of a call were answered the first one pays, and its end is the call's: the others' come before.
+    """
+    told = [record for record in records if _is_news(live, gone, record)]
+    told.sort(key=lambda record: record.answered_at)
+    for record in told if len(told) > 1 else ():
+        live.post(ev.LegAnswered(live.moment(record.answered_at), record.channel_id, record.trunk))
+    for record in reversed(told):
+        live.post(
+            ev.LegEnded(
+                live.moment(record.ended_at),
+                record.channel_id,
+                record.trunk,
+                record.cause,
+                record.source,
+                live.moment(record.answered_at),
             )
-    return source
+        )
+    return told[0].source if told else None
+
+
+def _is_news(live: LiveCall, gone: set[str], record: LegRecord) -> bool:
+    is_known = record.channel_id not in gone and live.session.leg(record.channel_id) is not None
+    return not is_known and record.channel_id not in live.session.ended_legs
 
 
 def post_last_seen(live: LiveCall, gone: set[str], looked_at: datetime, asterisk_since: datetime) -> EndSource | None:

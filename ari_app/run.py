@@ -108,6 +108,7 @@ class Service:
         self._lag = LoopLag()
         self.metrics = Metrics()
         self._ari_complaints = Complaints(self.metrics.ari_messages)
+        self._handled = self.metrics.ari_messages.labels("handled")
         self.ami = new_ami(ami, Complaints(self.metrics.ami_messages))
         self.alerts = Alerts(store, gate.node, self.metrics, utc_now)
         self.store_watch = StoreWatch(store, self.alerts, self.metrics, gate.node, utc_now)
@@ -372,4 +373,4 @@ class Service:
                 self.switchboard.far_ends_joined(event)
             case _:
                 self.switchboard.channel_event(event)
-        self.metrics.ari_messages.labels("handled").inc()
+        self._handled.inc()

@@ -122,8 +122,11 @@ def step(session: Session, event: ev.Event, policy: MeteringPolicy) -> Transitio
 def adopted(session: Session, *, held_micros: int, paid_s: int, allowance_s: int, slice_no: int) -> Session:
     """Return a saved session as the store's columns know it, with nothing under way.
 
-    The saved state may be older than what happened next: a call saved before its verdict went out may be ringing.
+    The saved state may be older than what happened next: a call saved before its verdict went out may be ringing. One
+    that was saved after its end has not been settled, since its session is there: its end is to be found once more.
     """
+    if session.phase in {Phase.CLOSING, Phase.CLOSED}:
+        session = _reopened(session)
     begun = session.phase in {Phase.OPENING, Phase.ADMITTING}
     legs = tuple(
         replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None, hang_up_retry_at=None)
@@ -140,6 +143,14 @@ def adopted(session: Session, *, held_micros: int, paid_s: int, allowance_s: int
         legs=legs,
         retry_at=None,
     )
+
+
+def _reopened(session: Session) -> Session:
+    """Return a session whose last record never reached the store: its last leg's end is told again, by what is left."""
+    session = replace(session, phase=Phase.DIALLING)
+    if not session.closing_leg or session.closing_leg != session.answered_legs:
+        return session  # nobody had answered, or another leg was answered after the one that was paid
+    return replace(session, ended_legs=session.ended_legs[:-1], answered_legs=session.closing_leg - 1)
 
 
 # --- gate ------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from multiprocessing import get_context
 from tollgate.simulator import audit, books
 from tollgate.simulator.episode import Episode, EpisodeResult
 
-CALLS_OF_EPISODE = 1000
+CALLS_OF_EPISODE = 2500
+"""Some hundred seconds of an episode go by without a new call, in which services look around all the same."""
 CALLS_A_DAY = 25
 """Of one extension."""
 UNFORESEEN = ("nothing fails unforeseen", "the service runs", "the world goes on", "an administrator is served")

@@ -34,12 +34,12 @@ class Channel:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     ended_by: str = ""
+    is_told: bool = False
+    """A living service was told of it, by any event or in a list of channels."""
     up_told: bool = False
     """A living service was told of the answer, by its event or in a list of channels."""
     end_told: bool = False
     """A living service was told of the end by its event."""
-    asked_when_gone: bool = False
-    """The service was told by a 404 that it has ended, which it knows without its record."""
     record_key: str = ""
     """Where its hang-up handler left a record; "" where it did not, or where that was lost."""
 

@@ -68,12 +68,12 @@ OPENED_AT_S = 1.0
 """Importing a deck paces itself by the machine's own clock: all that follows begins at this moment whatever it took."""
 HOURS = 4
 """Busy hours in an episode."""
-BETWEEN_CALLS_S = 0.25
+BETWEEN_CALLS_S = 0.1
 SETTLED_WITHIN_S = 900.0
 """After the weather has cleared every call has ended and is settled within this time."""
 LOOK_EVERY_S = 20.0
 STOPPED_WITHIN_S = 5.0
-ONE_IS_SILENT = 0.4
+ONE_IS_SILENT = 0.7
 """How often one node is away, with faults, for so long after the last call that the other charges its calls."""
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -34,15 +34,15 @@ class FaultRates:
     killed_before_commit: float = 0.0005
     killed_after_commit: float = 0.0007
     # A call.
-    service_killed: float = 0.004
-    service_stopped: float = 0.001
-    node_silent: float = 0.004
+    service_killed: float = 0.0016
+    service_stopped: float = 0.0004
+    node_silent: float = 0.0016
     """The service is killed, and stays away until others have charged its calls."""
-    asterisk_killed: float = 0.001
-    asterisk_stopped: float = 0.001
-    ari_cut: float = 0.004
-    ami_cut: float = 0.004
-    store_away: float = 0.002
+    asterisk_killed: float = 0.0004
+    asterisk_stopped: float = 0.0004
+    ari_cut: float = 0.0016
+    ami_cut: float = 0.0016
+    store_away: float = 0.0008
 
     def times(self, factor: float) -> "FaultRates":
         """Return the rates of rougher or calmer weather."""

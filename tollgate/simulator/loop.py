@@ -113,8 +113,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not self._timers:
                 return False
             when_s, _, handle = heapq.heappop(self._timers)
-            if when_s > self._now_s:
-                self._now_s = when_s
+            self._now_s = max(self._now_s, when_s)
         if handle.is_cancelled:
             return True
         owner = handle.context.get(OWNER)

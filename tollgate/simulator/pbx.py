@@ -51,8 +51,6 @@ class Pbx:
         self.started_at = datetime.min.replace(tzinfo=UTC)
         self.socket: Socket | None = None
         self.channels: dict[str, Channel] = {}
-        self._legs: dict[str, Channel] = {}
-        """All there ever were."""
         self.database: dict[str, str] = {}
         self._written: list[tuple[datetime, Channel]] = []
         self._calls: dict[str, PlacedCall] = {}
@@ -142,8 +140,6 @@ class Pbx:
             trunk=trunk,
         )
         self.channels[channel.channel_id] = channel
-        if trunk:
-            self._legs[channel.channel_id] = channel
         return channel
 
     def end(self, channel: Channel, cause: int, by: str) -> None:
@@ -250,6 +246,7 @@ class Pbx:
         if socket is not self.socket:
             return
         kind = event["type"]
+        channel.is_told = True
         if kind == "ChannelDestroyed":
             channel.end_told = True
         elif kind == "StasisStart" and entering is not None:
@@ -281,8 +278,6 @@ class Pbx:
         """Do ``DELETE channels/ID``; answer the status."""
         channel = self.channels.get(channel_id)
         if channel is None:
-            if channel_id in self._legs:
-                self._legs[channel_id].asked_when_gone = True
             return 404
         if not channel.refuses_hangups and self.world.chance(self.world.rates.hangups_fail):
             channel.refuses_hangups = 6
@@ -308,5 +303,6 @@ class Pbx:
     def list_channels(self) -> list[JsonObject]:
         """Answer every channel that lives; whoever asked knows now which are answered."""
         for channel in self.channels.values():
+            channel.is_told = True
             channel.up_told = channel.up_told or channel.state == "Up"
         return [channel.document() for channel in self.channels.values()]

@@ -171,6 +171,7 @@ def test_any_session_can_be_saved_loaded_and_adopted(
     assert load_session(dump_session(watched.session)) == watched.session
 
     watched.session = adopted(watched.session, held_micros=paid_s * 10_000, paid_s=paid_s, allowance_s=0, slice_no=2)
+    watched.closings = watched.charged_micros = 0  # its session is there: none of its ends has been settled
     for event in after:
         watched.step(event)
         watched.wakes_settle(event.at)

@@ -11,6 +11,7 @@ import store.provisional
 import store.renewal
 import store.sessions
 from ari_app.execute import CommandExecutor
+from ari_app.legs import LegCommands
 from ari_app.live import LiveCall
 from charging import commands as cmd
 from charging import events as ev
@@ -64,10 +65,10 @@ def answer_counts_each_time(patch: Patch) -> None:
 def deadline_is_never_armed(patch: Patch) -> None:
     """A deadline that was to be put off is reported as armed, and was not."""
 
-    async def arm(self: CommandExecutor, live: LiveCall, command: cmd.ArmDeadline) -> None:
+    async def arm(self: LegCommands, live: LiveCall, command: cmd.ArmDeadline) -> None:
         live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
 
-    patch.setattr(CommandExecutor, "_arm_deadline", arm)
+    patch.setattr(LegCommands, "arm_deadline", arm)
 
 
 def caller_is_admitted_before_the_commit(patch: Patch) -> None:

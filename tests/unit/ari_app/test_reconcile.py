@@ -74,6 +74,21 @@ async def test_call_answered_and_ended_while_away_is_charged_by_the_record(morni
     assert (settle.cdr.end_source, settle.cdr.billable_s, settle.cdr.leg) == (EndSource.HANDLER, 7, 1)
 
 
+async def test_two_legs_answered_and_ended_while_away_have_a_record_each(morning: Morning) -> None:
+    morning.store.sessions = [saved(started_ago_s=300)]
+    first = f"{CALL_ID},{epoch(ago(290))},{epoch(ago(283.5))},16,{TRUNK}"
+    second = f"{CALL_ID},{epoch(ago(289))},{epoch(ago(283.5))},16,{TRUNK}"
+    morning.ami.tree = {f"2026110209/{LEG}": first, "2026110209/1793609999.9": second}
+
+    await morning.compare()
+    await until(lambda: len(morning.desk.notes.settled()) == 2)
+    morning.desk.board.stop()
+
+    records = [settle.cdr for settle in morning.desk.notes.settled()]
+    talked = {(cdr.leg, cdr.billable_s, cdr.charged_micros > 0) for cdr in records}
+    assert talked == {(1, 7, True), (2, 0, False)}, "the first one pays"
+
+
 async def test_call_whose_end_nobody_knows_is_charged_up_to_what_was_paid(morning: Morning) -> None:
     morning.store.sessions = [talking_since(60)]
 

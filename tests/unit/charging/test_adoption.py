@@ -104,3 +104,26 @@ def test_call_past_its_paid_end_is_hung_up_and_not_woken_in_a_circle() -> None:
 
     assert story.wake(not_before_s=30) == (cmd.HangUpLeg(LEG), cmd.CheckDeadline(LEG, at(11.7)))
     assert story.wake_s == pytest.approx(31)
+
+
+def test_leg_that_ended_before_its_call_was_saved_is_settled_by_its_record() -> None:
+    saved = Story.talking(paid_call())
+    saved.after(ev.LegEnded(at(9), LEG, TRUNK, NORMAL))
+    assert saved.session.phase is Phase.CLOSING, "its record never reached the store"
+
+    story = successor(saved.session)
+    commands = story.after(ev.LegEnded(at(9), LEG, TRUNK, NORMAL, EndSource.HANDLER, at(2)))
+
+    (settle,) = [command for command in commands if isinstance(command, cmd.Settle)]
+    assert (settle.cdr.leg, settle.cdr.ended_at, settle.close) == (1, at(9), True)
+
+
+def test_call_that_ended_unanswered_before_it_was_saved_is_closed() -> None:
+    saved = Story.dialling(paid_call())
+    saved.after(ev.LegSeen(at(1), LEG, TRUNK), ev.CallerGone(at(9)), ev.LegEnded(at(9), LEG, TRUNK, NORMAL))
+    assert saved.session.phase is Phase.CLOSING
+
+    story = successor(saved.session)
+    story.after(ev.CallerGone(at(9)))
+
+    assert any(isinstance(command, cmd.Settle) and command.close for command in story.wake(not_before_s=10))
