@@ -1,6 +1,18 @@
-"""What holds for all tests: no example is judged by how long it took, whatever else the machine does meanwhile."""
+"""What holds for all tests: nothing is judged by how long it took, and each finds the logs set up as they were."""
 
+from collections.abc import Iterator
+
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("tollgate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tollgate")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command that serves sets up: it would log to a stream that is closed with its test."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)

@@ -10,6 +10,10 @@ import structlog
 from tollgate.log_limit import LogLimit
 
 
+_FAILURES = (OSError, ValueError)
+"""The disk is full, or nobody reads any more; a stream that was closed answers with a ValueError."""
+
+
 class _Lossy:
     """Standard output without its failures: no call may suffer because the log's disk is full, or its reader gone.
 
@@ -21,12 +25,12 @@ class _Lossy:
 
     def write(self, text: str) -> None:
         """Write if that can be done."""
-        with suppress(OSError):
+        with suppress(*_FAILURES):
             self._stream.write(text)
 
     def flush(self) -> None:
         """Hand on what was written, if that can be done."""
-        with suppress(OSError):
+        with suppress(*_FAILURES):
             self._stream.flush()
 
 

@@ -52,3 +52,12 @@ def test_logging_on_a_full_disk_disturbs_nobody_and_goes_on_when_there_is_room(d
     log.info("store_back")
     assert disk.written.count(b"slice_not_renewed") < 500, "what could not be written is not kept for ever"
     assert b"store_back" in disk.written
+
+
+def test_logging_to_a_stream_that_was_closed_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        configure_logs("info")
+    stream.close()
+    structlog.get_logger().warning("slice_not_renewed")

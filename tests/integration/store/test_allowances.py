@@ -258,7 +258,7 @@ DAMAGE = {
     ),
     "a record hides what it used": (
         "UPDATE cdr SET allowance_s = 0",
-        {(Check.CALL_ALLOWANCE, "a", 4, 0)},
+        {(Check.CALL_ALLOWANCE, "a", 4, 0), (Check.PRICE, "a", 40_000, 0)},
     ),
     "a session is lost": (
         "DELETE FROM session",
