@@ -9,7 +9,6 @@ import structlog
 
 from tollgate.log_limit import LogLimit
 
-
 _FAILURES = (OSError, ValueError)
 """The disk is full, or nobody reads any more; a stream that was closed answers with a ValueError."""
 
