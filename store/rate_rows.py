@@ -6,13 +6,14 @@ periods where there are any.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
 from rating.deck import PricedHours, Rate, SharedRate
+from rating.errors import RatingError
 from rating.hours import WeeklyHours, format_hours, parse_hours
 from store import schema
 from store.operation import Row
@@ -56,6 +57,7 @@ _JSON_ALWAYS = (
     "minimum_charge_micros",
     "barred",
 )
+_JSON_TEXTS = frozenset({"prefix", "destination", "name", "hours"})
 _JSON_WHERE_SET = ("effective_from_ms", "effective_until_ms")
 
 
@@ -227,10 +229,28 @@ def rate_json(rate: Rate) -> str:
 
 
 def rate_from_json(text: str) -> Rate:
-    """Answer the rate that :func:`rate_json` wrote, by this version or an earlier one."""
-    values: Mapping[str, Any] = json.loads(text)
-    periods = tuple(
-        PricedHours(period["name"], parse_hours(period["hours"]), period["per_minute_micros"])
-        for period in values.get("periods", ())
-    )
-    return Rate(**{**values, "periods": periods})
+    """Answer the rate that :func:`rate_json` wrote, by this version or an earlier one.
+
+    Raises:
+        ValueError: it wrote no such text.
+    """
+    try:
+        values = _typed(json.loads(text))
+        periods = tuple(
+            PricedHours(period["name"], parse_hours(period["hours"]), period["per_minute_micros"])
+            for period in map(_typed, values.pop("periods", None) or ())
+        )
+        return Rate(**values, periods=periods)
+    except (ValueError, TypeError, KeyError, RecursionError, RatingError) as error:
+        raise ValueError(f"no rate: {text[:200]}") from error
+
+
+def _typed(values: object) -> dict[str, Any]:
+    """Answer the fields of a rate, or of one of its periods, each of the type that it has."""
+    if not isinstance(values, dict):
+        raise TypeError("no object")
+    for name, value in values.items():
+        wanted = list if name == "periods" else str if name in _JSON_TEXTS else int
+        if not isinstance(value, wanted):
+            raise TypeError(f"{name} is {value!r}")
+    return values

@@ -88,7 +88,7 @@ class RateTexts:
             self._rates.clear()
         try:
             rate = rate_from_json(text)
-        except (ValueError, TypeError, KeyError):
+        except ValueError:
             rate = None
         self._rates[text] = rate
         return rate

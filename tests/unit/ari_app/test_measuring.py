@@ -24,7 +24,9 @@ async def test_every_metric_is_documented_and_every_documented_one_is_there() ->
     tollgate = service()
     HealthServer(ListenAddress("127.0.0.1", 1), tollgate.readiness, tollgate.metrics)
     text = tollgate.metrics.text().decode()
-    assert set(re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text)) == set(BOUNDS)
+    # Prometheus's client adds the moment at which a counter began to count.
+    found = {name for name in re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text) if not name.endswith("_created")}
+    assert found == set(BOUNDS)
 
 
 def test_documented_bounds_are_those_of_the_code() -> None:

@@ -76,3 +76,28 @@ def test_rate_json_says_validity_and_periods_in_words() -> None:
 @pytest.mark.parametrize("rate", [RATE, FULL, replace(RATE, effective_from_ms=5), replace(RATE, periods=(PEAK, PEAK))])
 def test_rate_json_read_back_is_the_same(rate: Rate) -> None:
     assert rate_from_json(rate_json(rate)) == rate
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "[]",
+        "null",
+        "{",
+        "{}",
+        "[" * 100_000,
+        '{"prefix":44,"destination":"UK","per_minute_micros":1,"initial_increment_s":1,"increment_s":1}',
+        '{"prefix":"44","destination":"UK","per_minute_micros":"1","initial_increment_s":1,"increment_s":1}',
+        '{"prefix":"44","destination":"UK","per_minute_micros":1,"initial_increment_s":0,"increment_s":1}',
+        '{"prefix":"44","destination":"UK","per_minute_micros":1,"initial_increment_s":1,"increment_s":1,"x":1}',
+        '{"prefix":"44","destination":"UK","per_minute_micros":1,"initial_increment_s":1,"increment_s":1,"periods":[7]}',
+        (
+            '{"prefix":"44","destination":"UK","per_minute_micros":1,"initial_increment_s":1,"increment_s":1,'
+            '"periods":[{"name":"peak","hours":"never","per_minute_micros":1}]}'
+        ),
+    ],
+)
+def test_text_that_is_no_rate_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="no rate"):
+        rate_from_json(text)
