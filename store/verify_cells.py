@@ -5,7 +5,11 @@ may have left one: text where an amount is due, a moment after the end of time. 
 found is all that ``verify`` then tells.
 """
 
+import json
+from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Column, Table, Text, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,12 +36,33 @@ _READ: Final = (
 
 async def strange_cells(connection: AsyncConnection) -> list[Difference]:
     """Return, for each column, how many of its cells hold what no such column may; by table and column."""
-    if connection.dialect.name != "sqlite":
-        return []
     found: list[Difference] = []
-    for table in _READ:
-        found += await _of_table(connection, table)
+    if connection.dialect.name == "sqlite":
+        for table in _READ:
+            found += await _of_table(connection, table)
+    if not found:
+        found += await _unread(connection, schema.account.c.timezone, ZoneInfo)
+        found += await _unread(connection, schema.session.c.held_by_day, _read_days)
     return found
+
+
+async def _unread(connection: AsyncConnection, column: Column[Any], read: Callable[[str], object]) -> list[Difference]:
+    """Return how many cells of a column have a text that cannot be read as what it should be."""
+    count = 0
+    for text in await connection.scalars(select(column)):
+        try:
+            read(text)
+        except (ValueError, TypeError, KeyError, RecursionError, OSError):
+            count += 1
+    return [Difference(Check.CELL, f"{column.table.name}.{column.name}", 0, count)] if count else []
+
+
+def _read_days(text: str) -> None:
+    days = json.loads(text)
+    if not isinstance(days, dict) or not all(type(micros) is int for micros in days.values()):
+        raise ValueError(text)
+    for day in days:
+        date.fromisoformat(day)
 
 
 async def _of_table(connection: AsyncConnection, table: Table) -> list[Difference]:

@@ -84,7 +84,7 @@ def test_whatever_is_dialled_only_rated_digits_reach_a_trunk(desk: Desk) -> None
 
 
 def test_caller_whose_name_is_no_text_hides_no_channel(desk: Desk) -> None:
-    carrier = desk.carrier(sipp.answers(ring_ms=3000))
+    carrier = desk.carrier(sipp.answers(ring_ms=15_000))
     with RawPhone(desk.line.phone("101"), SipAddress("127.0.0.1", desk.line.ports.sip)) as phone:
         calling = threading.Thread(target=phone.dial, args=([SECOND_PRICED.encode()],), kwargs={"name": NO_TEXT})
         calling.start()

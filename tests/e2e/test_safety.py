@@ -51,15 +51,15 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
 
 def test_emergency_call_that_ends_while_the_service_is_dead_is_settled_by_what_its_caller_left(desk: Desk) -> None:
     desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls("112", 2_000))
+    phone = desk.phone(sipp.calls("112", 20_000))  # a command takes a while to start on a busy machine
     wait_until(lambda: "112" in desk.tollgate("calls", "--json").stdout, "the call is known")
     desk.kill_service()
     phone.wait()
+    over_at = utc_now()
     desk.start_service()
     [cdr] = desk.wait_cdrs(1)
     assert (cdr.disposition, cdr.end_source, cdr.charged_micros) == (Disposition.ANSWERED, EndSource.HANDLER, 0)
-    assert cdr.answered_at is not None
-    assert cdr.ended_at - cdr.answered_at < timedelta(seconds=4), "not when it was noticed"
+    assert cdr.ended_at <= over_at, "not when it was noticed"
 
 
 @pytest.mark.parametrize("digit", ["0", "1", "2", "3"], ids=["missing", "zero", "text", "negative"])
