@@ -44,7 +44,7 @@ fuzz: $(INSTALLED) ## bad input of all kinds, each target for SECONDS (60): make
 # Calls take seconds in which nobody computes: more of them at a time than there are processors.
 e2e: sipp ## end-to-end tests alone
 	@echo '== end-to-end tests'
-	@$(PY) -m pytest tests/e2e -q -n 5 --dist worksteal
+	@$(PY) -m pytest tests/e2e -q -n 4 --dist worksteal
 
 chaos: tools ## what dies, hangs, stalls, repeats or fills up while calls talk: each tried on a real Asterisk
 	@echo '== chaos tests'
