@@ -6,6 +6,9 @@ call knows is written down as any other call that was observed. An emergency cal
 caller leaves the record (:mod:`ari_app.emergency_records`).
 """
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import structlog
 
 from ari_app.ami import AmiAdapter
@@ -21,6 +24,7 @@ from store.errors import StoreError
 from store.store import Store
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class LetThrough:
@@ -62,21 +66,18 @@ class LetThrough:
 
     async def _unseen_emergencies(self, ami: AmiAdapter) -> list[EmergencyRecord]:
         """Return the records of the emergency calls that nobody knows."""
-        found = await read_emergency_records(ami)
-        fresh = {call_id: record for call_id, record in found.items() if not self._switchboard.knows(call_id)}
-        known = await self._store.known_call_ids(fresh) if fresh else set()
-        return [record for call_id, record in fresh.items() if call_id not in known]
+        return await self._of_unknown(await read_emergency_records(ami))
 
     async def _unseen(self, ami: AmiAdapter) -> list[list[LegRecord]]:
         """Return the records, call by call, of the calls that needed no verdict and that nobody knows."""
         by_call = await read_leg_records(ami)
-        marked = {
-            call_id: records
-            for call_id, records in by_call.items()
-            if records[0].mark is not None and not self._switchboard.knows(call_id)
-        }
-        known = await self._store.known_call_ids(marked) if marked else set()
-        return [records for call_id, records in marked.items() if call_id not in known]
+        return await self._of_unknown({call_id: legs for call_id, legs in by_call.items() if legs[0].mark is not None})
+
+    async def _of_unknown(self, by_call: Mapping[str, T]) -> list[T]:
+        """Return what there is of the calls that neither lived here lately nor are in the store."""
+        fresh = {call_id: left for call_id, left in by_call.items() if not self._switchboard.knows(call_id)}
+        known = await self._store.known_call_ids(fresh) if fresh else set()
+        return [left for call_id, left in fresh.items() if call_id not in known]
 
 
 def _post_emergency(live: LiveCall, record: EmergencyRecord) -> None:
