@@ -1,21 +1,17 @@
 """``backup``: a checked copy of a SQLite store, while the service runs."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from store.backup import Progress as TellProgress
 from store.backup import back_up
 from store.location import PostgresLocation, locate, shown_url
 from tollgate.cli.context import JsonOption, settings_of
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.output import Document, say, show
+from tollgate.cli.progress import progress_bar
 from tollgate.cli.topic import topic
 
 backup_app = topic()
@@ -46,7 +42,7 @@ def backup(
             "back it up by `pg_dump --format=custom`, while services run; see docs/postgresql.md",
         )
     began_s = time.monotonic()
-    with _progress_bar() as tell:
+    with progress_bar("copying", afterwards="checking") as tell:
         made = back_up(location, file, progress=tell)
     elapsed_ms = round((time.monotonic() - began_s) * 1000)
     document: Document = {
@@ -65,21 +61,3 @@ def backup(
         ),
         as_json=as_json,
     )
-
-
-@contextmanager
-def _progress_bar() -> Iterator[TellProgress | None]:
-    """Show a bar on a terminal while the block runs, none in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("copying", total=None)
-
-        def tell(done_pages: int, all_pages: int) -> None:
-            doing = "copying" if done_pages < all_pages else "checking"
-            bar.update(task, description=doing, completed=done_pages, total=all_pages)
-
-        yield tell

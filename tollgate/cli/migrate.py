@@ -1,23 +1,20 @@
 """``migrate``: the store's schema brought up to date, or a whole store moved to another database."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from store import migrate as schema
 from store.errors import OpenCallsError, StoreNotEmptyError, StoreSchemaError
 from store.location import Location, SqliteLocation, locate, shown_url
-from store.move import Progress as TellProgress
 from store.move import move_store
 from store.store import Store
 from tollgate.cli.context import JsonOption, settings_of
 from tollgate.cli.errors import BadInputError, CheckFailedError, RefusedError
 from tollgate.cli.output import Document, print_fields, say, show
+from tollgate.cli.progress import progress_bar
 from tollgate.cli.topic import topic
 
 migrate_app = topic()
@@ -103,7 +100,7 @@ def _require_current(url: str, location: Location) -> None:
 
 def _moved(source: Location, target: Location, *, with_open_calls: bool) -> Mapping[str, int]:
     try:
-        with _progress_bar() as tell:
+        with progress_bar("moving") as tell:
             return asyncio.run(move_store(source, target, with_open_calls=with_open_calls, progress=tell))
     except StoreNotEmptyError as error:
         raise RefusedError(
@@ -118,19 +115,6 @@ def _moved(source: Location, target: Location, *, with_open_calls: bool) -> Mapp
 async def _differences(url: str) -> int:
     async with await Store.open(url) as store:
         return len(await store.verify())
-
-
-@contextmanager
-def _progress_bar() -> Iterator[TellProgress | None]:
-    """Show a bar on a terminal while the block runs, none in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("moving"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("moving", total=None)
-        yield lambda done_rows, total_rows: bar.update(task, completed=done_rows, total=total_rows)
 
 
 def _say_moved(source: Location, target: Location, rows: Mapping[str, int]) -> None:

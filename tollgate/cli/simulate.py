@@ -1,17 +1,14 @@
 """``simulate``: traffic in virtual time with faults, against fresh stores in memory, and what was checked."""
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from tollgate.cli.context import JsonOption
 from tollgate.cli.errors import REFUSED
 from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.progress import progress_bar
 from tollgate.cli.topic import topic
 
 if TYPE_CHECKING:
@@ -52,8 +49,9 @@ def simulate(
         raise typer.BadParameter(f"--trace shows one episode: at most {CALLS_OF_EPISODE} calls")
     first = secrets.randbelow(_SEEDS) if seed is None else seed
     wanted = orders(seed=first, calls=total, extensions=extensions, traced=trace)
-    with _progress_bar(total) as tell:
-        outcome = run_campaign(wanted, jobs=1 if trace else jobs, progress=tell)
+    with progress_bar("simulating", total=total) as tell:
+        progress = None if tell is None else lambda done: tell(done, total)
+        outcome = run_campaign(wanted, jobs=1 if trace else jobs, progress=progress)
     document: Document = {
         "ok": outcome.failed is None,
         "seed": first,
@@ -86,19 +84,6 @@ def _failure(order: "Order", result: "EpisodeResult") -> Document:
         "replay": replay,
         "story": list(result.story),
     }
-
-
-@contextmanager
-def _progress_bar(total: int) -> Iterator[Callable[[int], None] | None]:
-    """Show a bar on a terminal while the block runs; yields who is to be told, None in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("simulating", total=total)
-        yield lambda calls: bar.update(task, completed=calls)
 
 
 def _print(document: Document) -> None:

@@ -1,20 +1,17 @@
 """``verify``: the balances recomputed from the journal, and the invariants."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rating.money import format_money
 from store.records import Account
 from store.store import Store
 from store.verify import Check, Difference
-from store.verify import Progress as TellProgress
 from tollgate.cli.context import JsonOption, with_store
 from tollgate.cli.errors import REFUSED
 from tollgate.cli.output import Document, print_table, say, show
+from tollgate.cli.progress import progress_bar
 from tollgate.cli.topic import topic
 
 verify_app = topic()
@@ -55,7 +52,7 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """
 
     async def work(store: Store) -> list[Document]:
-        with _progress_bar() as tell:
+        with progress_bar("verifying") as tell:
             differences = await store.verify(tell)
         accounts = {account.id: account for account in await store.accounts()}
         return [_document(difference, accounts) for difference in differences]
@@ -64,23 +61,6 @@ def verify(ctx: typer.Context, as_json: JsonOption = False) -> None:
     show({"ok": not found, "differences": found}, lambda: _print(found), as_json=as_json)
     if found:
         raise typer.Exit(REFUSED)
-
-
-@contextmanager
-def _progress_bar() -> Iterator[TellProgress | None]:
-    """Show a bar on a terminal while the block runs; yields who is to be told, None in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("verifying"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("verifying", total=None)
-
-        def tell(done_rows: int, total_rows: int) -> None:
-            bar.update(task, completed=done_rows, total=total_rows)
-
-        yield tell
 
 
 def _document(difference: Difference, accounts: Mapping[int, Account]) -> Document:
