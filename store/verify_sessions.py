@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 from charging.saved import SavedSessionError, load_session
 from rating.price import affordable_s, charge_micros
@@ -54,11 +54,15 @@ def _counted_micros(held_by_day: str, micros: int, *, is_answered: bool) -> int 
     """
     try:
         by_day: Mapping[str, int] = json.loads(held_by_day)
-        if not by_day or (not is_answered and all(of_day == micros for of_day in by_day.values())):
-            return micros
-        return sum(by_day.values())
-    except (ValueError, TypeError, AttributeError):
+        for day, of_day in by_day.items():
+            date.fromisoformat(day)
+            if type(of_day) is not int:
+                return None
+    except (ValueError, AttributeError, RecursionError):
         return None
+    if not by_day or (not is_answered and all(of_day == micros for of_day in by_day.values())):
+        return micros
+    return sum(by_day.values())
 
 
 def _wrong_moment(

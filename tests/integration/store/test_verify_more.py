@@ -122,6 +122,18 @@ DAMAGE = {
         ["UPDATE session SET held_by_day = '[7' WHERE call_id = 'f'"],
         {(Check.HELD_BY_DAY, "f", 100_000, "[7", 1)},
     ),
+    "a day of a call's hold is none": (
+        ["""UPDATE session SET held_by_day = '{"monday":100000}' WHERE call_id = 'f'"""],
+        {(Check.HELD_BY_DAY, "f", 100_000, '{"monday":100000}', 1)},
+    ),
+    "a day of a call's hold has no amount": (
+        ["""UPDATE session SET held_by_day = '{"2026-11-02":1e400}' WHERE call_id = 'f'"""],
+        {(Check.HELD_BY_DAY, "f", 100_000, '{"2026-11-02":1e400}', 1)},
+    ),
+    "an account's time zone is none": (
+        ["UPDATE account SET timezone = 'Mars/Olympus' WHERE id = 1"],
+        {(Check.CELL, "account.timezone", 0, 1, None)},
+    ),
 }
 
 
