@@ -4,6 +4,8 @@ A setting is a key of the file, with a dot behind its section, or a ``TOLLGATE_*
 that counts, and gives an example in its form. What may hold a password is never shown.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,6 +73,7 @@ _LISTS = {"trunks": '[{"endpoint": "my-carrier"}]'}
 """Lists of sections, as their variable has them."""
 _SECRETS = frozenset({"database_url", "asterisk.ari_password", "asterisk.ami_secret"})
 _LONGEST_SHOWN = 60
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
 
 
 def fault_of(error: ValidationError, path: Path | None, environment: Mapping[str, str]) -> str:
@@ -111,9 +114,15 @@ def _variable(parts: Sequence[str], environment: Mapping[str, str]) -> str | Non
 def _place(loc: Sequence[int | str]) -> str:
     """Write where a value stands: ``asterisk.ami_port``, ``endpoint of trunk 2``."""
     if loc[:1] == ("trunks",) and len(loc) > 2:
-        return f"{loc[2]} of trunk {int(loc[1]) + 1}"
-    numbered = [f"{part + 1}" if isinstance(part, int) else part for part in loc]
+        return f"{_key(loc[2])} of trunk {int(loc[1]) + 1}"
+    numbered = [f"{part + 1}" if isinstance(part, int) else _key(part) for part in loc]
     return ".".join(numbered) or "what is"
+
+
+def _key(part: int | str) -> str:
+    """Write a key as TOML does: with quotes unless it is a bare one, and whatever is in it on one line."""
+    text = str(part)
+    return text if _BARE_KEY.fullmatch(text) else json.dumps(text[:_LONGEST_SHOWN])
 
 
 def _given(name: str, error: ErrorDetails) -> str:

@@ -49,6 +49,7 @@ def test_every_example_can_be_used(name: str) -> None:
             f"node_lost_s in {FILE} is 'soon', which cannot be used; write whole seconds from 30 to 86400, such as ",
         ),
         ("outside_line = 9", f"outside_line in {FILE} is 9, which cannot be used; write digits in quotes, such as "),
+        ('"two\\nlines" = 3', f'"two\\nlines" in {FILE} sets nothing; did you mean '),
         ("slice_s = 3", f"slice_s in {FILE} sets nothing; did you mean metering.slice_s?"),
         ('[asterisk]\nari_pasword = "x"', f"asterisk.ari_pasword in {FILE} sets nothing; did you mean asterisk.ari_pa"),
         ('[[trunks]]\nendpoint = "a"\n[[trunks]]\nendpoint = "a b"', f"endpoint of trunk 2 in {FILE} is 'a b', which"),
