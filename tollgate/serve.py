@@ -1,6 +1,7 @@
 """``tollgate serve``: wires the settings, the store and the service together and runs until it is stopped."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -73,7 +74,17 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
                 await beside.enter_async_context(_beside(health.run()))
             if systemd.address:
                 await beside.enter_async_context(_beside(keep_informed(systemd, service, store.writer_stats)))
+            _leave_out_of_collections()
             await _until_stopped(service, systemd)
+
+
+def _leave_out_of_collections() -> None:
+    """Have the collector of garbage pass over what start-up made, which stays to the end.
+
+    Going through the modules' hundreds of thousands of objects takes 40 ms, in which no call is answered.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
