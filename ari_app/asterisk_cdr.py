@@ -20,7 +20,7 @@ import structlog
 from ari_app.leg_records import LegRecord, LegRecords, by_call
 from ari_app.moments import read_moment
 from charging.cdr import EndSource
-from dialplan.contract import CDR_NOTE, CdrNote, call_id_of, parse_cdr_notes
+from dialplan.contract import CDR_NOTE, CdrNote, LegMark, call_id_of, parse_cdr_notes, parse_leg_variable
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +97,7 @@ def _records_of(line: str) -> Iterator[LegRecord]:
 
 
 def _record(note: CdrNote, ended_at: datetime) -> LegRecord:
+    owner = parse_leg_variable(note.leg_variable)
     return LegRecord(
         channel_id=note.channel_id,
         call_id=call_id_of(note.leg_variable),
@@ -105,4 +106,5 @@ def _record(note: CdrNote, ended_at: datetime) -> LegRecord:
         cause=None,
         trunk=note.endpoint,
         source=EndSource.ASTERISK_CDR,
+        mark=owner if isinstance(owner, LegMark) else None,
     )

@@ -208,6 +208,13 @@ class AriClient:
         """Return one channel."""
         return await self._request("GET", f"channels/{_segment(channel_id)}")
 
+    async def get_variable(self, channel_id: str, name: str) -> AriReply:
+        """Return a variable or function of a channel, also of one that is not in the application.
+
+        Never ask for a function that chan_pjsip answers (:meth:`ari_app.ami.AmiAdapter.read_variable`).
+        """
+        return await self._request("GET", f"channels/{_segment(channel_id)}/variable", {"variable": name})
+
     async def set_channel_vars(self, channel_id: str, variables: Mapping[str, str]) -> AriReply:
         """Set variables on a channel that is in the application."""
         body = {"variables": dict(variables)}

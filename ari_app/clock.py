@@ -8,6 +8,9 @@ events come with Asterisk's timestamps, which jump as the machine does. New call
 The steady clock is Linux's CLOCK_BOOTTIME, which goes on while the machine is suspended, as the carriers' do. Where the
 two drift apart by less than ``STEP`` between two looks, the clock is being slewed, which is how NTP corrects it as a
 rule, and the time of day is right.
+
+A call outlives its service. What is saved of it says what both clocks showed (:class:`~charging.state.ClockReading`),
+so that a successor on the same machine goes on in the call's own time, whatever was done to the clock in between.
 """
 
 import time
@@ -15,7 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
+from charging.state import ClockReading
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STEP = timedelta(seconds=1)
 """A difference between two looks that no slewing clock makes."""
 
@@ -62,6 +70,15 @@ def epoch_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
+@cache
+def boot_id() -> str:
+    """Return which start of the machine the steady clock counts from; '' where that is not known."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 class Clock:
     """Tells the time of day, and by how much it has been set since this clock was made."""
 
@@ -92,14 +109,35 @@ class Clock:
         self._seen_at, self._seen_s = now, steady
         return now
 
+    def reading(self, at: datetime) -> ClockReading:
+        """Return what the steady clock shows at ``at``, which is now in somebody's own time of day."""
+        return ClockReading(at, self._steady(), boot_id())
+
+    def set_since(self, reading: ClockReading | None) -> timedelta:
+        """Return by how much the clock has been put forward since a reading, of this start of the machine or unknown.
+
+        What is less than ``STEP`` is a clock that was slewed meanwhile, or two clocks that were not read at once.
+        """
+        if reading is None or not reading.boot or reading.boot != boot_id():
+            return timedelta()
+        try:
+            drift = self.now() - reading.at - timedelta(seconds=self._steady() - reading.steady_s)
+        except OverflowError:  # no clock ever showed this
+            return timedelta()
+        return drift if abs(drift) >= STEP else timedelta()
+
 
 class CallClock:
     """The time of day as it was when a call began, whatever is done to the machine's clock meanwhile."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Begin with the time of day as it is."""
+    def __init__(self, clock: Clock, saved_by: ClockReading | None = None) -> None:
+        """Begin with the time of day as it is, or as it would be had it not been set since the call was saved."""
         self._clock = clock
-        self._before = clock.jumped
+        self._before = clock.jumped - clock.set_since(saved_by)
+
+    def reading(self) -> ClockReading:
+        """Return what a successor needs to go on in the call's own time."""
+        return self._clock.reading(self.now())
 
     def now(self) -> datetime:
         """Return the present moment in the call's own time."""

@@ -1,10 +1,11 @@
 """Ends of channels that went by unseen, posted to their calls by the best that is known of them.
 
 A leg's end is known by the record of the dialplan's hang-up handler, or by Asterisk's own CDR. Where there is neither
-it is the earliest moment at which the leg must have been over: when it was missed, its paid end, or the start of an
-Asterisk that came after it.
+it is the earliest moment at which the leg must have been over: when it was missed, its paid end, the start of an
+Asterisk that came after it, or the last sign of the one that it was in.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ari_app.leg_records import LegRecord, LegRecords, by_call
@@ -51,25 +52,30 @@ def _is_news(live: LiveCall, gone: set[str], record: LegRecord) -> bool:
     return not is_known and record.channel_id not in live.session.ended_legs
 
 
-def post_last_seen(live: LiveCall, gone: set[str], looked_at: datetime, asterisk_since: datetime) -> EndSource | None:
-    """Post the ends of gone channels of which there is no record; return how an answered leg's is known."""
+def post_last_seen(
+    live: LiveCall, gone: set[str], looked_at: datetime, none_outlived: Sequence[datetime]
+) -> EndSource | None:
+    """Post the ends of gone channels of which there is no record; return how an answered leg's is known.
+
+    Args:
+        looked_at: When they were missed.
+        none_outlived: Moments that no channel lived through.
+    """
     source = None
     for leg in live.session.legs:
         if leg.channel_id in gone:
-            ended_at = _over_at(live, leg, looked_at, asterisk_since)
+            ended_at = _over_at(live, leg, looked_at, none_outlived)
             source = source if leg.answered_at is None else EndSource.LAST_SEEN
             live.post(ev.LegEnded(ended_at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN))
     if live.session.call.caller_channel in gone:
-        live.post(ev.CallerGone(_over_at(live, None, looked_at, asterisk_since)))
+        live.post(ev.CallerGone(_over_at(live, None, looked_at, none_outlived)))
     return source
 
 
-def _over_at(live: LiveCall, leg: Leg | None, looked_at: datetime, asterisk_since: datetime) -> datetime:
-    """Return the earliest moment at which a gone channel must have been gone. None outlives its Asterisk."""
+def _over_at(live: LiveCall, leg: Leg | None, looked_at: datetime, none_outlived: Sequence[datetime]) -> datetime:
+    """Return the earliest moment at which a gone channel must have been gone."""
     began_at = live.session.call.started_at if leg is None else leg.answered_at or live.session.call.started_at
     moments = [live.moment(looked_at)]
     if leg is not None and (paid_end := paid_end_at(live.session)) is not None:
         moments.append(paid_end)
-    if (started_at := live.moment(asterisk_since)) > began_at:
-        moments.append(started_at)
-    return min(moments)
+    return min((*moments, *(at for at in map(live.moment, none_outlived) if at > began_at)))

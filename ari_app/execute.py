@@ -14,6 +14,7 @@ import structlog
 from ari_app.alerts import Alerts
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.errors import AsteriskError
+from ari_app.leg_records import ReadLegRecords, no_leg_records
 from ari_app.legs import LegCommands
 from ari_app.lines import Lines
 from ari_app.live import LiveCall
@@ -75,17 +76,19 @@ class CommandExecutor:
         limits_of: Callable[[Call], SpendLimits],
         account_of: Callable[[Call], str],
         metrics: Metrics,
+        read_cdrs: ReadLegRecords = no_leg_records,
     ) -> None:
         """Take what the commands need.
 
-        ``limits_of`` answers what limits a call's spending as things stand, ``account_of`` the name of who pays.
+        ``limits_of`` answers what limits a call's spending as things stand, ``account_of`` the name of who pays,
+        ``read_cdrs`` what Asterisk's own CDRs say of legs.
         """
         self._limits_of = limits_of
         self._account_of = account_of
         self._metrics = metrics
         self._store = store
         self._lines = lines
-        self._legs = LegCommands(lines, alerts)
+        self._legs = LegCommands(lines, alerts, read_cdrs)
         self._policy = policy
         self._trunks = trunks
         self._home_region = home_region
@@ -197,10 +200,10 @@ class CommandExecutor:
                 live.post(ev.SessionDenied(live.now(), *denial))
 
     def _opening(self, live: LiveCall, command: cmd.OpenSession, account_id: int) -> Operation[Held | Denied]:
-        return opening(live.session, command, account_id, self._policy, self._limits_of(live.session.call))
+        return opening(live.to_save(), command, account_id, self._policy, self._limits_of(live.session.call))
 
     async def _renew(self, live: LiveCall, command: cmd.RenewSlice) -> None:
-        session = live.session
+        session = live.to_save()
         paid_until = paid_end_at(session)
         if paid_until is None:
             return  # it ended before we could ask
@@ -234,7 +237,7 @@ class CommandExecutor:
     async def _save(self, live: LiveCall, command: cmd.SaveSession) -> None:
         if live.session.call.account_id is None:
             return
-        operation = saving(live.session, command, paid_end_at(live.session), utc_now())
+        operation = saving(live.to_save(), command, paid_end_at(live.session), utc_now())
         try:
             await self._store.apply(operation, "saving")
         except (UnknownCallError, CallSettledError):

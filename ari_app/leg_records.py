@@ -5,7 +5,7 @@ lost. Records are never removed while a session may still need them: the store m
 it has taken a call's settlement the record is all that is known of its end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,6 +39,7 @@ class LegRecord:
 
 LegRecords = Mapping[str, list[LegRecord]]
 """Records by call."""
+ReadLegRecords = Callable[[], Awaitable[LegRecords]]
 
 
 def parse_leg_record(key: str, value: str) -> LegRecord | None:
@@ -88,12 +89,12 @@ async def read_leg_records(ami: AmiAdapter) -> LegRecords:
     return by_call(records)
 
 
-async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: frozenset[str]) -> None:
+async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: Collection[str]) -> None:
     """Remove the records of hours that are long past, but for an hour that has one of a call in ``needed``.
 
     Args:
         at: The present moment.
-        needed: Calls whose sessions are open in the store.
+        needed: Calls that are not settled.
 
     Raises:
         AsteriskError: AMI does not answer, or refuses.

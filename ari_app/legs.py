@@ -10,7 +10,7 @@ from ari_app.clock import utc_now
 from ari_app.decode import decode_channel
 from ari_app.ends import post_last_seen, post_records
 from ari_app.errors import AmiChannelGoneError, AmiUnavailableError, AsteriskError
-from ari_app.leg_records import read_leg_records
+from ari_app.leg_records import ReadLegRecords, read_leg_records
 from ari_app.lines import Lines
 from ari_app.live import LiveCall
 from ari_app.living import asterisk_since
@@ -35,8 +35,9 @@ EARLY = timedelta(milliseconds=50)
 class LegCommands:
     """Carries out the commands that concern a leg, and posts what came of them."""
 
-    def __init__(self, lines: Lines, alerts: Alerts) -> None:
-        """Take the connections, and who is told of what does not work."""
+    def __init__(self, lines: Lines, alerts: Alerts, read_cdrs: ReadLegRecords) -> None:
+        """Take the connections, who is told of what does not work, and what reads Asterisk's own CDRs."""
+        self._read_cdrs = read_cdrs
         self._lines = lines
         self._alerts = alerts
 
@@ -55,14 +56,20 @@ class LegCommands:
             await self._end_unseen(live, command.channel_id, missed_at)
 
     async def _end_unseen(self, live: LiveCall, channel_id: str, missed_at: datetime) -> None:
-        """Post the end of a leg that is gone and whose event does not come, by the best that is known of it."""
+        """Post the end of a leg that is gone and whose event does not come, by the best that is known of it.
+
+        While AMI is away that cannot be told: the leg is asked to end again, and its hold stays meanwhile.
+        """
         try:
             records = await read_leg_records(self._lines.ami)
-            post_records(live, {channel_id}, records.get(live.call_id, []))
         except AsteriskError as error:
             log.warning("leg_records_not_read", call_id=live.call_id, error=str(error))
+            return
+        if live.call_id not in records:
+            records = await self._read_cdrs()
+        post_records(live, {channel_id}, records.get(live.call_id, []))
         if live.session.leg(channel_id) is not None:
-            post_last_seen(live, {channel_id}, missed_at, await self._asterisk_since())
+            post_last_seen(live, {channel_id}, missed_at, [await self._asterisk_since()])
 
     async def _asterisk_since(self) -> datetime:
         """Return when Asterisk was started, or long ago where it does not say."""

@@ -8,6 +8,7 @@ has more than one command of a kind under way, which bounds the tasks.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -44,7 +45,7 @@ class LiveCall:
         self.session = session
         self._policy = policy
         self._executor = executor
-        self._clock = CallClock(clock)
+        self._clock = CallClock(clock, session.saved_by)
         self._on_closed = on_closed
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
@@ -64,6 +65,10 @@ class LiveCall:
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time."""
         return self._clock.moment(at)
+
+    def to_save(self) -> Session:
+        """Return the session as the store is to have it, for a successor to go on in the call's own time."""
+        return replace(self.session, saved_by=self._clock.reading())
 
     def start(self, transition: Transition) -> None:
         """Begin with a session just made and its first commands."""

@@ -21,7 +21,7 @@ from charging.policy import MeteringPolicy
 from charging.saved import SavedSessionError
 from store.cdr_rows import from_ms
 from store.damaged_calls import damaged_record, is_damaged
-from store.errors import StoreError
+from store.errors import StoreError, StoreOverloadedError, StoreUnavailableError
 from store.lost_calls import charge_provisionally
 from store.nodes import NodeInfo, seen
 from store.records import OpenSession
@@ -137,7 +137,13 @@ class NodeKeeper:
     async def _charge_record(self, row: OpenSession, cdr: Cdr, node: NodeInfo) -> bool:
         now = utc_now()
         operation = charge_provisionally(cdr=cdr, seen_at_ms=node.seen_at_ms, at_ms=epoch_ms(now))
-        if not await self._store.apply(operation):
+        try:
+            if not await self._store.apply(operation):
+                return False
+        except (StoreUnavailableError, StoreOverloadedError):
+            raise
+        except StoreError as error:  # its account's books are wrong: that keeps nobody else's calls from being charged
+            log.error("lost_call_not_charged", call_id=row.call_id, node=node.name, error=repr(error))  # noqa: TRY400
             return False
         self.charged_calls += 1
         log.warning("lost_call_charged", call_id=row.call_id, node=node.name, charged_micros=cdr.charged_micros)

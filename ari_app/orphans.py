@@ -8,8 +8,6 @@ A session whose saved state cannot be read is left alone: what it holds is charg
 (:mod:`store.damaged_calls`), and until then its legs talk for it.
 """
 
-from collections.abc import Awaitable, Callable
-
 import structlog
 
 from ari_app.alerts import Alerts
@@ -19,7 +17,7 @@ from ari_app.clock import epoch_ms, utc_now
 from ari_app.ends import merged
 from ari_app.errors import AmiUnavailableError
 from ari_app.findings import Findings
-from ari_app.leg_records import LegRecords, read_leg_records
+from ari_app.leg_records import ReadLegRecords, read_leg_records
 from ari_app.living import asterisk_since, list_channels
 from ari_app.saved_calls import session_of_row
 from ari_app.switchboard import Switchboard
@@ -28,7 +26,7 @@ from charging.session import Session
 from dialplan.contract import call_id_of, caller_channel_of
 from store.alerts import AlertKind
 from store.cdr_rows import from_ms
-from store.damaged_calls import is_damaged
+from store.errors import StoreError, StoreOverloadedError, StoreUnavailableError
 from store.lost_calls import settle_as_charged
 from store.provisional import take_back
 from store.records import OpenSession
@@ -46,7 +44,7 @@ class Orphans:
         switchboard: Switchboard,
         node: str,
         alerts: Alerts,
-        read_cdrs: Callable[[], Awaitable[LegRecords]],
+        read_cdrs: ReadLegRecords,
     ) -> None:
         """Take what is compared."""
         self._store = store
@@ -101,17 +99,33 @@ class Orphans:
         living = {call_id_of(channel.leg_variable) for channel in channels.values()}
         for row in rows:
             lives = row.call_id in living or caller_channel_of(row.call_id) in channels
-            damaged = is_damaged(row)
-            if lives and damaged:
-                continue  # it cannot be followed: it is final when it has ended
-            has_trace = lives or row.call_id in records
-            if not damaged and (has_trace or started_at < from_ms(row.opened_at_ms)):
-                await self._store.apply(take_back(call_id=row.call_id, at_ms=epoch_ms(utc_now())))
-                log.info("lost_call_resumed", call_id=row.call_id, charged_micros=row.provisional_micros)
-                found.resumed.add(row.call_id)
-            else:
-                await self._store.apply(settle_as_charged(call_id=row.call_id))
-                charged_micros = row.provisional_micros
-                key = f"lost:{row.call_id}"
-                self._alerts.raise_alert(AlertKind.LOST_CALL, key, call_id=row.call_id, charged_micros=charged_micros)
-                found.final.add(row.call_id)
+            has_trace = lives or row.call_id in records or started_at < from_ms(row.opened_at_ms)
+            try:
+                await self._resume(found, row, lives=lives, has_trace=has_trace)
+            except (StoreUnavailableError, StoreOverloadedError):
+                raise
+            except StoreError as error:  # its account's books are wrong: the other calls go on all the same
+                log.error("lost_call_not_resumed", call_id=row.call_id, error=repr(error))  # noqa: TRY400
+
+    async def _resume(self, found: Findings, row: OpenSession, *, lives: bool, has_trace: bool) -> None:
+        session = _readable_session(row)
+        if session is None and lives:
+            return  # it cannot be followed: it is final when it has ended
+        if session is not None and (has_trace or session.closing_record is not None):
+            await self._store.apply(take_back(call_id=row.call_id, at_ms=epoch_ms(utc_now())))
+            log.info("lost_call_resumed", call_id=row.call_id, charged_micros=row.provisional_micros)
+            found.resumed.add(row.call_id)
+            return
+        await self._store.apply(settle_as_charged(call_id=row.call_id))
+        charged_micros = row.provisional_micros
+        key = f"lost:{row.call_id}"
+        self._alerts.raise_alert(AlertKind.LOST_CALL, key, call_id=row.call_id, charged_micros=charged_micros)
+        found.final.add(row.call_id)
+
+
+def _readable_session(row: OpenSession) -> Session | None:
+    """Return a row's charging session, None where its saved state cannot be read."""
+    try:
+        return session_of_row(row)
+    except SavedSessionError:
+        return None

@@ -7,7 +7,7 @@ through by itself are found here too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -21,12 +21,14 @@ from ari_app.emergency_records import EmergencyRecord, read_emergency_records
 from ari_app.ends import merged, post_last_seen, post_records
 from ari_app.errors import AsteriskError
 from ari_app.findings import Findings
-from ari_app.leg_records import LegRecord, LegRecords, forget_leg_records, no_leg_records, read_leg_records
+from ari_app.leg_records import LegRecord, ReadLegRecords, forget_leg_records, no_leg_records, read_leg_records
+from ari_app.let_through import LetThrough
 from ari_app.live import LiveCall
 from ari_app.living import Channels, asterisk_since, list_channels
 from ari_app.orphans import Orphans
 from ari_app.switchboard import Switchboard
 from charging import events as ev
+from charging.call import Leg
 from charging.session import Phase, Session
 from store.errors import StoreError
 from store.store import Store
@@ -49,7 +51,7 @@ class Reconciler:
         switchboard: Switchboard,
         node: str,
         alerts: Alerts,
-        read_cdrs: Callable[[], Awaitable[LegRecords]] = no_leg_records,
+        read_cdrs: ReadLegRecords = no_leg_records,
     ) -> None:
         """Take what is compared; ``read_cdrs`` reads what Asterisk's own CDRs say of legs."""
         self._store = store
@@ -57,11 +59,24 @@ class Reconciler:
         self._node = node
         self._orphans = Orphans(store, switchboard, node, alerts, read_cdrs)
         self._read_cdrs = read_cdrs
+        self._let_through = LetThrough(store, switchboard, read_cdrs)
+        self._are_records_due = True
+        """Whether legs may have come and gone unseen: also where none is missed, what they left is looked at."""
+        self._last_sign_at: datetime | None = None
         self._last_entry = 0
         self._unfinished: Findings | None = None
         """What a comparison found that failed before its end: the next one goes on with it."""
         self._unknown: frozenset[str] = frozenset()
         self._forget_at = datetime.min.replace(tzinfo=UTC)
+
+    def lost(self, at: datetime) -> None:
+        """Take in that a connection to Asterisk was lost: it was alive until then."""
+        self._last_sign_at = at
+
+    def reconnected(self) -> None:
+        """Take in that events may have gone by unseen."""
+        self._are_records_due = True
+        self._let_through.ask()
 
     async def compare(self, ari: AriClient, ami: AmiAdapter) -> Findings:
         """Compare once.
@@ -81,13 +96,15 @@ class Reconciler:
         for live in known:
             self._post_unseen(live, legs.get(live.call_id, ()), looked_at)
         gone = {live: ids - channels.keys() for live, ids in known.items()}
-        if any(gone.values()) or not self._switchboard.reconciled:
+        is_start = not self._switchboard.reconciled
+        if is_start or any(gone.values()) or (self._are_records_due and ami.connected):
             await self._end_gone(found, gone, looked_at, ari, ami)
+            self._are_records_due = False
         for live in known:
             live.follow()
+        self._switchboard.reconciled = True
         for call_id, call_legs in legs.items():
             self._claim(found, call_id, call_legs, looked_at)
-        self._switchboard.reconciled = True
         found.legs_of_nobody |= self._switchboard.compared(channels, looked_at)
         found.alive = sum(
             not channels.keys().isdisjoint(_channels_of(live)) for live in self._switchboard.calls.values()
@@ -95,7 +112,8 @@ class Reconciler:
         found.news = not found.unknown <= self._unknown
         self._unknown = found.unknown
         self._unfinished = None
-        if store_answers and ami.connected and looked_at >= self._forget_at:
+        is_all_written = await self._let_through.write_down(ami)
+        if is_all_written and store_answers and ami.connected and looked_at >= self._forget_at:
             await self._forget_records(ami, looked_at)
         return found
 
@@ -116,17 +134,25 @@ class Reconciler:
             found.damaged = set(self._switchboard.unreadable)
             return False
         for session in sessions:
-            log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
-            self._switchboard.take(session)
-            found.adopted.add(session.call.call_id)
+            self._adopt(found, session)
         return True
 
+    def _adopt(self, found: Findings, session: Session) -> None:
+        """Make a session's call live; one that was saved after its end is settled as it was to be."""
+        log.info("session_adopted", call_id=session.call.call_id, phase=session.phase)
+        live = self._switchboard.take(session)
+        live.post(ev.TakenOver(live.now()))
+        found.adopted.add(live.call_id)
+        if (record := session.closing_record) is not None:
+            found.ended[live.call_id] = None if record.answered_at is None else record.end_source
+
     async def _forget_records(self, ami: AmiAdapter, at: datetime) -> None:
-        """Remove old records that no session in the store needs any more: its settlement has been committed."""
+        """Remove old records that no call needs any more: its settlement has been committed."""
         try:
             async with asyncio.timeout(STORE_LIMIT_S):
                 rows = await self._store.open_sessions(node=self._node)
-                await forget_leg_records(ami, at, frozenset(row.call_id for row in rows))
+                # A call that needed no verdict may have no session in the store: until it is settled it lives here.
+                await forget_leg_records(ami, at, self._switchboard.calls.keys() | {row.call_id for row in rows})
         except (AsteriskError, StoreError, TimeoutError) as error:
             log.warning("leg_records_kept", error=repr(error))
             return
@@ -177,21 +203,33 @@ class Reconciler:
         if any(ids and live.call_id not in records for live, ids in gone.items()):
             records = merged(records, await self._read_cdrs())
         emergencies = await read_emergency_records(ami)
-        started_at = await asterisk_since(ari)
+        none_outlived = self._none_outlived(await asterisk_since(ari))
         for live, ids in gone.items():
             was_over = _is_over(live.session)
-            of_call = [*records.get(live.call_id, ()), *_of_emergency(live, ids, emergencies.get(live.call_id))]
-            source = post_records(live, ids, of_call)
-            source = post_last_seen(live, ids, looked_at, started_at) or source
+            emergency = emergencies.get(live.call_id)
+            source = post_records(live, ids, [*records.get(live.call_id, ()), *_of_emergency(live, ids, emergency)])
+            past = none_outlived if emergency is None else [*none_outlived, emergency.ended_at]
+            source = post_last_seen(live, ids, looked_at, past) or source
             if not was_over and _is_over(live.session):
                 found.ended[live.call_id] = source
+
+    def _none_outlived(self, started_at: datetime) -> list[datetime]:
+        """Return the moments that no channel lived through: Asterisk's start, and the last sign of the one before."""
+        last_sign_at = self._last_sign_at
+        return [started_at] if last_sign_at is None or last_sign_at > started_at else [last_sign_at, started_at]
 
 
 def _of_emergency(live: LiveCall, gone: set[str], record: EmergencyRecord | None) -> list[LegRecord]:
     """Return the ends of the gone legs of an emergency call, as its caller's record has them."""
     if record is None:
         return []
-    ends = [record.of_leg(leg) for leg in live.session.legs if leg.channel_id in gone]
+    session = live.session
+    legs = [leg for leg in session.legs if leg.channel_id in gone]
+    if len(legs) < len(session.legs):  # it is the talk of the leg that lives, whose caller has left it to somebody else
+        return []
+    if not session.legs and session.call.caller_channel in gone:  # it rang and was answered unseen
+        legs.append(Leg(channel_id="", trunk=""))
+    ends = [record.of_leg(leg) for leg in legs]
     return [end for end in ends if end is not None]
 
 

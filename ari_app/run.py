@@ -36,7 +36,6 @@ from ari_app.execute import CommandExecutor
 from ari_app.findings import Findings
 from ari_app.gate import GateSettings
 from ari_app.leg_records import no_leg_records
-from ari_app.let_through import LetThrough
 from ari_app.measuring import measure_calls, measure_lines, measure_state, measure_store
 from ari_app.metrics import Metrics
 from ari_app.nodes import NodeKeeper
@@ -112,6 +111,7 @@ class Service:
         self.ami = new_ami(ami, Complaints(self.metrics.ami_messages))
         self.alerts = Alerts(store, gate.node, self.metrics, utc_now)
         self.store_watch = StoreWatch(store, self.alerts, self.metrics, gate.node, utc_now)
+        read_cdrs = no_leg_records if cdr_file is None else CdrFile(cdr_file).read
         self._executor = CommandExecutor(
             self.store_watch,
             self,
@@ -122,6 +122,7 @@ class Service:
             self._limits_of,
             self._account_of,
             self.metrics,
+            read_cdrs,
         )
         self.switchboard = Switchboard(
             gate, policy, self._executor, self, empty_catalog(rules, longest_call_s), self._clock
@@ -141,10 +142,8 @@ class Service:
             limits_of=self._limits_of,
         )
         self.switchboard.strays = self._ungated
-        read_cdrs = no_leg_records if cdr_file is None else CdrFile(cdr_file).read
         self._reconciler = Reconciler(store, self.switchboard, gate.node, self.alerts, read_cdrs)
         self._reports = Reports(store, gate.node, self.alerts, self.metrics, self.switchboard.calls.__contains__)
-        self._let_through = LetThrough(store, self.switchboard)
         self._comparing = Comparing(self._compare, self._compared)
         self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s, self.store_watch.is_there)
         self.switchboard.overload = self._overload = Overload(
@@ -260,6 +259,7 @@ class Service:
                 self._comparing.ask(ReconciliationCause.AMI_RECONNECT)
             is_first = False
             await self.ami.wait_lost()
+            self._reconciler.lost(utc_now())
             log.warning("ami_lost")
             await backoff.pause()
 
@@ -287,9 +287,10 @@ class Service:
             self.metrics.connections.labels("ari").inc()
             log.info("ari_connected", version=str(client.version))
             self._comparing.ask(ReconciliationCause.ARI_RECONNECT)
-            self._let_through.ask()
+            self._reconciler.reconnected()
             sweeping = asyncio.create_task(self._comparing.run(client))
             await listening
+            self._reconciler.lost(utc_now())
             log.warning("ari_lost")
         finally:
             self.ari = None
@@ -311,9 +312,7 @@ class Service:
             raise AriUnavailableError(f"the event filter was refused with status {replies[0].status}")
 
     async def _compare(self, client: AriClient) -> Findings:
-        found = await self._reconciler.compare(client, self.ami)
-        await self._let_through.write_down(self.ami)
-        return found
+        return await self._reconciler.compare(client, self.ami)
 
     def _compared(self, cause: ReconciliationCause, found: Findings) -> None:
         self._reports.keep(cause, found)

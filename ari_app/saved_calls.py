@@ -1,7 +1,8 @@
 """A session of the store as the charging session that it was saved from."""
 
+from charging.adoption import adopted
 from charging.saved import load_session
-from charging.session import Session, adopted
+from charging.session import Session
 from store.records import OpenSession
 
 

@@ -3,7 +3,7 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import structlog
 
@@ -31,6 +31,7 @@ from charging.session import Phase, Session, begin, observe, refuse
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
     LegMark,
+    MarkKind,
     call_id_of,
     caller_channel_of,
     endpoint_of,
@@ -63,6 +64,9 @@ class Strays(Protocol):
 
     def answered(self, call_id: str, channel_id: str, at: datetime) -> None:
         """Take in that the leg of a call that never passed the gate was answered."""
+
+    def recall(self, mark: LegMark, trunk: str, at: datetime) -> Session:
+        """Return the session of a call that never passed the gate, of which its leg's mark is all that is left."""
 
 
 class Switchboard:
@@ -259,20 +263,30 @@ class Switchboard:
         return self._trunk_endpoints.get(endpoint_of(channel.name))
 
     def call_of_leg(self, channel: Channel, at: datetime) -> LiveCall | None:
-        """Return the live call of a leg; one that the dialplan let through by itself is live from here on."""
+        """Return the live call of a leg; one that the dialplan let through by itself is live from here on.
+
+        But not before the first comparison: the store may hold such a call's session, which knows more of it.
+        """
         owner = parse_leg_variable(channel.leg_variable)
         call_id = owner.call_id if isinstance(owner, LegMark) else owner
         live = self._ungated.get(channel.channel_id) or self.calls.get(call_id)
-        if live is None and isinstance(owner, LegMark) and call_id not in self._ended:
-            live = self.observe(owner, at)
+        if live is None and self.reconciled and _is_let_through(owner) and call_id not in self._ended:
+            live = self.observe(owner, at, self.trunk_of(channel) or "")
             # For `tollgate calls`, and a successor: the call needs nobody's leave, and goes on if this fails.
             live.start((live.session, (OpenSession(held_micros=0, paid_s=0),)))
             live.follow()
         return live
 
-    def observe(self, mark: LegMark, at: datetime) -> LiveCall:
-        """Make a call live that the dialplan let through by itself."""
+    def observe(self, mark: LegMark, at: datetime, trunk: str = "") -> LiveCall:
+        """Make a call live of which a mark tells, on this trunk: the dialplan let it through by itself, or we did."""
+        if ungated_leg_of(mark.call_id) and self.strays is not None:
+            return self.take(self.strays.recall(mark, trunk, at))
         return self.take(observe(observed_call(mark, at, self.catalog, self._gate), at))
+
+
+def _is_let_through(owner: str | LegMark) -> TypeGuard[LegMark]:
+    """Whether a leg's call needs no verdict; one that never passed the gate is judged anew."""
+    return isinstance(owner, LegMark) and owner.kind is not MarkKind.UNGATED
 
 
 def _is_emergency(live: LiveCall) -> bool:

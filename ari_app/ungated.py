@@ -5,52 +5,51 @@ that appears without is a suspect, and is judged half a second later after a fre
 so is one whose id names a call that nobody knows. Suspects come from events and from the lists of channels that
 comparing reads. There are never more than ``MOST_SUSPECTS``; what is beyond is left to the next list, and counted.
 
-A leg that is judged has a session, as any call's has (:mod:`charging.ungated`), begun once it is answered where it is
-only followed: an attempt that nobody stopped and nobody answered leaves no record. Everything that Asterisk is asked
-has a limit, and what it does not answer is asked again. An inbound leg is never touched.
+What becomes of a leg that is judged: :mod:`ari_app.ungated_sessions`. All that a verdict needs is asked of ARI, so that
+one is judged while AMI is away. Everything that is asked has a limit, and what is not answered is asked again. An
+inbound leg is never touched.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
 from ari_app.alerts import Alerts
-from ari_app.ami import AmiAdapter
+from ari_app.client import AriClient
 from ari_app.clock import utc_now
-from ari_app.decode import (
-    Channel,
-    ChannelDestroyed,
-    ChannelHangupRequested,
-    ChannelStateChanged,
-    LegDialled,
-    decode_channel,
-)
-from ari_app.errors import AmiChannelGoneError, AriUnavailableError, AsteriskError
+from ari_app.decode import Channel, ChannelDestroyed, decode_channel
+from ari_app.errors import AriUnavailableError, AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings
 from ari_app.lines import Lines
 from ari_app.metrics import Metrics
-from ari_app.requests import opening
 from ari_app.store_watch import StoreWatch
 from ari_app.switchboard import ChannelEvent, Switchboard
-from ari_app.ungated_leg import QUEUE_MEMBER, Behind, is_outbound, read_behind, read_dialled, read_is_outbound
-from ari_app.ungated_verdict import Fate, KnownLeg, UngatedAction, UngatedVerdict, barred, judge_leg, masked
-from charging import events as ev
-from charging.call import Call, Leg
-from charging.commands import OpenSession
+from ari_app.ungated_leg import (
+    QUEUE_MEMBER,
+    Behind,
+    LegGoneError,
+    is_outbound,
+    read_answered_at,
+    read_behind,
+    read_dialled,
+    read_is_outbound,
+    read_variable,
+)
+from ari_app.ungated_sessions import UngatedSessions
+from ari_app.ungated_suspect import Suspect
+from ari_app.ungated_verdict import Fate, KnownLeg, UngatedAction, UngatedVerdict, judge_leg, masked
+from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.session import Session
-from charging.ungated import bar, follow, held, meter
-from dialplan.contract import ANSWERED_VARIABLE, EMERGENCY_CONTEXT, HANGUP_HANDLER, LEG_VARIABLE, call_id_of
+from charging.ungated import recall
+from dialplan.contract import EMERGENCY_CONTEXT, LEG_VARIABLE, LegMark, call_id_of, parse_leg_variable, ungated_leg_of
 from dialplan.trunks import Trunk, dialled_number
-from rating.decision import Denial, DenyReason
-from rating.funds_denial import PayerNames, first_hold_denial
 from store.alerts import AlertKind
-from store.answers import Denied, Held
 from store.caps import SpendLimits
 from store.errors import StoreError
 from store.store import Store
@@ -61,55 +60,9 @@ JUDGED_AFTER_S = 0.5
 """A leg's call is told of by its first ringing, which follows its creation at once, or by a read then."""
 AGAIN_S = (0.5, 1.0, 2.0, 5.0)
 """When what could not be read is read again; each comparing reads it at once."""
-HOLD_LIMIT_S = 1.0
 MOST_SUSPECTS = 500
 MOST_DONE = 10_000
 """Channels that need no look any more are remembered; of a forgotten one Asterisk is asked again."""
-
-
-@dataclass(slots=True, eq=False)
-class Suspect:
-    """A leg that no call answers for, as far as has been seen."""
-
-    leg: Channel
-    seen_at: datetime
-    target: str = ""
-    """Its dial string, where an event told it."""
-    called: bool = False
-    """Whether an event told that it was called from here."""
-    answered_at: datetime | None = None
-    far_end_hung_up_at: datetime | None = None
-    ended: ChannelDestroyed | None = None
-    verdict: UngatedVerdict | None = None
-    """Known where it is followed as soon as it is answered."""
-    behind: Behind = field(default_factory=Behind)
-    alarm: asyncio.TimerHandle | None = None
-    failures: int = 0
-    """How often Asterisk or the store did not answer what was asked of it."""
-
-    def is_seen(self, leg: Channel, at: datetime) -> None:
-        """Take in the leg as a read shows it; an answer whose event went by unseen is taken to have come now."""
-        self.leg = leg
-        self.called = self.called or is_outbound(leg) is True
-        if leg.state == "Up":
-            self.answered_at = self.answered_at or leg.answered_at or at
-
-    def learn(self, event: ChannelEvent) -> None:
-        """Take in what an event tells."""
-        self.leg = event.channel
-        self.called = self.called or is_outbound(event.channel) is True
-        if event.channel.state == "Up" and isinstance(event, ChannelStateChanged):
-            self.answered_at = self.answered_at or event.at
-        match event:
-            case LegDialled() if event.dialled:
-                self.target = event.dialled
-            case ChannelHangupRequested(soft=False):
-                self.far_end_hung_up_at = self.far_end_hung_up_at or event.at
-            case ChannelDestroyed():
-                self.ended = event
-                self.answered_at = self.answered_at or event.channel.answered_at
-            case _:
-                pass
 
 
 class UngatedLegs:
@@ -136,16 +89,22 @@ class UngatedLegs:
         self._setting = setting
         self._gate = gate
         self._trunks = {trunk.endpoint: trunk for trunk in trunks}
-        self._policy = policy
         self._board = switchboard
         self._executor = executor
         self._lines = lines
         self._store = store
-        self._store_watch = store_watch
         self._alerts = alerts
         self._metrics = metrics
-        self._limits_of = limits_of
         self._clock = clock
+        self._sessions = UngatedSessions(
+            policy=policy,
+            switchboard=switchboard,
+            executor=executor,
+            lines=lines,
+            store_watch=store_watch,
+            limits_of=limits_of,
+            clock=clock,
+        )
         self._suspects: dict[str, Suspect] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
         metrics.gauge("ungated_suspects", "Legs whose call is not known yet", lambda: len(self.suspects))
@@ -198,6 +157,7 @@ class UngatedLegs:
         for suspect in tuple(self._suspects.values()):
             if suspect.verdict is not None and suspect.seen_at < at and suspect.leg.channel_id not in living:
                 self._finish(suspect.leg.channel_id)
+        self._sessions.make_up(living)
 
     def claimed(self, channel_id: str) -> None:
         """Take in that a call answers for this leg."""
@@ -205,9 +165,30 @@ class UngatedLegs:
         if suspect is not None and suspect.alarm is not None:
             suspect.alarm.cancel()
 
-    def answered(self, call_id: str, channel_id: str, at: datetime) -> None:
-        """Have the dialplan's handler leave word of the end of a metered leg that was answered."""
-        self._executor.spawn(self._mark_answered(call_id, channel_id, at))
+    def answered(self, _call_id: str, channel_id: str, at: datetime) -> None:
+        """Have a leg that was answered carry when."""
+        self._sessions.answered(channel_id, at)
+
+    def recall(self, mark: LegMark, trunk: str, at: datetime) -> Session:
+        """Return the session of a call of which a mark on its leg is all that is left; no account pays for it.
+
+        Args:
+            trunk: Its leg's endpoint, '' where that is not known.
+            at: When it was answered, or found.
+        """
+        verdict = self._judged(
+            KnownLeg(
+                channel_id=ungated_leg_of(mark.call_id),
+                trunk=trunk,
+                seen_at=at,
+                target=f"{mark.dialled}@{trunk}",
+                is_queue_member=False,
+                rings_emergency=False,
+                caller_channel="",
+                deciding_name=mark.caller_name,
+            )
+        )
+        return recall(verdict.call, at, verdict.denial)
 
     def _suspect(self, leg: Channel, at: datetime) -> Suspect | None:
         """Begin to suspect a leg, unless it calls here or has been judged."""
@@ -264,22 +245,17 @@ class UngatedLegs:
             self.claimed(suspect.leg.channel_id)
 
     async def _carry_out(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
-        if verdict.fate is Fate.METERED:
-            verdict = await self._meter(suspect, verdict)
+        verdict = await self._sessions.carry_out(suspect, verdict)
         self._tell(suspect, verdict)
-        match verdict.fate:
-            case Fate.FOLLOWED:
-                suspect.verdict = verdict
-                self._follow_on(suspect)
-            case Fate.HUNG_UP:
-                assert verdict.denial is not None
-                self._begin_free(suspect, bar(verdict.call, self._leg_of(suspect), self._clock(), verdict.denial))
-            case Fate.METERED:
-                pass
+        if verdict.fate is Fate.FOLLOWED:
+            suspect.verdict = verdict
+            self._follow_on(suspect)
+        else:
+            self._finish(suspect.leg.channel_id)
 
     async def _verdict(self, suspect: Suspect) -> UngatedVerdict | None:
         """Return what becomes of a leg; None where it needs no verdict, or none yet."""
-        ari, ami = self._lines.ari, self._lines.ami
+        ari = self._lines.ari
         if ari is None or not self._board.reconciled:
             raise AriUnavailableError("the sessions have not been compared with the channels yet")
         reply = await ari.get(suspect.leg.channel_id)
@@ -290,25 +266,36 @@ class UngatedLegs:
         elif suspect.answered_at is None:
             return None  # it ended, and nobody had answered
         try:
-            if await self._is_gated(suspect.leg, ami):
+            if await self._is_gated(suspect.leg, ari) or not await self._has_learnt(suspect, ari):
                 return None
-            if not suspect.called and not await read_is_outbound(suspect.leg, ami):
-                return None
-            if not suspect.target:
-                suspect.target = await read_dialled(suspect.leg, ami)
-            suspect.behind = await read_behind(suspect.leg, suspect.target, ari, ami)
-        except AmiChannelGoneError:
+        except LegGoneError:
             if suspect.answered_at is None or not suspect.called:
                 return None
         return self._verdict_on(suspect)
 
-    async def _is_gated(self, leg: Channel, ami: AmiAdapter) -> bool:
+    async def _has_learnt(self, suspect: Suspect, ari: AriClient) -> bool:
+        """Read what a verdict needs of a leg; return whether it was called from here, and needs one."""
+        mark = parse_leg_variable(suspect.leg.leg_variable)
+        if isinstance(mark, LegMark):  # a service before this one knew it
+            suspect.target = f"{mark.dialled}@{self._board.trunk_of(suspect.leg)}"
+            suspect.behind = Behind("", mark.caller_name)
+            return True
+        if not suspect.called and not await read_is_outbound(suspect.leg, ari):
+            return False
+        if suspect.is_found_talking:
+            suspect.answer_is_read(await read_answered_at(suspect.leg, ari))
+        if not suspect.target:
+            suspect.target = await read_dialled(suspect.leg, ari)
+        suspect.behind = await read_behind(suspect.leg, suspect.target, ari)
+        return True
+
+    async def _is_gated(self, leg: Channel, ari: AriClient) -> bool:
         """Whether a call answers for the leg after all, or answered for it until it ended.
 
-        Its id is read over AMI where the snapshot has none: an ari.conf without our variables must end no call.
+        Its id is read where the snapshot has none: an ari.conf without our variables must end no call.
         """
         if not leg.leg_variable:
-            leg = replace(leg, leg_variable=await ami.read_variable(leg.channel_id, LEG_VARIABLE))
+            leg = replace(leg, leg_variable=await read_variable(leg.channel_id, LEG_VARIABLE, ari))
         if self._board.call_of_leg(leg, self._clock()) is not None:
             return True
         call_id = call_id_of(leg.leg_variable)
@@ -337,7 +324,11 @@ class UngatedLegs:
             caller_channel=suspect.behind.channel_id,
             deciding_name=suspect.behind.deciding_name,
         )
-        return judge_leg(known, self._setting, self._board.catalog, self._gate, self._trunks[trunk])
+        return self._judged(known)
+
+    def _judged(self, leg: KnownLeg) -> UngatedVerdict:
+        trunk = self._trunks.get(leg.trunk) or Trunk(endpoint=leg.trunk)
+        return judge_leg(leg, self._setting, self._board.catalog, self._gate, trunk)
 
     def _tell(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
         leg, call = suspect.leg, verdict.call
@@ -354,101 +345,12 @@ class UngatedLegs:
             done=f"{verdict.fate}: {verdict.why}",
         )
 
-    # --- what becomes of it -------------------------------------------------------------------------------
-
     def _follow_on(self, suspect: Suspect) -> None:
         """Begin the session of a leg that is only followed once it is answered; where it was not, nothing is left."""
         if suspect.verdict is None:
             return
         if suspect.answered_at is not None:
-            self._begin_free(suspect, follow(suspect.verdict.call, self._leg_of(suspect), self._clock()))
+            self._finish(suspect.leg.channel_id)
+            self._sessions.follow(suspect, suspect.verdict.call)
         elif suspect.ended is not None:
             self._finish(suspect.leg.channel_id)
-
-    def _begin_free(self, suspect: Suspect, session: Session) -> None:
-        # The store is told for `tollgate calls`, and a successor: it goes on if this fails.
-        self._begin(suspect, session, OpenSession(held_micros=0, paid_s=0))
-
-    async def _meter(self, suspect: Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
-        """Hold for a leg what it has talked and a first slice, and meter it; else return why it is hung up."""
-        call, at = verdict.call, self._clock()
-        talked = timedelta() if suspect.answered_at is None else max(at - suspect.answered_at, timedelta())
-        talked_s = -(-talked // timedelta(seconds=1))
-        session, command = meter(call, self._leg_of(suspect), at, self._policy, talked_s=talked_s)
-        answer = await self._hold(session, command)
-        if isinstance(answer, Denial):
-            return barred(call, answer)
-        session = held(session, held_micros=answer.held_micros, paid_s=answer.paid_s, allowance_s=answer.allowance_s)
-        self._begin(suspect, session, None)
-        return verdict
-
-    async def _hold(self, session: Session, command: OpenSession) -> Held | Denial:
-        call = session.call
-        assert call.account_id is not None
-        operation = opening(session, command, call.account_id, self._policy, self._limits_of(call))
-        try:
-            answer = await self._store_watch.apply(operation, "ungated", limit_s=HOLD_LIMIT_S)
-        except (StoreError, TimeoutError) as error:
-            log.warning("ungated_leg_not_held", call_id=call.call_id, error=repr(error))
-            fault = str(error) or f"no answer within {HOLD_LIMIT_S:g} s"
-            return Denial(DenyReason.STORE_DOWN, f"the store: {fault}")
-        if isinstance(answer, Held):
-            return answer
-        return _denial(call, command, answer, self._board.catalog.account_name(call.account_id))
-
-    def _leg_of(self, suspect: Suspect) -> Leg:
-        return Leg(channel_id=suspect.leg.channel_id, trunk=self._board.trunk_of(suspect.leg) or "")
-
-    def _begin(self, suspect: Suspect, session: Session, command: OpenSession | None) -> None:
-        """Make the session live, and have it catch up with what was seen of its leg."""
-        leg, call_id = suspect.leg, session.call.call_id
-        self._finish(leg.channel_id)
-        if self._board.knows(call_id):
-            return
-        live = self._board.take(session)
-        live.start((session, () if command is None else (command,)))
-        if suspect.answered_at is not None:
-            live.post(ev.LegAnswered(live.moment(suspect.answered_at), leg.channel_id, session.legs[0].trunk))
-        if suspect.far_end_hung_up_at is not None:
-            live.post(ev.LegHangupRequested(live.moment(suspect.far_end_hung_up_at), leg.channel_id))
-        if (ended := suspect.ended) is not None:
-            live.post(ev.LegEnded(live.moment(ended.at), leg.channel_id, session.legs[0].trunk, ended.cause))
-        elif session.barred is None:
-            self._executor.spawn(self._mark(call_id, leg.channel_id, suspect.answered_at))
-
-    # --- marks on the leg ---------------------------------------------------------------------------------
-
-    async def _mark(self, call_id: str, channel_id: str, answered_at: datetime | None) -> None:
-        """Have the leg carry its call's id from here on, as one that passed the gate does."""
-        if await self._set(channel_id, {LEG_VARIABLE: call_id}) and answered_at is not None:
-            await self._mark_answered(call_id, channel_id, answered_at)
-
-    async def _mark_answered(self, call_id: str, channel_id: str, at: datetime) -> None:
-        variables = {
-            LEG_VARIABLE: call_id,
-            ANSWERED_VARIABLE: f"{at.timestamp():.3f}",
-            "CHANNEL(hangup_handler_push)": HANGUP_HANDLER,
-        }
-        await self._set(channel_id, variables)
-
-    async def _set(self, channel_id: str, variables: dict[str, str]) -> bool:
-        try:
-            for name, value in variables.items():
-                await self._lines.ami.set_variable(channel_id, name, value)
-        except AsteriskError as error:  # its events tell of its end, unless the service is away then
-            log.warning("ungated_leg_not_marked", channel_id=channel_id, error=str(error))
-            return False
-        return True
-
-
-def _denial(call: Call, command: OpenSession, answer: Denied, account: str) -> Denial:
-    return Denial(
-        *first_hold_denial(
-            PayerNames(call.extension, account),
-            hold_micros=command.held_micros,
-            available_micros=answer.available_micros,
-            limit=answer.limit,
-            has_allowance=call.allowance is not None,
-            after_allowance=call.after_allowance,
-        )
-    )

@@ -156,6 +156,13 @@ class ClockSet:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A successor goes on with the session as the store had it: what its predecessor settled may not have arrived."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Woke:
     """The moment that :func:`charging.session.next_wake_at` named has come."""
 
@@ -187,6 +194,7 @@ Event = (
     | DeadlineArmed
     | DeadlineFailed
     | ClockSet
+    | TakenOver
     | Woke
     | Settled
 )

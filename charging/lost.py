@@ -32,7 +32,7 @@ def lost_record(session: Session, policy: MeteringPolicy, *, last_seen_at: datet
     was last heard of: nothing else is known of it.
 
     Args:
-        session: As the store's columns have it (:func:`charging.session.adopted`).
+        session: As the store's columns have it (:func:`charging.adoption.adopted`).
         last_seen_at: The last sign of the call's node.
         at: The present moment.
     """

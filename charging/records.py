@@ -93,12 +93,12 @@ def answered_record(
     caller_hung_up: bool,
     caller_gone_at: datetime | None,
     cut: datetime | None,
-    denied: Denial | None = None,
+    cut_rule: str | None = None,
 ) -> Cdr:
     """Return the record of an answered leg: its seconds priced, never above what was held for them.
 
-    Where it was cut because no more could be held, ``denied`` says why: its rule goes into the record. A reason is what
-    a refused call has, and this one was made.
+    Where it ended at ``cut``, when we end it, ``cut_rule`` says why and goes into the record. A reason is what refused
+    calls have, and this one was made.
     """
     assert leg.answered_at is not None
     side = _side(leg, end, caller_hung_up=caller_hung_up, caller_gone_at=caller_gone_at, cut=cut)
@@ -115,7 +115,7 @@ def answered_record(
         charged_micros=charged_micros,
         unfunded_micros=used.price_micros - charged_micros,
         hangup_side=side,
-        denied=denied if was_cut else None,
+        deny_rule=cut_rule if was_cut else None,
     )
 
 
@@ -197,7 +197,7 @@ def _answered(
     hangup_side: HangupSide | None,
     allowance_s: int = 0,
     funded_by: tuple[str, ...] | None = None,
-    denied: Denial | None = None,
+    deny_rule: str | None = None,
 ) -> Cdr:
     return _record(
         call,
@@ -210,7 +210,7 @@ def _answered(
         charged_micros=charged_micros,
         unfunded_micros=unfunded_micros,
         disposition=Disposition.ANSWERED,
-        deny_rule=None if denied is None else denied.rule,
+        deny_rule=deny_rule,
         hangup_side=hangup_side,
         hangup_cause=end.cause,
         trunk=leg.trunk or None,

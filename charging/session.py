@@ -30,6 +30,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from charging import events as ev
+from charging.adoption import settle_again
 from charging.call import Call, Leg
 from charging.cdr import Cdr, EndSource
 from charging.commands import (
@@ -45,6 +46,7 @@ from charging.commands import (
     SaveSession,
     Settle,
 )
+from charging.cut_rules import cut_rule
 from charging.policy import MeteringPolicy
 from charging.records import answered_record, refused_record, surplus_record, unanswered_record
 from charging.state import Phase, Session, paid_end_at
@@ -67,7 +69,6 @@ __all__ = [
     "Phase",
     "Session",
     "Transition",
-    "adopted",
     "begin",
     "next_wake_at",
     "observe",
@@ -117,40 +118,6 @@ def step(session: Session, event: ev.Event, policy: MeteringPolicy) -> Transitio
     if session.phase is Phase.CLOSING:
         return _while_closing(session, event)
     return _HANDLERS[type(event)](session, event, policy)
-
-
-def adopted(session: Session, *, held_micros: int, paid_s: int, allowance_s: int, slice_no: int) -> Session:
-    """Return a saved session as the store's columns know it, with nothing under way.
-
-    The saved state may be older than what happened next: a call saved before its verdict went out may be ringing. One
-    that was saved after its end has not been settled, since its session is there: its end is to be found once more.
-    """
-    if session.phase in {Phase.CLOSING, Phase.CLOSED}:
-        session = _reopened(session)
-    begun = session.phase in {Phase.OPENING, Phase.ADMITTING}
-    legs = tuple(
-        replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None, hang_up_retry_at=None)
-        for leg in session.legs
-    )
-    return replace(
-        session,
-        phase=Phase.DIALLING if begun else session.phase,
-        dialling_since=session.dialling_since or session.call.started_at,
-        held_micros=held_micros,
-        paid_s=paid_s,
-        allowance_s=allowance_s,
-        slice_no=slice_no,
-        legs=legs,
-        retry_at=None,
-    )
-
-
-def _reopened(session: Session) -> Session:
-    """Return a session whose last record never reached the store: its last leg's end is told again, by what is left."""
-    session = replace(session, phase=Phase.DIALLING)
-    if not session.closing_leg or session.closing_leg != session.answered_legs:
-        return session  # nobody had answered, or another leg was answered after the one that was paid
-    return replace(session, ended_legs=session.ended_legs[:-1], answered_legs=session.closing_leg - 1)
 
 
 # --- gate ------------------------------------------------------------------------------------------------
@@ -313,7 +280,7 @@ def _exempted(session: Session, event: ev.LegExempted, _policy: MeteringPolicy) 
 
 def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: MeteringPolicy) -> Transition:
     if leg.surplus:
-        return session, (Settle(surplus_record(session.call, leg, event), close=False),)
+        return _settle_surplus(session, leg, event)
     record = answered_record(
         session.call,
         leg,
@@ -324,7 +291,7 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         caller_hung_up=session.caller_hung_up,
         caller_gone_at=session.caller_gone_at,
         cut=cut_at(session, leg, policy),
-        denied=session.barred or session.denied,
+        cut_rule=cut_rule(session, policy),
     )
     session, rest = _end_surplus_legs(session, event.at)
     session, settle = _close(session, record)
@@ -340,9 +307,14 @@ def _end_surplus_legs(session: Session, at: datetime) -> Transition:
         if session.call.metered and not leg.exempt:
             commands.append(HangUpLeg(leg.channel_id))
         end = ev.LegEnded(at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN)
-        commands.append(Settle(surplus_record(session.call, leg, end), close=False))
-        session = session.without_leg(leg.channel_id)
+        session, settle = _settle_surplus(session.without_leg(leg.channel_id), leg, end)
+        commands.extend(settle)
     return session, tuple(commands)
+
+
+def _settle_surplus(session: Session, leg: Leg, end: ev.LegEnded) -> Transition:
+    record = surplus_record(session.call, leg, end)
+    return replace(session, unsettled=(*session.unsettled, record)), (Settle(record, close=False),)
 
 
 # --- caller and dialplan ---------------------------------------------------------------------------------
@@ -465,7 +437,8 @@ def _due(moment: datetime | None, at: datetime) -> bool:
 
 
 def _close(session: Session, record: Cdr) -> Transition:
-    return replace(session, phase=Phase.CLOSING, closing_leg=record.leg), (Settle(record, close=True),)
+    session = replace(session, phase=Phase.CLOSING, closing_leg=record.leg, unsettled=(*session.unsettled, record))
+    return session, (Settle(record, close=True),)
 
 
 def _close_unanswered(session: Session, at: datetime) -> Transition:
@@ -484,16 +457,23 @@ def _close_unanswered(session: Session, at: datetime) -> Transition:
 
 def _while_closing(session: Session, event: ev.Event) -> Transition:
     match event:
-        case ev.Settled(leg=leg) if leg == session.closing_leg:
-            return replace(session, phase=Phase.CLOSED), ()
+        case ev.Settled(leg=leg):
+            session = session.without_record(leg)
+            return replace(session, phase=Phase.CLOSED if leg == session.closing_leg else session.phase), ()
+        case ev.TakenOver():
+            return session, settle_again(session)
         case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
             return session, (HangUpLeg(channel_id),)
         case _:
             return session, ()
 
 
-def _settled(session: Session, _event: ev.Settled, _policy: MeteringPolicy) -> Transition:
-    return session, ()  # the record of a surplus leg: the call goes on
+def _settled(session: Session, event: ev.Settled, _policy: MeteringPolicy) -> Transition:
+    return session.without_record(event.leg), ()  # of a surplus leg: the call goes on
+
+
+def _taken_over(session: Session, _event: ev.TakenOver, _policy: MeteringPolicy) -> Transition:
+    return session, settle_again(session)
 
 
 _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
@@ -513,6 +493,7 @@ _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
     ev.DeadlineArmed: _armed,
     ev.DeadlineFailed: _arm_failed,
     ev.ClockSet: _clock_set,
+    ev.TakenOver: _taken_over,
     ev.Woke: _woke,
     ev.Settled: _settled,
 }

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from charging.call import Call, Leg
+from charging.cdr import Cdr
 from rating.decision import Denial
 
 ENDED_LEGS_REMEMBERED = 16
@@ -19,6 +20,16 @@ class Phase(StrEnum):
     TALKING = "talking"
     CLOSING = "closing"
     CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What two clocks showed at once: the call's own time of day, and one that nobody sets."""
+
+    at: datetime
+    steady_s: float
+    boot: str
+    """Which start of the machine the steady clock counts from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,11 @@ class Session:
     """Earliest moment to ask for the next slice again, after a refusal or while no answer has come."""
     closing_leg: int = 0
     """Number of the leg whose record closes the call."""
+    unsettled: tuple[Cdr, ...] = ()
+    """Records that are on their way to the store."""
+    saved_by: ClockReading | None = None
+    """By which time of day its moments are, as it was saved; the machine's clock may be set before a successor goes on.
+    """
 
     @property
     def caller_gone(self) -> bool:
@@ -67,6 +83,13 @@ class Session:
     def talking_leg(self) -> Leg | None:
         """The answered leg whose seconds the holds pay for."""
         return next((leg for leg in self.legs if leg.number and not leg.surplus), None)
+
+    @property
+    def closing_record(self) -> Cdr | None:
+        """The record on its way to the store that closes the call."""
+        if self.phase is not Phase.CLOSING:
+            return None
+        return next((cdr for cdr in self.unsettled if cdr.leg == self.closing_leg), None)
 
     def leg(self, channel_id: str) -> Leg | None:
         """Return the live leg on this channel."""
@@ -83,6 +106,12 @@ class Session:
             legs=tuple(leg for leg in self.legs if leg.channel_id != channel_id),
             ended_legs=(*self.ended_legs, channel_id)[-ENDED_LEGS_REMEMBERED:],
         )
+
+    def without_record(self, number: int) -> "Session":
+        """Return the session once the store has the record of leg ``number``."""
+        if not self.unsettled:
+            return self
+        return replace(self, unsettled=tuple(cdr for cdr in self.unsettled if cdr.leg != number))
 
 
 def paid_end_at(session: Session) -> datetime | None:

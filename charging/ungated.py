@@ -25,14 +25,29 @@ from charging.state import Phase, Session
 from rating.decision import Denial
 
 
+def unpaid(call: Call) -> Call:
+    """Return the call as one that costs nothing, which keeps its price for what goes unfunded."""
+    price = call.rate or call.unfunded_rate
+    return replace(call, rate=None, later_rates=(), allowance=None, unfunded_rate=price)
+
+
 def follow(call: Call, leg: Leg, at: datetime) -> Session:
     """Return the session of a call that is only written down; money may pay for none of it."""
-    return _with_leg(observe(_unpaid(call), at), leg, at)
+    return _with_leg(observe(unpaid(call), at), leg, at)
 
 
 def bar(call: Call, leg: Leg, at: datetime, denial: Denial) -> Session:
     """Return the session of a call whose leg is to be hung up, and why."""
     return replace(follow(call, leg, at), barred=denial)
+
+
+def recall(call: Call, at: datetime, denial: Denial | None) -> Session:
+    """Return the session of a call that nobody followed to its end: its leg is to be told of yet.
+
+    Args:
+        denial: Why its leg was hung up, None where it was not.
+    """
+    return replace(observe(unpaid(call), at), caller_gone_at=at, barred=denial)
 
 
 def meter(call: Call, leg: Leg, at: datetime, policy: MeteringPolicy, *, talked_s: int) -> tuple[Session, OpenSession]:
@@ -49,12 +64,6 @@ def meter(call: Call, leg: Leg, at: datetime, policy: MeteringPolicy, *, talked_
 def held(session: Session, *, held_micros: int, paid_s: int, allowance_s: int) -> Session:
     """Return the session once the store has granted its first slice."""
     return replace(session, held_micros=held_micros, paid_s=paid_s, allowance_s=allowance_s, slice_s=paid_s)
-
-
-def _unpaid(call: Call) -> Call:
-    """Return the call as one that costs nothing, which keeps its price for what goes unfunded."""
-    price = call.rate or call.unfunded_rate
-    return replace(call, rate=None, later_rates=(), allowance=None, unfunded_rate=price)
 
 
 def _with_leg(session: Session, leg: Leg, at: datetime) -> Session:

@@ -3,7 +3,7 @@
 The dialplan enters the application with ``Stasis(tollgate,CALL,DIALLED,BLINDTRANSFER,ATTENDEDTRANSFER,
 FORWARDERNAME)``. The service answers with channel variables on the caller and ``continue``. A trunk leg carries
 ``TOLLGATE_CALL``: the call's id alone where the service authorised it, or a :class:`LegMark` where the dialplan
-let it through by itself.
+let it through by itself, or where the service found it on a trunk and holds nothing for it.
 """
 
 import re
@@ -61,10 +61,12 @@ class Presentation(StrEnum):
 
 
 class MarkKind(StrEnum):
-    """Why the dialplan let a call through without a verdict."""
+    """Why a leg carries a mark and not the id of a call that was authorised."""
 
     EMERGENCY = "emergency"
     AWAY = "away"
+    UNGATED = "ungated"
+    """It never passed the gate and nothing is held for it: the service found it, and marked it itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def parse_cdr_notes(userfield: str) -> list[CdrNote]:
 
 @dataclass(frozen=True, slots=True)
 class LegMark:
-    """What ``TOLLGATE_CALL`` says of a leg that the dialplan let through by itself."""
+    """What ``TOLLGATE_CALL`` says of a leg of which the store may know nothing: all that its record needs."""
 
     kind: MarkKind
     call_id: str
@@ -97,9 +99,13 @@ class LegMark:
     """The caller's channel name, such as ``PJSIP/101-0000001f``."""
     dialled: str
 
+    def __str__(self) -> str:
+        """Return it as the leg carries it."""
+        return f"{self.kind}|{self.call_id}|{self.caller_name}|{self.dialled}"
+
 
 def parse_leg_variable(value: str) -> str | LegMark:
-    """Return the call id of an authorised leg, or the mark of one that the dialplan let through."""
+    """Return the call id of an authorised leg, or the mark of another."""
     kind, *rest = value.split("|")
     if len(rest) < 3 or kind not in set(MarkKind):
         return value

@@ -7,6 +7,7 @@ such day, at that of its last day. Periods follow each other without gap or over
 import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 LAST_MONTH_DAY = 31
 
@@ -29,6 +30,7 @@ def add_months(day: date, months: int) -> date:
     return _day_of_month(*_later(day.year, day.month, months), day.day)
 
 
+@lru_cache(maxsize=4096)  # the same few are asked for by every call
 def local_midnight(day: date, zone: tzinfo) -> datetime:
     """Return the first instant of a local day, in UTC.
 

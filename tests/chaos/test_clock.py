@@ -15,7 +15,8 @@ import pytest
 from charging.cdr import EndSource
 from rating.plan import Plan
 from store.alerts import AlertKind
-from tests.chaos.conftest import MakeDesk, check_books, check_record, talks_of
+from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_record, talks_of
+from tests.chaos.test_killed_steps import LONG_FIRST_SLICE
 from tests.e2e import sipp
 from tests.e2e.conftest import SECOND_PRICED, Line, own_line, running_pbx
 from tollgate.office.asterisk import find_asterisk
@@ -100,4 +101,49 @@ def test_clock_set_by_an_hour_while_a_call_talks_charges_the_true_seconds(
     assert after.answered_at is not None
     true = replace(after, answered_at=after.answered_at - jump, ended_at=after.ended_at - jump)
     check_record(true, talks_of(carrier)[1], EndSource.EVENT)
+    check_books(desk)
+
+
+def desk_by(machine_clock: MachineClock, make_desk: MakeDesk) -> ChaosDesk:
+    """Return a desk whose service goes by this clock, and may be away for a while before a call is cut."""
+    machine_clock.set(timedelta())
+    program = (sys.executable, "-m", "tests.chaos.service_in_shifted_time", str(machine_clock.file))
+    return make_desk(program=program, metering=LONG_FIRST_SLICE)
+
+
+def test_clock_set_back_while_the_service_is_away_leaves_the_call_its_seconds_and_no_more(
+    make_desk: MakeDesk, machine_clock: MachineClock
+) -> None:
+    """By the new clock the call will be answered in an hour, and Asterisk's deadline is an hour late."""
+    desk = desk_by(machine_clock, make_desk)
+    carrier = desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls(SECOND_PRICED, 17_500))
+    desk.wait_answer_saved()
+    desk.kill_service()
+    machine_clock.set(-HOUR)
+    desk.start_service()
+    phone.wait()
+
+    [talk] = talks_of(carrier)
+    [cdr] = desk.wait_cdrs(1)
+    check_record(cdr, talk, EndSource.EVENT)
+    check_books(desk)
+
+
+def test_clock_set_forward_while_the_service_is_away_charges_the_true_seconds(
+    make_desk: MakeDesk, machine_clock: MachineClock
+) -> None:
+    """Asterisk's deadline has come by the new clock: it ends the call, and its handler stamps the end an hour late."""
+    desk = desk_by(machine_clock, make_desk)
+    carrier = desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
+    desk.wait_answer_saved()
+    desk.kill_service()
+    machine_clock.set(HOUR)
+    phone.wait()
+    desk.start_service()
+
+    [talk] = talks_of(carrier)
+    [cdr] = desk.wait_cdrs(1)
+    check_record(cdr, talk, EndSource.HANDLER)
     check_books(desk)

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Table
 
 from charging import events as ev
+from charging.adoption import adopted
+from charging.lost import lost_record
 from charging.policy import MeteringPolicy
 from charging.saved import SavedSessionError, dump_session, load_session
-from charging.session import Session, begin, step
+from charging.session import Session, begin, next_wake_at, step
 from store import schema
 from store.catalog import create_account
 from store.location import MemoryLocation
@@ -59,6 +61,23 @@ def test_saved_session_that_was_changed_is_a_session_or_damaged(text: str) -> No
     except SavedSessionError:
         return
     assert load_session(dump_session(session)) == session
+
+
+@fuzz(150)
+@given(mutated(SAVED).map(json.dumps))
+def test_saved_session_that_was_changed_can_be_taken_to_its_end_or_is_damaged(text: str) -> None:
+    """One that stirred up an error at a later step would keep all other calls from being compared."""
+    try:
+        saved = load_session(text)
+    except SavedSessionError:
+        return
+    session = adopted(saved, held_micros=100_000, paid_s=10, allowance_s=0, slice_no=2)
+    lost_record(session, POLICY, last_seen_at=at(60), at=at(3600))
+    legs = [ev.LegEnded(at(9), leg.channel_id, leg.trunk, 16) for leg in session.legs]
+    events: tuple[ev.Event, ...] = (ev.TakenOver(at(8)), ev.Woke(at(8)), *legs, ev.CallerGone(at(9)), ev.Woke(at(500)))
+    for event in events:
+        next_wake_at(session, POLICY)
+        session = step(session, event, POLICY)[0]
 
 
 def _settings() -> dict[str, Any]:

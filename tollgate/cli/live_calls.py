@@ -159,14 +159,17 @@ def calls_without_session(channels: Sequence[Channel], known: Collection[str]) -
     return list(found.values())
 
 
+_CLASSES = {MarkKind.EMERGENCY: DestinationClass.EMERGENCY, MarkKind.AWAY: DestinationClass.INCLUDED}
+"""What a mark says of where its call goes; one that never passed the gate may go anywhere else."""
+
+
 def _marked_call(mark: LegMark, leg: Channel) -> LiveCall:
-    is_emergency = mark.kind is MarkKind.EMERGENCY
     talks = leg.state == "Up"
     return LiveCall(
         call_id=mark.call_id,
         extension=endpoint_of(mark.caller_name).partition("/")[2],
         number=mark.dialled,
-        destination_class=DestinationClass.EMERGENCY if is_emergency else DestinationClass.INCLUDED,
+        destination_class=_CLASSES.get(mark.kind),
         state=(Phase.TALKING if talks else Phase.DIALLING).value,
         started_at=None,
         talked_s=None,

@@ -7,12 +7,12 @@ from typing import Any
 
 from ari_app.ami import DEADLINE, AmiAccess, AmiAdapter
 from ari_app.complaints import Complaints
-from ari_app.errors import AmiRefusedError, AmiUnavailableError
+from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError
 from ari_app.metrics import Metrics
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.pbx import Pbx
-from tollgate.simulator.placed_call import CallKind
 from tollgate.simulator.process import LIMIT_S, QUICK_S, SLOW_S, Process
+from tollgate.simulator.variables import read_variable, write_variable
 from tollgate.simulator.world import World
 
 ACCESS = AmiAccess(host="simulated", port=0, username="", secret="")
@@ -73,7 +73,8 @@ class AmiLine(AmiAdapter):
         if line is None:
             raise AmiUnavailableError("AMI is not connected")
         roll = world.dice.random()
-        await asyncio.sleep(world.between(*(SLOW_S if roll > 1.0 - rates.request_slow else QUICK_S)))
+        way_s = world.between(*(SLOW_S if roll > 1.0 - rates.request_slow else QUICK_S))
+        await world.loop.until(world.loop.time() + way_s)
         self._process.check()
         if line.done():
             await self._no_answer()
@@ -94,56 +95,41 @@ class AmiLine(AmiAdapter):
         raise AmiUnavailableError("AMI did not answer")
 
     def _carry_out(self, action: dict[str, str]) -> list[Reply]:
-        database = self._pbx.database
         match action["Action"]:
             case "Setvar":
                 if action["Variable"] == DEADLINE:
                     self._set_deadline(action["Channel"], float(action["Value"]))
                 else:
-                    self._channel(action["Channel"]).variables[action["Variable"]] = action["Value"]
+                    channel = self._channel(action["Channel"])
+                    write_variable(channel, action["Variable"], action["Value"])
+                    self._world.trace.note("set", self._pbx.name_of(channel), f"{action['Variable']}={action['Value']}")
                 return [Reply()]
             case "Getvar":
-                return [Reply(value=self._variable(self._channel(action["Channel"]), action["Variable"]))]
+                channel = self._channel(action["Channel"])
+                return [Reply(value=read_variable(channel, action["Variable"], self._world.loop.time()))]
             case "DBGetTree":
-                return [Reply(), *(Reply(event="DBGetTreeResponse", key=key, val=database[key]) for key in database)]
+                records = self._pbx.database[action["Family"]]
+                return [Reply(), *(Reply(event="DBGetTreeResponse", key=key, val=records[key]) for key in records)]
             case "DBDelTree":
-                for key in [key for key in database if key.startswith(f"{action['Key']}/")]:
-                    del database[key]
+                records = self._pbx.database[action["Family"]]
+                for key in [key for key in records if key.startswith(f"{action['Key']}/")]:
+                    del records[key]
                 return [Reply()]
             case unknown:
                 raise AmiRefusedError(f"{unknown}: simulated Asterisk has no such action")
 
     def _set_deadline(self, channel_id: str, seconds: float) -> None:
         channel = self._channel(channel_id)
-        call = self._pbx.call_of(channel)
-        if seconds and call is not None and call.kind is CallKind.EMERGENCY:
-            self._world.violated("emergency never cut", call.call_id, f"Setvar {seconds} s on {channel_id}")
+        call = channel.call
+        if seconds and call is not None and call.cut_breaks:
+            self._world.violated(call.cut_breaks, call.call_id, f"Setvar {seconds} s on {channel_id}")
         if self._world.chance(self._world.rates.setvar_ignored):
             self._world.trace.note("setvar ignored", channel_id)
         else:
             self._pbx.set_deadline(channel, seconds)
 
-    def _variable(self, channel: Channel, name: str) -> str:
-        """Return a channel's variable, as Dial and the dialplan leave them."""
-        call = self._pbx.call_of(channel)
-        match name:
-            case "TIMEOUT(absolute)":
-                return f"{self._left_s(channel.channel_id):.3f}"
-            case "TOLLGATE_CALL":
-                return channel.leg_variable
-            case "DIALEDPEERNUMBER" if call is not None and channel.is_leg:
-                return f"{call.script.dialled}@{channel.trunk}"
-            case "CHANNEL(linkedid)" if call is not None:
-                return call.caller.channel_id
-            case _:
-                return channel.variables.get(name, "")
-
-    def _left_s(self, channel_id: str) -> float:
-        deadline_s = self._channel(channel_id).deadline_s
-        return 0.0 if deadline_s is None else max(0.0, deadline_s - self._world.loop.time())
-
     def _channel(self, channel_id: str) -> Channel:
         channel = self._pbx.channels.get(channel_id)
         if channel is None:
-            raise AmiRefusedError("No such channel")
+            raise AmiChannelGoneError("No such channel")
         return channel

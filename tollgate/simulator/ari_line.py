@@ -10,9 +10,11 @@ from ari_app.errors import AriUnavailableError
 from ari_app.version import AsteriskVersion
 from tollgate.simulator.pbx import Pbx, Socket
 from tollgate.simulator.process import LIMIT_S, QUICK_S, SLOW_S, Process
+from tollgate.simulator.variables import read_variable
 from tollgate.simulator.world import World
 
 VERSION = AsteriskVersion(22, 10, 1)
+_NOT_SET = "Provided variable was not found"
 ACCESS = AriAccess(url="simulated", username="", password="", application="tollgate")
 
 
@@ -50,8 +52,8 @@ class AriLine(AriClient):
         if not self._pbx.is_up or self._is_cut():
             raise AriUnavailableError("ARI does not answer")
         self.version = VERSION
-        self._pbx.cut_events()
-        self._events = self._pbx.socket = Socket(self._hand_on, self._on_lost, self._world.now())
+        self._events = Socket(self._process, self._hand_on, self._on_lost, self._world.now())
+        self._pbx.register(self._events)
         self._world.trace.note("ari connected", "", self._process.name)
 
     def _on_lost(self) -> None:
@@ -92,9 +94,9 @@ class AriLine(AriClient):
 
     async def _travel(self, way_s: float) -> None:
         """Wait for so long: requests travel on one socket, where none overtakes another."""
-        now_s = self._world.loop.time()
-        self._last_at_s = max(self._last_at_s, now_s + way_s)
-        await asyncio.sleep(self._last_at_s - now_s)
+        loop = self._world.loop
+        self._last_at_s = max(self._last_at_s, loop.time() + way_s)
+        await loop.until(self._last_at_s)
 
     async def _no_answer(self) -> None:
         await asyncio.wait((self._lost,), timeout=LIMIT_S)
@@ -117,6 +119,8 @@ class AriLine(AriClient):
             case "GET", ["channels", name]:
                 channel = self._pbx.channels.get(unquote(name))
                 return AriReply(404) if channel is None else AriReply(200, channel.document())
+            case "GET", ["channels", name, "variable"]:
+                return self._variable(unquote(name), query["variable"])
             case "POST", ["channels", name, "variables"]:
                 return AriReply(self._pbx.set_variables(unquote(name), body["variables"]))
             case "POST", ["channels", name, "continue"]:
@@ -125,6 +129,13 @@ class AriLine(AriClient):
                 return AriReply(self._pbx.hang_up(unquote(name), int(query["reason_code"])))
             case _:
                 return AriReply(404)
+
+    def _variable(self, channel_id: str, name: str) -> AriReply:
+        channel = self._pbx.channels.get(channel_id)
+        if channel is None:
+            return AriReply(404, {"message": "Channel not found"})
+        value = read_variable(channel, name, self._world.loop.time())
+        return AriReply(200, {"value": value}) if value else AriReply(404, {"message": _NOT_SET})
 
 
 def _subject(path: str, query: Mapping[str, str] | None) -> str:

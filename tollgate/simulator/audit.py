@@ -20,12 +20,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
 
+from ari_app.ungated_verdict import UngatedAction
 from charging.cdr import Cdr, EndSource
 from store.store import Store
+from tollgate.simulator import beside_audit
+from tollgate.simulator.beside_audit import BesideAudit
 from tollgate.simulator.books import Books
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.office import INCLUDED
-from tollgate.simulator.pbx import Pbx
+from tollgate.simulator.pbx import Pbx, Talk
 from tollgate.simulator.placed_call import CallKind, PlacedCall
 from tollgate.simulator.plain_price import plain_charge_micros
 from tollgate.simulator.process import Process
@@ -43,6 +46,7 @@ INVARIANTS = (
     "records tell of what was",
     "the end is known as well as it can be",
     "charged for the true seconds",
+    *beside_audit.INVARIANTS,
 )
 """What is checked as it happens and at the end of an episode."""
 
@@ -59,12 +63,13 @@ LONGEST_CALL_MS = 240_000
 class Audit:
     """Looks at each end of a leg, and at the records in the end."""
 
-    def __init__(self, world: World, books: Books, *, is_calm: bool) -> None:
+    def __init__(self, world: World, books: Books, *, is_calm: bool, ungated: UngatedAction) -> None:
         self.process = Process("office", lambda _when: None)
         self.checks = 0
         self._world = world
         self._books = books
         self._is_calm = is_calm
+        self._beside = BesideAudit(world, books, ungated, is_calm=is_calm)
         self._pbxs: Sequence[Pbx] = ()
         self._counts: Counter[str] = Counter()
 
@@ -85,6 +90,8 @@ class Audit:
             for call in pbx.placed:
                 if call_id and call_id in {call.call_id, *(leg.channel_id for leg in call.legs)}:
                     return frozenset({call.call_id, call.caller.channel_id, *(leg.channel_id for leg in call.legs)})
+            if legs := pbx.legs_beside(call_id):
+                return frozenset({call_id, *legs})
         return frozenset()
 
     def is_quiet(self) -> bool:
@@ -93,11 +100,14 @@ class Audit:
 
     # --- as it happens ------------------------------------------------------------------------------------
 
-    def leg_ended(self, call: PlacedCall, leg: Channel) -> None:
+    def leg_ended(self, call: Talk, leg: Channel) -> None:
         """Look at a leg that has just ended while Asterisk lives."""
         if leg.answered_at is None or leg.ended_at is None:
             return
         self.checks += 2
+        if not isinstance(call, PlacedCall):
+            self._beside.leg_ended(call, leg)
+            return
         talked_ms = (leg.ended_at - leg.answered_at) // timedelta(milliseconds=1)
         if call.kind is CallKind.EMERGENCY and leg.ended_by in {"ari", "deadline"}:
             self._world.violated("emergency never cut", call.call_id, f"by {leg.ended_by} after {talked_ms} ms")
@@ -139,6 +149,7 @@ class Audit:
         for pbx in self._pbxs:
             for call in pbx.placed:
                 self._check_records(call, records[call.call_id])
+            self._beside.at_the_end(pbx, records)
 
     def _check_records(self, call: PlacedCall, records: list[Cdr]) -> None:
         self.checks += 1
@@ -159,9 +170,12 @@ class Audit:
 
     def _check_count(self, call: PlacedCall, answered: list[Channel], told: list[Channel], records: list[Cdr]) -> None:
         book = self._books.calls.get(call.call_id)
-        # One that came and went around a stop of the service is known to nobody, answered or not.
-        was_told = call.caller.is_told or any(leg.is_told or leg.record_key for leg in call.legs)
-        if not records and ((self._is_calm and was_told) or (book is not None and book.was_opened)):
+        # One that nobody answered, let through and over while the service was away, left no word.
+        was_told = (
+            call.rings_emergency or call.caller.is_told or any(leg.is_told or leg.record_key for leg in call.legs)
+        )
+        left_word = call.rings_emergency and bool(call.caller.record_key)
+        if not records and ((self._is_calm and was_told) or left_word or (book is not None and book.was_opened)):
             self._world.violated("each answered leg has one record", call.call_id, "the call has no record")
         if book is None or not book.was_opened:
             return
@@ -182,7 +196,9 @@ class Audit:
             case EndSource.EVENT:
                 is_right = is_right and leg.end_told
             case EndSource.HANDLER:
-                is_right = is_right and leg.has_handler
+                # Of an emergency call it is the caller's, who may have left it to somebody else.
+                by_caller = call.rings_emergency and record.ended_at == call.caller.ended_at
+                is_right = by_caller or (is_right and leg.has_handler)
             case _:
                 is_right = not leg.record_key or leg is not call.main_leg
         if not is_right:

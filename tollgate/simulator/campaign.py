@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 
-from tollgate.simulator import audit, books
+from tollgate.simulator import audit, books, pbx
 from tollgate.simulator.episode import Episode, EpisodeResult
+from tollgate.simulator.memory import collect, collected_between_episodes, keep_what_is_there
 
 CALLS_OF_EPISODE = 2500
 """Some hundred seconds of an episode go by without a new call, in which services look around all the same."""
@@ -19,7 +20,7 @@ CALLS_A_DAY = 25
 UNFORESEEN = ("nothing fails unforeseen", "the service runs", "the world goes on", "an administrator is served")
 """What else ends an episode: whatever is raised and caught nowhere, or only by the service's last resort."""
 
-INVARIANTS = (*books.INVARIANTS, *audit.INVARIANTS, *UNFORESEEN)
+INVARIANTS = (*books.INVARIANTS, *audit.INVARIANTS, pbx.GIVES_WAY, *UNFORESEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,22 @@ def run_campaign(
     return outcome
 
 
+def _run_and_collect(order: Order) -> EpisodeResult:
+    result = run_episode(order)
+    collect()
+    return result
+
+
 _Run = Callable[[Iterator[Order]], Iterator[tuple[Order, EpisodeResult]]]
 
 
 @contextmanager
 def _runner(jobs: int) -> Iterator[_Run]:
     if jobs == 1:
-        yield lambda wanted: ((order, run_episode(order)) for order in wanted)
+        with collected_between_episodes():
+            yield lambda wanted: ((order, _run_and_collect(order)) for order in wanted)
         return
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=keep_what_is_there)
     try:
         yield lambda wanted: _in_order(pool, wanted, at_once=2 * jobs)
     finally:
@@ -115,7 +123,7 @@ def _in_order(
     """Yield results in the order of the episodes, a few of which wait for a process at any time."""
     waiting: list[tuple[Order, Future[EpisodeResult]]] = []
     while True:
-        waiting += [(order, pool.submit(run_episode, order)) for order in islice(wanted, at_once - len(waiting))]
+        waiting += [(order, pool.submit(_run_and_collect, order)) for order in islice(wanted, at_once - len(waiting))]
         if not waiting:
             return
         order, future = waiting.pop(0)

@@ -3,9 +3,13 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
+
+if TYPE_CHECKING:
+    from tollgate.simulator.beside import InboundCall, UngatedCall
+    from tollgate.simulator.placed_call import PlacedCall
 
 
 @dataclass(slots=True, eq=False)
@@ -20,6 +24,11 @@ class Channel:
     answered_variable: str = ""
     trunk: str = ""
     """The carrier's endpoint; "" for a caller."""
+    call: "PlacedCall | UngatedCall | InboundCall | None" = None
+    """Whose channel it is."""
+    application: str = ""
+    application_data: str = ""
+    """What it runs."""
     variables: dict[str, str] = field(default_factory=dict)
     in_application: bool = False
     watched: bool = False
@@ -60,5 +69,9 @@ class Channel:
             "name": self.name,
             "state": self.state,
             "channelvars": {LEG_VARIABLE: self.leg_variable, ANSWERED_VARIABLE: self.answered_variable},
-            "dialplan": {"context": self.context},
+            "dialplan": {
+                "context": self.context,
+                "app_name": self.application,
+                "app_data": self.application_data,
+            },
         }

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ari_app.clock import clock_of
+from ari_app.ungated_verdict import UngatedAction
 from tollgate.simulator.administrator import Administrator
 from tollgate.simulator.audit import Audit
 from tollgate.simulator.books import Books
@@ -40,11 +41,15 @@ TROUBLES = (
     "store away",
     "service killed",
     "service stops",
+    "second instance",
+    "service replaced",
     "asterisk killed",
     "asterisk stops",
     "ari cut",
     "ami cut",
     "transfers",
+    "dials ungated",
+    "comes in",
     "charged provisionally",
 )
 """What is counted for the report, by the name that it has in the trace."""
@@ -55,6 +60,8 @@ AROUND = (
     "service starts",
     "service killed",
     "service stops",
+    "second instance",
+    "service replaced",
     "asterisk starts",
     "asterisk killed",
     "asterisk stops",
@@ -68,7 +75,9 @@ OPENED_AT_S = 1.0
 """Importing a deck paces itself by the machine's own clock: all that follows begins at this moment whatever it took."""
 HOURS = 4
 """Busy hours in an episode."""
-BETWEEN_CALLS_S = 0.1
+ONE_BY_NIGHT = 25
+"""One call of so many is made while the services are stopped: what its dialplan lets through leaves word."""
+BETWEEN_CALLS_S = 0.05
 SETTLED_WITHIN_S = 900.0
 """After the weather has cleared every call has ended and is settled within this time."""
 LOOK_EVERY_S = 20.0
@@ -106,13 +115,14 @@ class Episode:
         dice = random.Random(seed)
         self._factor = dice.choice(WEATHERS)
         self._begins_at = _begins_at(dice)
+        self._ungated = dice.choice(tuple(UngatedAction))
         self._loop = virtual_loop(self._begins_at, self._uncaught)
         self.world = World(self._loop, dice, USUAL.times(self._factor), Trace(self._loop.time, traced=traced))
         caps: dict[tuple[int, str], int] = {}
         self.books = Books(self.world, caps)
         self.ledger = Ledger(self.books)
         self._office = Office(self.ledger, NODES, extensions, caps)
-        self.audit = Audit(self.world, self.books, is_calm=self._factor == 0.0)
+        self.audit = Audit(self.world, self.books, is_calm=self._factor == 0.0, ungated=self._ungated)
         self._placed = 0
 
     def run(self) -> EpisodeResult:
@@ -160,7 +170,7 @@ class Episode:
         await self._loop.until(OPENED_AT_S)
         administrator = Administrator(world, self.ledger, self._office)
         administrator.opens()
-        nodes = {name: Node(world, self.ledger, name) for name in NODES}
+        nodes = {name: Node(world, self.ledger, name, self._ungated) for name in NODES}
         for node in nodes.values():
             node.pbx.on_leg_end = self.audit.leg_ended
         self.audit.watch([node.pbx for node in nodes.values()])
@@ -173,12 +183,13 @@ class Episode:
 
     async def _hours(self, traffic: Traffic, nodes: dict[str, Node]) -> None:
         for hour in range(HOURS):
-            rest = hour < self._calls % HOURS
-            await self._busy_hour(traffic, nodes, self._calls // HOURS + rest)
+            calls = self._calls // HOURS + (hour < self._calls % HOURS)
+            by_night = calls // ONE_BY_NIGHT if hour < HOURS - 1 else 0
+            await self._busy_hour(traffic, nodes, calls - by_night)
             if self.world.violations:
                 return
             if hour < HOURS - 1:
-                await self._night(nodes)
+                await self._night(traffic, nodes, by_night)
         await self._clear_up(nodes)
 
     async def _busy_hour(self, traffic: Traffic, nodes: dict[str, Node], calls: int) -> None:
@@ -192,10 +203,14 @@ class Episode:
             self._placed += 1
             await asyncio.sleep(self.world.dice.expovariate(1.0 / BETWEEN_CALLS_S))
 
-    async def _night(self, nodes: dict[str, Node]) -> None:
-        """Stop everything, and go on another time; calls that talk are not asked."""
+    async def _night(self, traffic: Traffic, nodes: dict[str, Node], calls: int) -> None:
+        """Stop everything, and go on another time; calls that talk are not asked, and a few more are made."""
         for node in nodes.values():
             node.close()
+        for _ in range(calls):
+            await asyncio.sleep(self.world.dice.expovariate(1.0 / BETWEEN_CALLS_S))
+            traffic.place_by_night()
+            self._placed += 1
         local = self._loop.now().astimezone(ZoneInfo(ZONE))
         midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         pause_s = self.world.dice.choice((30.0, 3600.0, (midnight - local).total_seconds() - 90.0))
@@ -208,9 +223,13 @@ class Episode:
         self.world.rates = NO_FAULTS
         for node in nodes.values():
             node.mend()
+        quiet_looks = 0
         for _ in range(int(SETTLED_WITHIN_S / LOOK_EVERY_S)):
             await asyncio.sleep(LOOK_EVERY_S)
-            if self.world.violations or self.audit.is_quiet():
+            # Who has just come back still reads what was left while nobody was there: one look more.
+            is_quiet = self.audit.is_quiet() and all(node.is_serving for node in nodes.values())
+            quiet_looks = quiet_looks + 1 if is_quiet else 0
+            if self.world.violations or quiet_looks > 1:
                 return
 
     async def _stop(self, nodes: dict[str, Node]) -> None:

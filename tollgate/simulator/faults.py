@@ -36,8 +36,10 @@ class FaultRates:
     # A call.
     service_killed: float = 0.0016
     service_stopped: float = 0.0004
-    node_silent: float = 0.0016
+    node_silent: float = 0.0008
     """The service is killed, and stays away until others have charged its calls."""
+    second_instance: float = 0.0024
+    """Another service is started under the same application name."""
     asterisk_killed: float = 0.0004
     asterisk_stopped: float = 0.0004
     ari_cut: float = 0.0016

@@ -1,26 +1,61 @@
 """The service's log during an episode: nothing of it is shown, but an exception in it is a violation."""
 
-import logging
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import structlog
+
+
+class QuietLogger:
+    """A bound logger of structlog's form that only tells of exceptions: a call logs seven lines, which nobody reads."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, _logger: object, *, processors: list[Callable[[object], None]], **_unused: object) -> None:
+        self._tell = processors[0]
+
+    @property
+    def _context(self) -> dict[str, object]:
+        return {}
+
+    def bind(self, **_fields: object) -> Self:
+        """Answer itself: fields are of no use."""
+        return self
+
+    new = bind
+
+    def unbind(self, *_names: str) -> Self:
+        """Answer itself: no field is bound."""
+        return self
+
+    try_unbind = unbind
+
+    def debug(self, _event: str, *_args: object, exc_info: object = None, **_fields: object) -> None:
+        """Log a line, of whatever level."""
+        if exc_info:
+            self._tell(exc_info)
+
+    info = warning = error = critical = debug
+
+    def exception(self, _event: str, *_args: object, exc_info: object = True, **_fields: object) -> None:
+        """Log a line with the exception that is being handled."""
+        self._tell(exc_info)
 
 
 @contextmanager
 def watched_logs(on_exception: Callable[[str], None]) -> Iterator[None]:
     """Have nothing logged inside of the block; ``on_exception`` is told of each exception that would have been."""
 
-    def watch(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        if event.get("exc_info"):
-            on_exception(str(structlog.processors.format_exc_info(None, "", event)))
-        raise structlog.DropEvent
+    def tell(exc_info: object) -> None:
+        event = structlog.processors.format_exc_info(None, "", {"exc_info": exc_info})
+        on_exception(str(event["exception"]))
 
-    before = structlog.get_config()
+    before: dict[str, Any] = structlog.get_config()
     structlog.configure(
-        processors=[watch],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        processors=[tell],  # type: ignore[list-item]  # the only one who reads them is QuietLogger
+        wrapper_class=QuietLogger,
+        logger_factory=lambda *_names: None,
         cache_logger_on_first_use=False,
     )
     try:

@@ -97,37 +97,37 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             task = self.create_task(main)
-            while not task.done():
-                if not self._run_next():
-                    raise StalledError("nothing is left to happen")
+            self._run_until_done(task)
             return task.result()
         finally:
             asyncio._set_running_loop(None)
 
-    def _run_next(self) -> bool:
-        if self._ready:
-            handle = self._ready.popleft()
-        else:
-            while self._timers and self._timers[0][2].is_cancelled:
-                heapq.heappop(self._timers)
-            if not self._timers:
-                return False
-            when_s, _, handle = heapq.heappop(self._timers)
-            self._now_s = max(self._now_s, when_s)
-        if handle.is_cancelled:
-            return True
-        owner = handle.context.get(OWNER)
-        if owner is None or not owner.is_buried:
-            try:
-                handle.context.run(handle.callback, *handle.arguments)
-            except Exception as error:  # noqa: BLE001  # a loop goes on, and tells
-                self._on_fault({"message": f"in {handle.callback}", "exception": error})
-        return True
+    def _run_until_done(self, task: asyncio.Task[Any]) -> None:
+        ready = self._ready
+        while not task.done():
+            handle = ready.popleft() if ready else self._next_timer()
+            if handle.is_cancelled:
+                continue
+            owner = handle.context.get(OWNER)
+            if owner is None or not owner.is_buried:
+                try:
+                    handle.context.run(handle.callback, *handle.arguments)
+                except Exception as error:  # noqa: BLE001  # a loop goes on, and tells
+                    self._on_fault({"message": f"in {handle.callback}", "exception": error})
+
+    def _next_timer(self) -> Callback:
+        timers = self._timers
+        while timers:
+            when_s, _, handle = heapq.heappop(timers)
+            if not handle.is_cancelled:
+                self._now_s = max(self._now_s, when_s)
+                return handle
+        raise StalledError("nothing is left to happen")
 
     async def until(self, when_s: float) -> None:
-        """Wait for a moment exactly, where ``sleep`` would add to whatever the time is."""
-        come = self.create_future()
-        self.call_at(when_s, come.set_result, None)
+        """Wait for a moment exactly, where ``sleep`` would add to whatever the time is, and costs more."""
+        come: asyncio.Future[None] = asyncio.Future(loop=self)
+        self.call_at(when_s, _release, come)
         await come
 
     def is_running(self) -> bool:
@@ -160,7 +160,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run ``callback`` in ``delay`` virtual seconds."""
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
+        when_s = self._now_s + delay
+        handle = Callback(when_s, callback, args, context)
+        self._sequence += 1
+        heapq.heappush(self._timers, (when_s, self._sequence, handle))
+        return handle
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
@@ -180,6 +184,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         """Make a task of this loop."""
         return asyncio.Task(coro, loop=self, name="" if name is None else str(name), context=context)
+
+
+def _release(come: asyncio.Future[None]) -> None:
+    if not come.done():  # whoever waited may have been cancelled
+        come.set_result(None)
 
 
 def virtual_loop(begins_at: datetime, on_fault: Callable[[dict[str, Any]], None]) -> VirtualLoop:

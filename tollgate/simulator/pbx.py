@@ -11,15 +11,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ari_app.leg_records import RECORD_HOUR
+from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY
+from tollgate.simulator.beside import BesideScript, InboundCall, UngatedCall
 from tollgate.simulator.channels import Channel
-from tollgate.simulator.placed_call import CallKind, PlacedCall
+from tollgate.simulator.placed_call import PlacedCall
+from tollgate.simulator.process import Process
 from tollgate.simulator.scripts import CallScript
 from tollgate.simulator.world import World
 
 JsonObject = dict[str, Any]
+Talk = PlacedCall | UngatedCall | InboundCall
 UNSYNCED = timedelta(seconds=1)
 """AstDB writes younger than this may be lost by a kill."""
 LATEST_S = 3.0
+REPLACED_ENDS_WITHIN_S = 10.0
+GIVES_WAY = "a replaced service gives way"
 EVENT_S = (0.0005, 0.0025)
 
 
@@ -27,8 +33,13 @@ class Socket:
     """One connected event socket of the application."""
 
     def __init__(
-        self, on_event: Callable[[JsonObject], None], on_lost: Callable[[], None], opened_at: datetime
+        self,
+        process: Process,
+        on_event: Callable[[JsonObject], None],
+        on_lost: Callable[[], None],
+        opened_at: datetime,
     ) -> None:
+        self.process = process
         self.on_event = on_event
         self.on_lost = on_lost
         self.opened_at = opened_at
@@ -51,13 +62,15 @@ class Pbx:
         self.started_at = datetime.min.replace(tzinfo=UTC)
         self.socket: Socket | None = None
         self.channels: dict[str, Channel] = {}
-        self.database: dict[str, str] = {}
-        self._written: list[tuple[datetime, Channel]] = []
-        self._calls: dict[str, PlacedCall] = {}
+        self.database: dict[str, dict[str, str]] = {LEG_RECORDS_FAMILY: {}, EMERGENCY_RECORDS_FAMILY: {}}
+        """AstDB, by family."""
+        self._written: list[tuple[datetime, str, Channel]] = []
         self.placed: list[PlacedCall] = []
-        """Every call, in order."""
+        """Every call that was dialled towards the gate, in order."""
+        self.ungated: list[UngatedCall] = []
+        self.inbound: list[InboundCall] = []
         self._last_number = 0
-        self.on_leg_end: Callable[[PlacedCall, Channel], None] = lambda _call, _leg: None
+        self.on_leg_end: Callable[[Talk, Channel], None] = lambda _call, _leg: None
 
     # --- starting and stopping ----------------------------------------------------------------------------
 
@@ -81,14 +94,13 @@ class Pbx:
         """Be killed: channels are gone, no handler runs, no event goes out, the last writes may be lost."""
         self.world.trace.note("asterisk killed", "", self.node)
         now = self.world.now()
-        for written_at, channel in self._written:
+        for written_at, family, channel in self._written:
             if written_at > now - UNSYNCED and self.world.chance(0.5):
-                self.database.pop(channel.record_key, None)
+                self.database[family].pop(channel.record_key, None)
                 channel.record_key = ""
         for channel in self.channels.values():
             self._mark_ended(channel, "killed")
         self.channels.clear()
-        self._calls.clear()
         self._down()
 
     def _down(self) -> None:
@@ -102,6 +114,24 @@ class Pbx:
         if socket is not None:
             self.world.trace.note("ari cut", "", self.node)
             socket.on_lost()
+
+    def register(self, socket: Socket) -> None:
+        """Have events go to this socket from now on; another service, which had them, is told so."""
+        replaced = self.socket
+        if replaced is not None and replaced.process is not socket.process:
+            replaced.on_event({"type": "ApplicationReplaced", "application": "tollgate"})
+            self.world.later(REPLACED_ENDS_WITHIN_S, self._check_replaced, replaced.process)
+        self.cut_events()
+        self.socket = socket
+
+    def _check_replaced(self, process: Process) -> None:
+        if process.is_alive:
+            self.world.violated(GIVES_WAY, "", f"a replaced service of {self.node} lives on")
+
+    def forget(self, process: Process) -> None:
+        """Send a killed process nothing any more."""
+        if self.socket is not None and self.socket.process is process and not process.is_alive:
+            self.socket = None
 
     # --- calls and channels -------------------------------------------------------------------------------
 
@@ -123,11 +153,24 @@ class Pbx:
         if not self.is_up:
             return
         call = PlacedCall(self, script)
-        self._calls[call.caller.channel_id] = call
         self.placed.append(call)
         call.begin()
 
-    def new_channel(self, endpoint: str, *, context: str, trunk: str = "", mark: str = "") -> Channel:
+    def place_beside(self, script: BesideScript) -> None:
+        """Have a leg dialled past the gate, or a call come in."""
+        if not self.is_up:
+            return
+        if script.dialled:
+            self.ungated.append(UngatedCall(self, script))
+        else:
+            self.inbound.append(InboundCall(self, script))
+
+    def legs_beside(self, call_id: str) -> list[str]:
+        """Return the legs' channels of a call beside the gate."""
+        ungated = [call.leg.channel_id for call in self.ungated if call.call_id == call_id]
+        return ungated + [call.leg.channel_id for call in self.inbound if call.call_id == call_id]
+
+    def new_channel(self, endpoint: str, *, context: str, call: Talk, trunk: str = "", mark: str = "") -> Channel:
         """Make a channel; its id begins with the start of this Asterisk, so that none ever comes again."""
         self._last_number += 1
         number = self._last_number
@@ -138,6 +181,7 @@ class Pbx:
             state="Down" if trunk else "Ring",
             leg_variable=mark,
             trunk=trunk,
+            call=call,
         )
         self.channels[channel.channel_id] = channel
         return channel
@@ -148,41 +192,46 @@ class Pbx:
             return
         if channel.has_handler:
             self._write_record(channel, cause)
+        elif isinstance(channel.call, PlacedCall) and channel is channel.call.caller:
+            self._write_emergency_record(channel.call, cause)
         self._mark_ended(channel, by)
         self._tell("ChannelDestroyed", channel, {"cause": cause})
-        call = self.call_of(channel)
+        call = channel.call
         if call is not None:
             if channel.is_leg:
                 self.on_leg_end(call, channel)
             call.ended(channel)
-            if not call.lives:
-                self._calls.pop(call.caller.channel_id, None)
 
     def _mark_ended(self, channel: Channel, by: str) -> None:
         channel.ended_at, channel.ended_by = self.world.now(), by
         if channel.deadline is not None:
             channel.deadline.cancel()
-        self.world.trace.note("ends", self._name(channel), f"{channel.channel_id} {channel.trunk or 'caller'} by {by}")
+        self.world.trace.note(
+            "ends", self.name_of(channel), f"{channel.channel_id} {channel.trunk or 'caller'} by {by}"
+        )
 
     def _write_record(self, channel: Channel, cause: int) -> None:
         now = self.world.now()
         fields = (channel.leg_variable, channel.answered_variable, f"{now.timestamp():.3f}", str(cause), channel.trunk)
+        self._write(LEG_RECORDS_FAMILY, channel, ",".join(fields))
+
+    def _write_emergency_record(self, call: PlacedCall, cause: int) -> None:
+        """Run tg-emergency-end on the caller of an emergency call, as the dialplan has it do."""
+        if not call.rings_emergency:
+            return
+        ended = f"{self.world.now().timestamp():.3f}"
+        self._write(EMERGENCY_RECORDS_FAMILY, call.caller, f"{call.mark},{ended},{call.talked_ms() or ''},{cause}")
+
+    def _write(self, family: str, channel: Channel, value: str) -> None:
+        now = self.world.now()
         channel.record_key = f"{now.strftime(RECORD_HOUR)}/{channel.channel_id}"
-        self.database[channel.record_key] = ",".join(fields)
+        self.database[family][channel.record_key] = value
         self._written = [each for each in self._written if each[0] > now - UNSYNCED]
-        self._written.append((now, channel))
+        self._written.append((now, family, channel))
 
-    def call_of(self, channel: Channel) -> PlacedCall | None:
-        """Return the call that a channel belongs to, while any channel of it lives."""
-        if not channel.is_leg:
-            return self._calls.get(channel.channel_id)
-        mark = channel.leg_variable
-        call_id = mark.split("|")[1] if "|" in mark else mark
-        return self._calls.get(call_id.rpartition("/")[2].rpartition("-")[0])
-
-    def _name(self, channel: Channel) -> str:
-        call = self.call_of(channel)
-        return channel.channel_id if call is None else call.call_id
+    def name_of(self, channel: Channel) -> str:
+        """Return the id of a channel's call, or its own: what the trace calls it."""
+        return channel.channel_id if channel.call is None else channel.call.call_id
 
     # --- deadlines ----------------------------------------------------------------------------------------
 
@@ -194,7 +243,7 @@ class Pbx:
         if seconds > 0:
             channel.deadline_s = self.world.loop.time() + seconds
             channel.deadline = self.world.later(seconds, self._deadline_fires, channel)
-        self.world.trace.note("deadline", self._name(channel), f"{channel.channel_id} in {seconds:.3f} s")
+        self.world.trace.note("deadline", self.name_of(channel), f"{channel.channel_id} in {seconds:.3f} s")
 
     def _deadline_fires(self, channel: Channel) -> None:
         if channel.lives:
@@ -206,6 +255,14 @@ class Pbx:
     def tell_entered(self, call: PlacedCall, args: tuple[str, ...]) -> None:
         """Tell the application of a caller."""
         self._send({"type": "StasisStart", "args": list(args)}, call.caller, call)
+
+    def tell_created(self, channel: Channel) -> None:
+        """Tell of a new channel."""
+        self._tell("ChannelCreated", channel, {})
+
+    def tell_dialled(self, channel: Channel, target: str) -> None:
+        """Tell that a leg is dialled; ``target`` is its dial string."""
+        self._send({"type": "Dial", "dialstring": target, "peer": channel.document()}, channel, None)
 
     def tell_state(self, channel: Channel) -> None:
         """Tell of a channel's new state."""
@@ -229,16 +286,16 @@ class Pbx:
         now_s = world.loop.time()
         at_s = max(socket.last_at_s, now_s + world.between(*EVENT_S))
         if roll < rates.event_lost:
-            world.trace.note("event lost", self._name(channel), event["type"])
+            world.trace.note("event lost", self.name_of(channel), event["type"])
             return
         if roll < rates.event_lost + rates.event_late:
             at_s += world.between(0.0, LATEST_S)
-            world.trace.note("event late", self._name(channel), event["type"])
+            world.trace.note("event late", self.name_of(channel), event["type"])
         else:
             socket.last_at_s = at_s
         world.later(at_s - now_s, self._arrive, socket, event, channel, entering)
         if roll > 1.0 - rates.event_repeated:
-            world.trace.note("event repeated", self._name(channel), event["type"])
+            world.trace.note("event repeated", self.name_of(channel), event["type"])
             late_s = at_s - now_s + world.between(0.0, LATEST_S)
             world.later(late_s, self._arrive, socket, event, channel, entering)
 
@@ -253,7 +310,9 @@ class Pbx:
             entering.entered_told = True
         elif event["channel"]["state"] == "Up":
             channel.up_told = True
-        self.world.trace.note("event", self._name(channel), f"{kind} {channel.channel_id} {event['channel']['state']}")
+        self.world.trace.note(
+            "event", self.name_of(channel), f"{kind} {channel.channel_id} {event['channel']['state']}"
+        )
         socket.on_event(event)
 
     # --- what ARI and AMI ask -----------------------------------------------------------------------------
@@ -263,7 +322,8 @@ class Pbx:
         channel = self.channels.get(channel_id)
         if channel is None or not channel.in_application:
             return 404 if channel is None else 409
-        self._calls[channel_id].continued()
+        assert isinstance(channel.call, PlacedCall)
+        channel.call.continued()
         return 204
 
     def set_variables(self, channel_id: str, variables: dict[str, str]) -> int:
@@ -283,11 +343,11 @@ class Pbx:
             channel.refuses_hangups = 6
         if channel.refuses_hangups > 1:
             channel.refuses_hangups -= 1
-            self.world.trace.note("hangup refused", self._name(channel), channel_id)
+            self.world.trace.note("hangup refused", self.name_of(channel), channel_id)
             return 500
-        call = self.call_of(channel)
-        if call is not None and call.kind is CallKind.EMERGENCY:
-            self.world.violated("emergency never cut", call.call_id, f"DELETE of {channel_id}")
+        call = channel.call
+        if call is not None and call.cut_breaks:
+            self.world.violated(call.cut_breaks, call.call_id, f"DELETE of {channel_id}")
         self.tell_hangup(channel, soft=True)
         self.end(channel, cause, "ari")
         return 204

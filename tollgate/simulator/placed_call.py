@@ -5,7 +5,7 @@ name the call, one trunk after the other where a carrier fails, the deadline and
 """
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from dialplan.contract import (
     Verdict,
     call_prefix,
 )
+from tollgate.simulator.beside import LEFT_ALONE, NEVER_CUT
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.scripts import CAUSES, CallScript, Outcome
 
@@ -41,6 +42,9 @@ class CallKind(StrEnum):
     AWAY = MarkKind.AWAY.value
 
 
+_CUT_BREAKS = {CallKind.EMERGENCY: NEVER_CUT, CallKind.AWAY: LEFT_ALONE}
+
+
 class PlacedCall:
     """A call from the phone's INVITE to the last channel's end."""
 
@@ -49,7 +53,9 @@ class PlacedCall:
         self._world = pbx.world
         self.script = script
         self.kind = CallKind.GATED
-        self.caller = pbx.new_channel(script.endpoint, context="from-phones")
+        self.caller = pbx.new_channel(script.endpoint, context="from-phones", call=self)
+        self.rings_emergency = False
+        """Whether the dialplan has been at tg-emergency, where the caller's hang-up handler comes from."""
         self.call_id = f"{call_prefix(pbx.node)}{self.caller.channel_id}-1"
         self.placed_at = pbx.world.now()
         self.legs: list[Channel] = []
@@ -114,7 +120,7 @@ class PlacedCall:
         self.kind = kind
         self._world.trace.note("let through", self.call_id, kind)
         if kind is CallKind.EMERGENCY:
-            self.caller.context = EMERGENCY_CONTEXT
+            self.caller.context, self.rings_emergency = EMERGENCY_CONTEXT, True
         self._attempt(0)
         if self.script.twin and kind is CallKind.METERED:
             self._attempt(0)
@@ -126,9 +132,12 @@ class PlacedCall:
 
     def _attempt(self, index: int) -> None:
         leg = self._pbx.new_channel(
-            f"PJSIP/{self._pbx.trunks[index]}", context="tg-leg", trunk=self._pbx.trunks[index], mark=self._mark()
+            f"PJSIP/{self._pbx.trunks[index]}", context="tg-leg", call=self, trunk=self._pbx.trunks[index]
         )
+        leg.application = "AppDial"
         self.legs.append(leg)
+        self._pbx.tell_created(leg)
+        leg.leg_variable = self._leg_variable()
         attempt = self.script.attempts[index]
         self._world.later(self._world.between(0.02, 0.2), lambda: self._rings(leg))
         ring_s = attempt.ring_s + (0.4 if len(self.legs) > 1 and self.script.twin else 0.2)
@@ -140,10 +149,25 @@ class PlacedCall:
         else:
             self._world.later(ring_s, lambda: self._fails(leg, attempt.outcome, index))
 
-    def _mark(self) -> str:
-        if self.kind in {CallKind.EMERGENCY, CallKind.AWAY}:
-            return f"{self.kind}|{self.call_id}|{self.caller.name}|{self.script.dialled}"
-        return self.call_id
+    def _leg_variable(self) -> str:
+        return self.mark if self.kind in {CallKind.EMERGENCY, CallKind.AWAY} else self.call_id
+
+    @property
+    def mark(self) -> str:
+        """What the dialplan notes of a call that it lets through by itself."""
+        return f"{self.kind}|{self.call_id}|{self.caller.name}|{self.script.dialled}"
+
+    @property
+    def cut_breaks(self) -> str:
+        """The invariant that does not hold where the service cuts it; "" where it may."""
+        return _CUT_BREAKS.get(self.kind, "")
+
+    def talked_ms(self) -> int:
+        """Return how long it has talked so far: Dial's ANSWEREDTIME_MS; 0 where nobody has answered."""
+        if self.main_leg is None or self.main_leg.answered_at is None:
+            return 0
+        until = self.main_leg.ended_at or self._world.now()
+        return (until - self.main_leg.answered_at) // timedelta(milliseconds=1)
 
     def _rings(self, leg: Channel) -> None:
         if leg.lives and leg.state == "Down":

@@ -21,6 +21,7 @@ OPERATIONS: dict[str, Callable[[AriClient], Awaitable[AriReply]]] = {
     "status": lambda ari: ari.status(),
     "list_channels": lambda ari: ari.list_channels(),
     "get": lambda ari: ari.get("1.2"),
+    "get_variable": lambda ari: ari.get_variable("1.2", "A"),
     "set_channel_vars": lambda ari: ari.set_channel_vars("1.2", {"A": "b"}),
     "continue_in_dialplan": lambda ari: ari.continue_in_dialplan("1.2"),
     "hangup": lambda ari: ari.hangup("1.2", 21),

@@ -55,7 +55,7 @@ async def test_damaged_call_of_a_silent_node_is_charged_what_it_held(office: Off
 
 
 async def test_damaged_call_that_may_still_talk_keeps_its_hold(office: Office) -> None:
-    await open_damaged(office, answered_ago_s=35)
+    await open_damaged(office, answered_ago_s=20)
     await open_damaged(office, answered_ago_s=None, call_id="2.7-1")
     await office.store.apply(save_session(call_id="2.7-1", state=DAMAGE, at_ms=ms(ago(600))))
 

@@ -15,7 +15,7 @@ from charging.call import Call
 from charging.cdr import EndSource
 from charging.saved import dump_session
 from charging.session import Session, begin, step
-from store.errors import StoreUnavailableError
+from store.errors import LedgerInconsistentError, StoreUnavailableError
 from store.nodes import seen
 from store.operation import Operation
 from store.sessions import open_session, save_session
@@ -116,6 +116,30 @@ async def test_calls_of_a_silent_node_are_charged_once_their_paid_time_is_past(o
     records = {cdr.call_id: cdr async for cdr in office.store.cdrs()}
     assert set(records) == {talking.call_id, ringing.call_id}
     assert all(cdr.provisional for cdr in records.values())
+
+
+async def test_call_that_cannot_be_charged_keeps_no_other_from_being_charged(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books of one account are wrong, which `tollgate verify` tells of."""
+    calls = [paid_call(call_id=f"{n}.7-1", started_at=ago(300)) for n in range(2)]
+    for call in calls:
+        await open_call(office, call)
+    apply, faults = office.store.apply, [LedgerInconsistentError("less is reserved than its calls hold")]
+
+    async def faulty(operation: Any) -> Any:
+        if faults and operation.gi_code.co_name == "charge_provisionally":
+            operation.close()
+            raise faults.pop()
+        return await apply(operation)
+
+    monkeypatch.setattr(office.store, "apply", faulty)
+    watching = keeper(office)
+    await beats(watching, range(0, 61, 15))
+
+    held = await held_and_charged(office)
+    assert sorted(held.values()) == [(0, 100_000), (100_000, 0)]
+    assert watching.is_seen, "the store takes writes"
 
 
 async def test_two_nodes_that_look_at_once_charge_once(office: Office) -> None:

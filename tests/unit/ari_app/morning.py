@@ -1,6 +1,6 @@
 """A service that has just started: the sessions, channels and records it finds, and what it makes of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -63,6 +63,10 @@ class SomeStore:
         if self.is_away:
             raise StoreUnavailableError("away")
         return 7
+
+    async def known_call_ids(self, call_ids: Collection[str]) -> set[str]:
+        """Return those of open sessions; nothing is settled here."""
+        return {session.call.call_id for session in self.sessions} & set(call_ids)
 
     async def open_sessions(self, *, node: str) -> list[OpenSession]:
         """Return the rows of this node."""

@@ -16,6 +16,8 @@ from ari_app.live import LiveCall
 from ari_app.switchboard import ChannelEvent, Switchboard
 from charging import commands as cmd
 from charging.policy import MeteringPolicy
+from charging.session import Session
+from dialplan.contract import LegMark
 from rating.deck import Deck, Rate
 from rating.destination import NumberType
 from rating.dialled import DialRules
@@ -201,6 +203,10 @@ class SomeStrays:
     def answered(self, call_id: str, channel_id: str, _at: datetime) -> None:
         """Note an answer."""
         self.answers.append((call_id, channel_id))
+
+    def recall(self, mark: LegMark, _trunk: str, _at: datetime) -> Session:
+        """Fail: no leg of these tests has such a mark."""
+        raise AssertionError(mark)
 
 
 @dataclass

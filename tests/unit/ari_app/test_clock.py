@@ -1,10 +1,14 @@
 """A machine's clock that is set while calls talk changes none of their seconds."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ari_app.clock import CallClock, Clock
+from ari_app import clock
+from ari_app.clock import CallClock, Clock, boot_id
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -16,7 +20,11 @@ class Machine:
     def __init__(self) -> None:
         self.now = T0
         self.steady_s = 1000.0
-        self.clock = Clock(lambda: self.now, lambda: self.steady_s)
+        self.clock = self.restarted()
+
+    def restarted(self) -> Clock:
+        """Return the clock of a service that has just started."""
+        return Clock(lambda: self.now, lambda: self.steady_s)
 
     def run(self, seconds: float, *, fast_s: float = 0.0) -> None:
         """Let time pass; the time of day may go wrong by ``fast_s`` meanwhile."""
@@ -70,3 +78,46 @@ def test_jumps_back_and_forth_cancel_out() -> None:
     machine.now -= HOUR
     machine.run(1)
     assert call.now() == T0 + timedelta(seconds=2) == machine.now
+
+
+@pytest.mark.parametrize("jump", [HOUR, -HOUR])
+def test_successor_goes_on_in_the_calls_time_where_the_clock_was_set_while_nobody_looked(jump: timedelta) -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(10)
+    saved_by = call.reading()
+    machine.run(20)
+    machine.now += jump
+    successor = CallClock(machine.restarted(), saved_by)
+
+    machine.run(5)
+    assert successor.now() == T0 + timedelta(seconds=35)
+    assert successor.moment(machine.now) == T0 + timedelta(seconds=35)
+    assert successor.moment(T0 + timedelta(seconds=25)) == T0 + timedelta(seconds=25), "it left word before that"
+    assert CallClock(machine.restarted(), successor.reading()).now() == successor.now(), "and so does the next one"
+
+
+@pytest.mark.parametrize("slewed_s", [0.0, 0.9, -0.9])
+def test_successor_believes_a_clock_that_was_not_set(slewed_s: float) -> None:
+    machine = Machine()
+    saved_by = CallClock(machine.clock).reading()
+    machine.run(60, fast_s=slewed_s)
+
+    assert CallClock(machine.restarted(), saved_by).now() == machine.now
+
+
+@pytest.mark.parametrize("damage", [{"boot": "another"}, {"boot": ""}, {"steady_s": 1e300}])
+def test_successor_believes_the_clock_after_a_start_of_the_machine_or_a_reading_that_is_none(
+    damage: dict[str, Any],
+) -> None:
+    machine = Machine()
+    saved_by = replace(CallClock(machine.clock).reading(), **damage)
+    machine.now += HOUR
+
+    assert CallClock(machine.restarted(), saved_by).now() == machine.now
+
+
+def test_machine_that_does_not_tell_of_its_starts_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(clock, "BOOT_ID", tmp_path / "missing")
+
+    assert boot_id.__wrapped__() == ""

@@ -15,6 +15,7 @@ from ari_app.client import AriClient, AriReply
 from ari_app.clock import Clock, utc_now
 from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError, AriUnavailableError
 from ari_app.execute import CommandExecutor
+from ari_app.leg_records import ReadLegRecords, no_leg_records
 from ari_app.live import LiveCall
 from ari_app.metrics import Metrics
 from ari_app.store_watch import StoreWatch
@@ -142,7 +143,12 @@ class SomeAlerts:
         self.raised.append((kind, key))
 
 
-def call_after(lines: Lines, *events: ev.Event, alerts: SomeAlerts | None = None) -> tuple[LiveCall, CommandExecutor]:
+def call_after(
+    lines: Lines,
+    *events: ev.Event,
+    alerts: SomeAlerts | None = None,
+    read_cdrs: ReadLegRecords = no_leg_records,
+) -> tuple[LiveCall, CommandExecutor]:
     """Return a paid call after these events, without an alarm, and what carries its commands out."""
     session: Session = begin(paid_call(started_at=ago(2)), POLICY)[0]
     for event in events:
@@ -157,6 +163,7 @@ def call_after(lines: Lines, *events: ev.Event, alerts: SomeAlerts | None = None
         _no_limits,
         _main,
         Metrics(),
+        read_cdrs,
     )
     return LiveCall(session, POLICY, executor, Clock(), lambda _live: None), executor
 

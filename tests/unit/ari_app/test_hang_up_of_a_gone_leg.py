@@ -7,9 +7,11 @@ import pytest
 
 from ari_app import legs
 from ari_app.errors import AmiUnavailableError
+from ari_app.leg_records import LegRecord, LegRecords, by_call
 from charging import commands as cmd
 from charging import events as ev
-from charging.session import Phase, step
+from charging.cdr import EndSource
+from charging.session import Phase, next_wake_at, step
 from tests.unit.ari_app.test_execute import Lines, SomeAmi, SomeAri, ago, answered, call_after
 from tests.unit.charging.story import LEG, POLICY, TRUNK
 
@@ -48,9 +50,39 @@ async def test_it_ended_when_its_hang_up_handler_says(monkeypatch: pytest.Monkey
     assert await end_of(monkeypatch, WithRecords(tree={f"2026110209/{LEG}": record})) == ended_at
 
 
-@pytest.mark.parametrize("tree", [{}, {"2026110209/other": "damaged"}, None], ids=["none", "others", "no AMI"])
+async def test_without_a_record_it_ended_when_asterisks_own_cdr_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
+    call_id, ended_at = call_after(Lines())[0].call_id, ago(0.4)
+
+    async def read_cdrs() -> LegRecords:
+        return by_call([LegRecord(LEG, call_id, ago(1), ended_at, None, TRUNK, EndSource.ASTERISK_CDR)])
+
+    lines = Lines(SomeAri(hang_ups=[404]), WithRecords())
+    live, executor = call_after(lines, *answered(), read_cdrs=read_cdrs)
+    executor.execute(live, cmd.HangUpLeg(LEG))
+    await executor.drain(60)
+
+    record = live.session.closing_record
+    assert record is not None
+    assert (record.ended_at, record.end_source) == (ended_at, EndSource.ASTERISK_CDR)
+
+
+async def test_while_ami_cannot_tell_its_end_it_keeps_its_hold_and_is_asked_to_end_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
+    ami = WithRecords(tree=None)
+    live, executor = call_after(Lines(SomeAri(hang_ups=[404]), ami), *answered())
+    executor.execute(live, cmd.HangUpLeg(LEG))
+    await executor.drain(60)
+
+    assert live.session.phase is Phase.TALKING
+    assert next_wake_at(live.session, POLICY) is not None
+
+
+@pytest.mark.parametrize("tree", [{}, {"2026110209/other": "damaged"}], ids=["none", "others"])
 async def test_without_a_record_it_is_taken_to_have_ended_now(
-    monkeypatch: pytest.MonkeyPatch, tree: dict[str, str] | None
+    monkeypatch: pytest.MonkeyPatch, tree: dict[str, str]
 ) -> None:
     ended_at = await end_of(monkeypatch, WithRecords(tree=tree))
 

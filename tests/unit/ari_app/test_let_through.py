@@ -1,13 +1,16 @@
 """Included and emergency calls that were made and ended while the service was away have a record all the same."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import cast
 
 import pytest
 
 from ari_app.ami import AmiAdapter
+from ari_app.asterisk_cdr import parse_cdrs
 from ari_app.emergency_records import parse_emergency_record
+from ari_app.leg_records import LegRecords, by_call, parse_leg_record
 from ari_app.let_through import LetThrough
 from charging.cdr import Disposition, EndSource
 from rating.destination import DestinationClass
@@ -34,7 +37,11 @@ class SomeStore:
 
 
 async def write_down(morning: Morning, store: SomeStore, *, times: int = 1) -> None:
-    found = LetThrough(cast("Store", store), morning.desk.board)
+
+    async def read_cdrs() -> LegRecords:
+        return morning.cdrs
+
+    found = LetThrough(cast("Store", store), morning.desk.board, read_cdrs)
     for _ in range(times):
         await found.write_down(cast("AmiAdapter", morning.ami))
         store.is_away = False
@@ -55,6 +62,38 @@ async def test_included_call_that_nobody_followed_is_recorded_by_its_leg(morning
     assert (settle.cdr.dialled, settle.cdr.extension, settle.cdr.leg) == ("0145678901", "101", 1)
     assert (settle.cdr.disposition, settle.cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
     assert (settle.cdr.billable_s, settle.cdr.charged_micros, settle.cdr.unfunded_micros) == (5, 0, 0)
+
+
+@pytest.mark.parametrize(("days_ago", "records"), [(0, 1), (8, 0)], ids=["today", "when another store was in use"])
+async def test_included_call_whose_record_was_lost_is_recorded_by_asterisks_own_cdr(
+    morning: Morning, days_ago: int, records: int
+) -> None:
+    """Asterisk was killed after the call's end, and its database had not reached the disk."""
+    answered_at = ago(60 + days_ago * 86400)
+    note = f"tollgate|{AWAY}|{epoch(answered_at)}|{LEG}|{TRUNK}"
+    cdrs, damaged = parse_cdrs([f'"{note}","{epoch(answered_at + timedelta(seconds=4.5))}"'])
+    assert damaged == 0
+    morning.cdrs = by_call(cdrs)
+
+    await write_down(morning, SomeStore())
+
+    ends = [
+        (settle.cdr.dialled, settle.cdr.billable_s, settle.cdr.end_source) for settle in morning.desk.notes.settled()
+    ]
+    assert ends == [("0145678901", 5, EndSource.ASTERISK_CDR)] * records
+
+
+async def test_call_that_left_a_record_and_a_cdr_is_recorded_by_its_record(morning: Morning) -> None:
+    left(morning)
+    [(key, value)] = morning.ami.tree.items()
+    record = parse_leg_record(key, value)
+    assert record is not None
+    morning.cdrs = by_call([replace(record, source=EndSource.ASTERISK_CDR)])
+
+    await write_down(morning, SomeStore())
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.end_source is EndSource.HANDLER
 
 
 async def test_call_that_the_store_knows_is_left_alone(morning: Morning) -> None:

@@ -129,6 +129,27 @@ async def test_call_that_ended_unseen_is_counted_with_how_its_end_is_known(morni
     assert (found.alive, found.ended) == (0, {CALL_ID: EndSource.HANDLER})
 
 
+async def test_call_that_was_saved_after_its_end_is_settled_as_its_end_was_seen(morning: Morning) -> None:
+    """Saved between the end of its leg and the settlement, which its service did not live to see."""
+    answered_at, ended_at = ago(60), ago(55.5)
+    morning.store.sessions = [
+        saved(
+            ev.SessionOpened(ago(62)),
+            ev.CallerAdmitted(ago(62)),
+            ev.LegAnswered(answered_at, LEG, TRUNK),
+            ev.LegEnded(ended_at, LEG, TRUNK, 16),
+            started_ago_s=62,
+        )
+    ]
+
+    found = await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.answered_at, settle.cdr.ended_at, settle.close) == (answered_at, ended_at, True)
+    assert (settle.cdr.charged_micros, settle.cdr.end_source) == (50_000, EndSource.EVENT)
+    assert found.ended == {CALL_ID: EndSource.EVENT}
+
+
 async def test_call_that_left_a_cdr_and_no_record_is_settled_by_the_cdr(morning: Morning) -> None:
     morning.store.sessions = [talking_since(60)]
     ends = by_call([replace(_parsed(record(60, 53.5)), source=EndSource.ASTERISK_CDR)])
@@ -293,8 +314,73 @@ async def test_record_of_hours_ago_waits_for_the_store_and_for_its_settlement(
     assert morning.ami.deleted == [], "its settlement is not committed yet: a kill now must not lose its end"
 
     morning.store.sessions = []
+    morning.desk.board.calls[CALL_ID].post(ev.Settled(ago(0), 1))
     await morning.compare()
     assert morning.ami.deleted == [hour]
+
+
+async def test_record_of_a_call_that_the_dialplan_let_through_hours_ago_is_kept_until_it_is_settled(
+    morning: Morning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service was away for hours; of an included call made meanwhile the record is all that there is."""
+    monkeypatch.setattr(reconcile, "FORGET_EVERY", timedelta(0))
+    three_hours = 3 * 3600
+    hour = ago(three_hours).strftime("%Y%m%d%H")
+    mark = f"away|{CALL_ID}|PJSIP/101-00000001|0145678901"
+    moments = f"{epoch(ago(three_hours + 60))},{epoch(ago(three_hours + 52.5))}"
+    morning.ami.tree = {f"{hour}/{LEG}": f"{mark},{moments},16,{TRUNK}"}
+
+    await morning.compare()
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.dialled, settle.cdr.billable_s, settle.cdr.end_source) == ("0145678901", 8, EndSource.HANDLER)
+    assert morning.ami.deleted == [], "its settlement is not committed yet: a kill now must not lose it"
+
+    morning.desk.board.calls[CALL_ID].post(ev.Settled(ago(0), 1))
+    await morning.compare()
+    assert morning.ami.deleted == [hour]
+
+
+async def test_leg_that_came_and_went_while_ari_was_cut_is_charged_though_its_caller_lives_on(
+    morning: Morning,
+) -> None:
+    await live(morning)
+    morning.ari.channels = [CALLER_CHANNEL]
+    await morning.compare()
+    morning.ami.tree = record(12, 4.5)
+
+    morning.reconciler.reconnected()
+    found = await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.charged_micros, settle.cdr.end_source) == (80_000, EndSource.HANDLER)
+    assert found.ended == {CALL_ID: EndSource.HANDLER}
+
+
+@pytest.mark.parametrize(
+    ("lost_ago_s", "started_ago_s", "talked_s"),
+    [(40, 10, 5), (8, 10, 35)],
+    ids=["killed, and started again after half a minute", "cut off after its start"],
+)
+async def test_leg_without_a_record_ended_with_the_last_sign_of_its_asterisk(
+    morning: Morning, lost_ago_s: float, started_ago_s: float, talked_s: int
+) -> None:
+    await live(morning)
+    morning.ari.channels = [CALLER_CHANNEL, leg_channel()]
+    await morning.compare()
+    live_call = morning.desk.board.calls[CALL_ID]
+    live_call.post(ev.SliceGranted(ago(40), 2, 120, 1_200_000))
+    live_call.session = live_call.session.with_leg(replace(live_call.session.legs[0], answered_at=ago(45)))
+    morning.ari.channels = []
+    morning.ari.info = asterisk_since(started_ago_s)
+
+    morning.reconciler.lost(ago(lost_ago_s))
+    await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.answered_at is not None
+    talked = settle.cdr.ended_at - settle.cdr.answered_at
+    assert abs(talked - timedelta(seconds=talked_s)) < timedelta(seconds=0.5)
+    assert settle.cdr.end_source is EndSource.LAST_SEEN
 
 
 async def test_old_records_are_kept_while_the_store_cannot_say_who_needs_them(

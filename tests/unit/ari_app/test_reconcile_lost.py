@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from ari_app.errors import AriUnavailableError
+from charging import events as ev
 from charging.cdr import Disposition, EndSource
-from charging.session import Phase, Session
+from charging.session import Phase, Session, step
+from store.errors import LedgerInconsistentError, StoreError, StoreOverloadedError, StoreUnavailableError
 from store.records import OpenSession
 from tests.unit.ari_app.morning import (
     CALLER_CHANNEL,
+    POLICY,
     TRUNK,
     Morning,
     SomeStore,
@@ -33,6 +36,7 @@ class Ledger(SomeStore):
 
     lost: bool = True
     applied: list[str] = field(default_factory=list)
+    fault: StoreError | None = None
 
     async def open_sessions(self, *, node: str) -> list[OpenSession]:
         """Return the rows, lost ones as long as nothing was done about them."""
@@ -45,6 +49,8 @@ class Ledger(SomeStore):
         assert isinstance(operation, GeneratorType)
         name = str(operation.gi_code.co_name)
         operation.close()
+        if self.fault is not None:
+            raise self.fault
         self.applied.append(name)
         self.lost = False
         if name == "settle_as_charged":
@@ -101,6 +107,44 @@ async def test_lost_call_of_which_nothing_is_left_stays_as_charged(
     assert ledger.applied == ["settle_as_charged"]
     assert morning.desk.board.calls == {}
     assert morning.desk.notes.commands == []
+
+
+async def test_lost_call_that_was_saved_after_its_end_is_settled_by_it(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    """Its handler's record went with its Asterisk; what its service had seen of its end is known all the same."""
+    ended = step(talking_since(60), ev.LegEnded(ago(55.5), LEG, TRUNK, 16), POLICY)[0]
+    ledger = return_of(ended, 30)
+
+    await morning.compare()
+
+    assert ledger.applied == ["take_back"]
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.end_source, settle.cdr.billable_s, settle.close) == (EndSource.EVENT, 5, True)
+
+
+async def test_lost_call_that_cannot_be_taken_back_keeps_no_other_from_being_adopted(
+    morning: Morning, return_of: Callable[..., Ledger]
+) -> None:
+    ledger = return_of(talking_since(3), 60)
+    ledger.fault = LedgerInconsistentError("less is reserved than its calls hold")
+    morning.ari.channels = [leg_channel()]
+
+    found = await morning.compare()
+
+    assert morning.desk.board.reconciled
+    assert (found.resumed, found.final) == (set(), set())
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailableError("away"), StoreOverloadedError("full")])
+async def test_nothing_is_concluded_of_a_lost_call_while_the_store_is_away(
+    morning: Morning, return_of: Callable[..., Ledger], fault: StoreError
+) -> None:
+    ledger = return_of(talking_since(3), 60)
+    ledger.fault = fault
+
+    with pytest.raises(type(fault)):
+        await morning.compare()
 
 
 async def test_lost_call_that_asterisk_lived_through_without_an_answer_was_never_answered(

@@ -157,6 +157,7 @@ async def test_answer_of_a_leg_that_became_an_emergency_caller_is_never_hung_up(
 
 async def test_emergency_that_the_dialplan_let_through_is_followed_to_its_record() -> None:
     office = desk()
+    office.board.reconciled = True
     for event in (
         changed(1, leg("Ringing", variable=EMERGENCY_MARK)),
         changed(2, leg("Up", variable=EMERGENCY_MARK)),

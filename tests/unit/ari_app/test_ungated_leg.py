@@ -5,11 +5,18 @@ from typing import Any, cast
 
 import pytest
 
-from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient, AriReply
 from ari_app.decode import Channel
-from ari_app.errors import AmiChannelGoneError, AriUnavailableError
-from ari_app.ungated_leg import Behind, is_outbound, read_behind, read_dialled, read_is_outbound
+from ari_app.errors import AriUnavailableError
+from ari_app.ungated_leg import (
+    Behind,
+    LegGoneError,
+    is_outbound,
+    read_behind,
+    read_dialled,
+    read_is_outbound,
+    read_variable,
+)
 
 TRUNK_LEG, PHONE, LOCAL, INBOUND = "9.1", "9.0", "9.4", "9.5"
 TARGET = "+299321212@carrier1"
@@ -40,15 +47,25 @@ class SomeAsterisk:
         """Return the channels."""
         return AriReply(self.status, self.channels)
 
-    async def read_variable(self, channel_id: str, name: str) -> str:
+    async def get_variable(self, channel_id: str, name: str) -> AriReply:
         """Return a variable of a channel that lives."""
+        if self.status != 200:
+            return AriReply(self.status)
         if channel_id not in {TRUNK_LEG, *(each["id"] for each in self.channels)}:
-            raise AmiChannelGoneError("No such channel")
-        return self.variables.get((channel_id, name), "")
+            return AriReply(404, {"message": "Provided channel was not found"})
+        value = self.variables.get((channel_id, name))
+        if value is None:
+            return AriReply(404, {"message": "Provided variable was not found"})
+        return AriReply(200, {"value": value})
+
+    @property
+    def ari(self) -> AriClient:
+        """Return itself as the connection to ARI."""
+        return cast("AriClient", self)
 
     async def behind(self) -> Behind:
         """Return who is behind the leg."""
-        return await read_behind(leg(), TARGET, cast("AriClient", self), cast("AmiAdapter", self))
+        return await read_behind(leg(), TARGET, self.ari)
 
 
 def dialled_by(*channels: dict[str, Any], linked: str = PHONE) -> SomeAsterisk:
@@ -84,13 +101,13 @@ def test_direction_is_told_by_state_and_application(state: str, application: str
 async def test_direction_that_cannot_be_seen_is_told_by_the_dnid(dnid: str, direction: bool) -> None:
     asterisk = SomeAsterisk(variables={(TRUNK_LEG, "CALLERID(dnid)"): dnid})
 
-    assert await read_is_outbound(leg("Up", "Wait"), cast("AmiAdapter", asterisk)) is direction
+    assert await read_is_outbound(leg("Up", "Wait"), asterisk.ari) is direction
 
 
 async def test_dialled_is_what_dial_left_on_the_leg() -> None:
     asterisk = SomeAsterisk(variables={(TRUNK_LEG, "DIALEDPEERNUMBER"): TARGET})
 
-    assert await read_dialled(leg(), cast("AmiAdapter", asterisk)) == TARGET
+    assert await read_dialled(leg(), asterisk.ari) == TARGET
 
 
 async def test_phone_that_dials_is_behind_its_leg() -> None:
@@ -142,3 +159,18 @@ async def test_list_that_does_not_come_is_told() -> None:
 
     with pytest.raises(AriUnavailableError):
         await asterisk.behind()
+
+
+async def test_variable_of_a_channel_that_has_ended_is_told_from_one_that_is_not_set() -> None:
+    asterisk = dialled_by(PHONE_101)
+
+    assert await read_variable(PHONE, "BLINDTRANSFER", asterisk.ari) == ""
+    with pytest.raises(LegGoneError):
+        await read_variable("9.99", "BLINDTRANSFER", asterisk.ari)
+
+
+async def test_caller_that_ends_while_it_is_looked_at_is_not_asked_any_more() -> None:
+    asterisk = dialled_by(PHONE_101)
+    asterisk.channels.clear()
+
+    assert await asterisk.behind() == Behind()

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from charging import events as ev
+from charging.adoption import adopted
 from charging.call import AllowanceShare
 from charging.cdr import Disposition, EndSource
 from charging.events import Slice
 from charging.lost import CLOCK_MARGIN, lost_record
-from charging.session import Session, adopted, begin, step
+from charging.session import Session, begin, step
 from rating.destination import DestinationClass
 from tests.unit.charging.story import (
     LEG,

@@ -5,6 +5,7 @@ import pytest
 from charging import commands as cmd
 from charging import events as ev
 from charging.cdr import Disposition, EndSource, HangupSide
+from charging.cut_rules import NOT_HELD_IN_TIME
 from charging.policy import MeteringPolicy
 from charging.session import Phase, paid_end_at
 from rating.decision import DenyReason
@@ -145,12 +146,12 @@ def test_record_of_a_call_that_was_not_cut_names_no_reason() -> None:
         assert (story.cdr.deny_reason, story.cdr.deny_rule) == (None, None)
 
 
-def test_record_of_a_call_that_was_renewed_after_all_names_no_reason() -> None:
+def test_record_of_a_call_that_was_renewed_after_all_names_no_refusal() -> None:
     story = Story.talking(paid_call())
     story.wake()
     story.after(ev.SliceDenied(at(7), 2, DenyReason.CAP_REACHED, "daily cap"), granted(2, 20, 8.01))
     story.after(ev.LegEnded(at(21.705), LEG, TRUNK, 0))
-    assert (story.cdr.hangup_side, story.cdr.deny_rule) == (HangupSide.TOLLGATE, None)
+    assert (story.cdr.hangup_side, story.cdr.deny_rule) == (HangupSide.TOLLGATE, NOT_HELD_IN_TIME)
 
 
 def test_topped_up_in_the_last_slice_goes_on() -> None:
@@ -318,6 +319,14 @@ def test_longest_call_that_is_paid_for_is_not_renewed() -> None:
     assert story.sleep_until(10) == (cmd.HangUpLeg(LEG),)
     story.after(ev.LegEnded(at(10.02), LEG, TRUNK, NORMAL))
     assert (story.cdr.charged_micros, story.cdr.hangup_side) == (90_000, HangupSide.TOLLGATE)
+    assert story.cdr.deny_rule == "a call may last 8 s"
+
+
+def test_longest_call_is_the_reason_though_money_for_more_was_refused() -> None:
+    story = Story.talking(paid_call(longest_call_s=9))
+    story.wake()
+    story.after(ev.SliceDenied(at(7), 2, DenyReason.NO_FUNDS, "no funds"), ev.LegEnded(at(11), LEG, TRUNK, 0))
+    assert story.cdr.deny_rule == "a call may last 9 s"
 
 
 def test_longest_call_of_a_free_call_is_cut_by_asterisk_and_by_us() -> None:

@@ -12,7 +12,7 @@ from charging.saved import dump_session, load_session
 from charging.state import Phase
 from charging.ungated import bar, follow, held, meter
 from rating.decision import Denial, DenyReason
-from tests.unit.charging.story import LEG, NORMAL, POLICY, TRUNK, Story, at, free_call, paid_call
+from tests.unit.charging.story import LEG, NORMAL, POLICY, SECOND_LEG, TRUNK, Story, at, free_call, paid_call
 
 DENIAL = Denial(DenyReason.BARRED, "the leg never passed the gate")
 FOUND = Leg(channel_id=LEG, trunk=TRUNK)
@@ -92,6 +92,14 @@ def test_barred_leg_that_came_to_call_an_emergency_is_left_alone() -> None:
     story.after(ev.LegAnswered(at(0.6), LEG, TRUNK), ev.LegExempted(at(0.7), LEG))
 
     assert story.wake_s is None
+
+
+def test_second_leg_of_a_barred_call_is_hung_up_also_where_the_first_calls_an_emergency() -> None:
+    story = Story.of(bar(CALL, FOUND, at(0.5), DENIAL))
+    story.after(ev.LegAnswered(at(0.6), LEG, TRUNK), ev.LegExempted(at(0.7), LEG))
+
+    assert cmd.HangUpLeg(SECOND_LEG) in story.after(ev.LegAnswered(at(0.8), SECOND_LEG, TRUNK))
+    assert story.wake_s == pytest.approx(1.8), "and again until it is gone"
 
 
 def test_barred_call_is_still_barred_for_a_successor() -> None:
