@@ -123,8 +123,12 @@ def _emergency(options: DialplanOptions) -> str:
 
 
 def _on_trunk(trunks: Sequence[Trunk]) -> str:
-    """Return the expression that is true on a leg towards a carrier."""
-    endpoints = " | ".join(f'"${{CHANNEL(endpoint)}}" = "{trunk.endpoint}"' for trunk in trunks)
+    """Return the expression that is true on a leg towards a carrier: one that there is, or the one that was dialled.
+
+    The dialplan may have been written again while the leg rang, without its trunk.
+    """
+    names = (*(trunk.endpoint for trunk in trunks), "${CUT(ARG3,@,2)}")
+    endpoints = " | ".join(f'"${{CHANNEL(endpoint)}}" = "{name}"' for name in names)
     return f'"${{CHANNEL(channeltype)}}" = "PJSIP" & ({endpoints})'
 
 

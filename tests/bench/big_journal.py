@@ -206,8 +206,10 @@ def _spend_of(i: int, calls: int) -> str:
 
 def corruptions(calls: int) -> tuple[Corruption, ...]:
     """Answer a corrupted account, lot and call; the call is in the middle of the journal."""
-    # Two calls of one extension that make up for each other: no sum of the account or the extension sees it.
+    # Two calls of one extension that make up for each other: no sum of the account or the extension sees it, nor, in a
+    # journal so long that both are of one day, that day's.
     two = (calls // 2, calls // 2 + _EXTENSIONS)
+    days = {_spend_of(i, calls) for i in two}
     one, other = (call_id(i) for i in two)
     swapped = (
         "UPDATE cdr SET charged_micros = charged_micros + CASE call_id WHEN '{plus}' THEN 1 ELSE -1 END"
@@ -234,7 +236,7 @@ def corruptions(calls: int) -> tuple[Corruption, ...]:
                 {
                     *(("call_charge", call_id(i)) for i in two),
                     *(("price", call_id(i)) for i in two),
-                    *(("spend", _spend_of(i, calls)) for i in two),
+                    *(("spend", day) for day in days if len(days) > 1),
                 }
             ),
         ),

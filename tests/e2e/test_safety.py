@@ -19,6 +19,7 @@ from tests.e2e.conftest import (
     wait_until,
 )
 from tests.e2e.two_line_phone import TwoLinePhone
+from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import SipAddress
 
 MakeDesk = Callable[..., Desk]
@@ -172,3 +173,26 @@ def test_metered_party_joined_to_an_emergency_call_is_not_cut(make_desk: MakeDes
     wait_until(lambda: utc_now() - answer.at > timedelta(seconds=8), "well past the paid end")
     assert carrier.seen("BYE", sent=False) == [], "the emergency call was cut"
     assert len(desk.channels()) == 2
+
+
+def test_trunk_taken_out_of_the_settings_while_a_call_rings_on_it_still_ends_the_call_at_its_hold(
+    desk: Desk, pbx: AsteriskInstance
+) -> None:
+    file = pbx.etc_dir / "tollgate.conf"
+    before = file.read_text(encoding="utf-8")
+    carrier = desk.carrier(sipp.answers(ring_ms=6000))
+    phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
+    wait_until(lambda: carrier.seen("INVITE"), "the call rings")
+    desk.kill_service()
+    try:
+        pbx.write_files({"tollgate.conf": before.replace("carrier1", "newcomer")})
+        pbx.cli("dialplan reload")
+        assert not carrier.seen("SIP/2.0 200"), "it rings still"
+        assert '"newcomer"' in pbx.cli("dialplan show tg-answer")
+        phone.wait()
+    finally:
+        pbx.write_files({"tollgate.conf": before})
+        pbx.cli("dialplan reload")
+    [answer] = carrier.wait_seen("SIP/2.0 200")[:1]
+    [bye] = carrier.wait_seen("BYE")[:1]
+    assert timedelta(seconds=9) < bye.at - answer.at < timedelta(seconds=11), "its first slice is 10 s"
