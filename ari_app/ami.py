@@ -9,11 +9,11 @@ So every connection here is a new Manager that reconnects nothing by itself, and
 
 import asyncio
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from panoramisk.message import Message
 
+from ari_app.access import AmiAccess
 from ari_app.ami_line import OneConnection
 from ari_app.complaints import Complaints
 from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError
@@ -28,16 +28,6 @@ SHORTEST_DEADLINE_S = 0.001
 """Less would be written as 0, which takes the deadline away."""
 LONGEST_DEADLINE_S = 1e9
 """What is read back beyond this, some thirty years, is no deadline."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmiAccess:
-    """Where AMI is and who we are there."""
-
-    host: str
-    port: int
-    username: str
-    secret: str
 
 
 class AmiAdapter:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
+from ari_app.access import AriAccess
 from ari_app.complaints import Complaints
 from ari_app.errors import AriUnavailableError
 from ari_app.version import AsteriskVersion
@@ -44,17 +45,6 @@ class AriReply:
     def done(self) -> bool:
         """Whether the request was carried out."""
         return 200 <= self.status < 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AriAccess:
-    """Where ARI is and who we are there."""
-
-    url: str
-    """``http://127.0.0.1:8088``, without ``/ari``."""
-    username: str
-    password: str
-    application: str
 
 
 class AriClient:

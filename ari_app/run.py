@@ -13,11 +13,12 @@ from pathlib import Path
 
 import structlog
 
+from ari_app.access import AmiAccess, AriAccess
 from ari_app.alerts import Alerts
-from ari_app.ami import AmiAccess, AmiAdapter
+from ari_app.ami import AmiAdapter
 from ari_app.asterisk_cdr import CdrFile
 from ari_app.backoff import Backoff
-from ari_app.client import AriAccess, AriClient, JsonObject
+from ari_app.client import AriClient, JsonObject
 from ari_app.clock import Clock, epoch_ms, steady_s, utc_now
 from ari_app.comparing import Comparing
 from ari_app.complaints import Complaints

@@ -18,8 +18,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadVariableError
 
-from ari_app.ami import AmiAccess
-from ari_app.client import AriAccess
+from ari_app.access import AmiAccess, AriAccess
 from ari_app.ungated_verdict import UngatedAction
 from charging.expiry import DEFAULT_EXPIRY_MONTHS, NEVER_MONTHS
 from charging.policy import NODE_LOST_S, MeteringPolicy

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ari_app.ami import AmiAccess, AmiAdapter
-from ari_app.client import AriAccess, AriClient, AriReply, JsonObject
+from ari_app.access import AmiAccess, AriAccess
+from ari_app.ami import AmiAdapter
+from ari_app.client import AriClient, AriReply, JsonObject
 from ari_app.errors import AmiRefusedError, AmiUnavailableError, AriUnavailableError
 from ari_app.run import Service
 from charging.cdr import Cdr, Disposition

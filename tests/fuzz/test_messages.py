@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_app.access import AriAccess
 from ari_app.ami_line import BANNER, BoundedProtocol
 from ari_app.asterisk_cdr import parse_cdrs
-from ari_app.client import AriAccess, AriClient, JsonObject
+from ari_app.client import AriClient, JsonObject
 from ari_app.complaints import Complaints
 from ari_app.decode import MalformedEventError, decode_channels, decode_event
 from ari_app.errors import AriUnavailableError

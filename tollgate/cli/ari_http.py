@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ari_app.client import REQUEST_LIMIT_S, AriAccess, AriReply
+from ari_app.access import AriAccess
+from ari_app.client import REQUEST_LIMIT_S, AriReply
 from ari_app.decode import Channel, decode_channels
 from ari_app.errors import AriUnavailableError
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ari_app.client import AriAccess
+from ari_app.access import AriAccess
 from ari_app.clock import utc_now
 from ari_app.decode import Channel
 from ari_app.errors import AriUnavailableError

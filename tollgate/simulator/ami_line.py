@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ari_app.ami import DEADLINE, AmiAccess, AmiAdapter
+from ari_app.access import AmiAccess
+from ari_app.ami import DEADLINE, AmiAdapter
 from ari_app.complaints import Complaints
 from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableError
 from ari_app.metrics import Metrics

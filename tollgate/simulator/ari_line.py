@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from ari_app.client import AriAccess, AriClient, AriReply, JsonObject
+from ari_app.access import AriAccess
+from ari_app.client import AriClient, AriReply, JsonObject
 from ari_app.errors import AriUnavailableError
 from ari_app.version import AsteriskVersion
 from tollgate.simulator.pbx import Pbx, Socket

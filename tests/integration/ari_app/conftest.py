@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ari_app.ami import AmiAccess
-from ari_app.client import AriAccess
+from ari_app.access import AmiAccess, AriAccess
 from ari_app.complaints import Complaints
 from ari_app.metrics import Metrics
 from dialplan.contract import APPLICATION

@@ -11,8 +11,7 @@ from urllib.parse import unquote
 
 from aiohttp import WSMsgType, web
 
-from ari_app.ami import AmiAccess
-from ari_app.client import AriAccess
+from ari_app.access import AmiAccess, AriAccess
 from tests.unit.ari_app.office import until
 
 Json = dict[str, Any]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from ari_app import ami as ami_module
-from ari_app.ami import AmiAccess, AmiAdapter
+from ari_app.access import AmiAccess
+from ari_app.ami import AmiAdapter
 from ari_app.errors import AmiRefusedError, AmiUnavailableError
 from tests.integration.ari_app.conftest import Pbx, complaints
 

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from ari_app import client as client_module
-from ari_app.client import AriAccess, AriClient, JsonObject
+from ari_app.access import AriAccess
+from ari_app.client import AriClient, JsonObject
 from ari_app.errors import AriUnavailableError
 from tests.integration.ari_app.conftest import complaints
 

@@ -11,7 +11,8 @@ import pytest
 
 from ari_app import ami as ami_module
 from ari_app import ami_line
-from ari_app.ami import AmiAccess, AmiAdapter
+from ari_app.access import AmiAccess
+from ari_app.ami import AmiAdapter
 from ari_app.complaints import Complaints
 from ari_app.errors import AmiRefusedError, AmiUnavailableError
 from ari_app.metrics import Metrics

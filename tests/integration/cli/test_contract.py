@@ -56,6 +56,16 @@ def test_help_lists_every_command_without_loading_any() -> None:
         assert f"\n  {topic} " in done.stdout
 
 
+def test_what_only_talks_to_the_store_loads_nothing_of_what_talks_to_asterisk() -> None:
+    code = (
+        "import sys\nfrom tollgate.cli.app import run\nassert run(['init']) == 0\nassert run(['balance']) == 0\n"
+        "heavy = {'aiohttp', 'panoramisk', 'prometheus_client'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = tollgate(code=code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_nothing_typed_shows_help(terminal: Terminal) -> None:
     assert terminal.done().out == terminal.done("--help").out
 

@@ -6,9 +6,10 @@ from typing import Any, cast
 import pytest
 
 from ari_app import ami, client, execute
+from ari_app.access import AmiAccess, AriAccess
 from ari_app.alerts import Alerts
-from ari_app.ami import AmiAccess, AmiAdapter
-from ari_app.client import AriAccess, AriClient, AriReply
+from ari_app.ami import AmiAdapter
+from ari_app.client import AriClient, AriReply
 from ari_app.complaints import Complaints
 from ari_app.errors import AmiUnavailableError, AriUnavailableError
 from ari_app.execute import CommandExecutor

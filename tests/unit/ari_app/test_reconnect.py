@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from ari_app import backoff
-from ari_app.ami import AmiAccess, AmiAdapter
+from ari_app.access import AmiAccess
+from ari_app.ami import AmiAdapter
 from ari_app.backoff import Backoff
 from ari_app.complaints import Complaints
 from ari_app.errors import AmiUnavailableError

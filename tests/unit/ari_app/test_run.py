@@ -7,8 +7,7 @@ from typing import Any, cast
 import pytest
 
 from ari_app import run
-from ari_app.ami import AmiAccess
-from ari_app.client import AriAccess
+from ari_app.access import AmiAccess, AriAccess
 from ari_app.clock import Clock, utc_now
 from ari_app.decode import ChannelDestroyed
 from ari_app.live import LiveCall
