@@ -63,6 +63,8 @@ class Reconciler:
         self._are_records_due = True
         """Whether legs may have come and gone unseen: also where none is missed, what they left is looked at."""
         self._last_sign_at: datetime | None = None
+        self._left_by_caller: frozenset[str] = frozenset()
+        """Calls of which a leg was seen to live without its caller: the caller's end is not the leg's."""
         self._last_entry = 0
         self._unfinished: Findings | None = None
         """What a comparison found that failed before its end: the next one goes on with it."""
@@ -105,6 +107,7 @@ class Reconciler:
         self._switchboard.reconciled = True
         for call_id, call_legs in legs.items():
             self._claim(found, call_id, call_legs, looked_at)
+        self._note_outlived(channels)
         found.legs_of_nobody |= self._switchboard.compared(channels, looked_at)
         found.alive = sum(
             not channels.keys().isdisjoint(_channels_of(live)) for live in self._switchboard.calls.values()
@@ -192,6 +195,18 @@ class Reconciler:
             elif live is None and is_followed and self._switchboard.refuse_leg(leg):
                 found.legs_of_nobody.add(leg.channel_id)
 
+    def _note_outlived(self, channels: Channels) -> None:
+        """Note the calls whose legs live on without their callers."""
+        lives = channels.keys()
+        calls = self._switchboard.calls
+        outlived = {
+            call_id
+            for call_id, live in calls.items()
+            if live.session.call.caller_channel not in lives
+            and any(leg.channel_id in lives for leg in live.session.legs)
+        }
+        self._left_by_caller = (self._left_by_caller & calls.keys()) | outlived
+
     # --- ends ---------------------------------------------------------------------------------------------
 
     async def _end_gone(
@@ -206,7 +221,7 @@ class Reconciler:
         none_outlived = self._none_outlived(await asterisk_since(ari))
         for live, ids in gone.items():
             was_over = _is_over(live.session)
-            emergency = emergencies.get(live.call_id)
+            emergency = None if live.call_id in self._left_by_caller else emergencies.get(live.call_id)
             source = post_records(live, ids, [*records.get(live.call_id, ()), *_of_emergency(live, ids, emergency)])
             past = none_outlived if emergency is None else [*none_outlived, emergency.ended_at]
             source = post_last_seen(live, ids, looked_at, past) or source
@@ -225,7 +240,7 @@ def _of_emergency(live: LiveCall, gone: set[str], record: EmergencyRecord | None
         return []
     session = live.session
     legs = [leg for leg in session.legs if leg.channel_id in gone]
-    if len(legs) < len(session.legs):  # it is the talk of the leg that lives, whose caller has left it to somebody else
+    if len(legs) < len(session.legs):  # it is the talk of the leg that lives
         return []
     if not session.legs and session.call.caller_channel in gone:  # it rang and was answered unseen
         legs.append(Leg(channel_id="", trunk=""))

@@ -10,7 +10,7 @@ from charging import events as ev
 from charging.cdr import Disposition, EndSource
 from charging.session import begin, observe, step
 from dialplan.contract import LegMark, MarkKind
-from tests.unit.ari_app.morning import POLICY, TRUNK, Morning, ago, epoch
+from tests.unit.ari_app.morning import POLICY, TRUNK, Morning, ago, asterisk_since, epoch, leg_channel
 from tests.unit.ari_app.office import CALL_ID, CALLER, LEG, SETTINGS, leg, until
 from tests.unit.charging.story import emergency_call
 
@@ -74,3 +74,23 @@ async def test_emergency_call_that_nobody_answered_ended_when_its_caller_did(mor
     [settle] = morning.desk.notes.settled()
     assert settle.cdr.disposition is not Disposition.ANSWERED
     assert abs(settle.cdr.ended_at - ago(10)) < timedelta(seconds=5)
+
+
+async def test_leg_that_was_seen_to_outlive_its_caller_did_not_end_with_it(morning: Morning) -> None:
+    """The caller transferred the emergency away while the service was away; then Asterisk died."""
+    mark = f"emergency|{CALL_ID}|PJSIP/101-00000001|112"
+    channel = leg_channel()
+    channel["channelvars"]["TOLLGATE_CALL"] = mark
+    morning.ari.channels = [channel]
+    emergency_left(morning, ended_ago_s=300, talked_ms="9000")
+    await morning.compare()
+
+    died_at = ago(0)
+    morning.reconciler.lost(died_at)
+    morning.ari.channels, morning.ari.info = [], asterisk_since(-1)
+    morning.reconciler.reconnected()
+    await morning.compare()
+    await until(morning.desk.notes.settled)
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.ended_at, settle.cdr.end_source) == (died_at, EndSource.LAST_SEEN)
