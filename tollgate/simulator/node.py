@@ -83,7 +83,8 @@ class Node:
 
     def _has_ended(self, instance: Instance, how: str, when: str) -> None:
         self._world.trace.note(how, "", f"{self.name} {when}")
-        self._end(instance)
+        if instance in self._instances:  # not one that was stopping
+            self._end(instance)
 
     def _end(self, instance: Instance) -> None:
         """Have a service end; another one comes after a while."""
