@@ -221,12 +221,20 @@ class Reconciler:
         none_outlived = self._none_outlived(await asterisk_since(ari))
         for live, ids in gone.items():
             was_over = _is_over(live.session)
-            emergency = None if live.call_id in self._left_by_caller else emergencies.get(live.call_id)
+            emergency = self._caller_record(live, emergencies)
             source = post_records(live, ids, [*records.get(live.call_id, ()), *_of_emergency(live, ids, emergency)])
             past = none_outlived if emergency is None else [*none_outlived, emergency.ended_at]
             source = post_last_seen(live, ids, looked_at, past) or source
             if not was_over and _is_over(live.session):
                 found.ended[live.call_id] = source
+
+    def _caller_record(self, live: LiveCall, emergencies: Mapping[str, EmergencyRecord]) -> EmergencyRecord | None:
+        """Return what the caller of an emergency call left, unless a leg was seen to live on after the caller's end."""
+        record = emergencies.get(live.call_id)
+        if record is None or live.call_id in self._left_by_caller:
+            return None
+        seen_up = [leg.answered_at for leg in live.session.legs if leg.answered_at is not None]
+        return None if any(up_at > record.ended_at for up_at in seen_up) else record
 
     def _none_outlived(self, started_at: datetime) -> list[datetime]:
         """Return the moments that no channel lived through: Asterisk's start, and the last sign of the one before."""

@@ -94,3 +94,21 @@ async def test_leg_that_was_seen_to_outlive_its_caller_did_not_end_with_it(morni
 
     [settle] = morning.desk.notes.settled()
     assert (settle.cdr.ended_at, settle.cdr.end_source) == (died_at, EndSource.LAST_SEEN)
+
+
+async def test_leg_that_an_earlier_service_found_talking_after_its_callers_end_did_not_end_with_it(
+    morning: Morning,
+) -> None:
+    mark = LegMark(MarkKind.EMERGENCY, CALL_ID, "PJSIP/101-00000001", "112")
+    began_at, found_at = ago(320), ago(200)
+    observed = observe(observed_call(mark, began_at, morning.desk.board.catalog, SETTINGS), began_at)
+    observed, _ = step(observed, ev.LegAnswered(found_at, LEG, TRUNK), POLICY)
+    morning.store.sessions = [observed]
+    emergency_left(morning, ended_ago_s=300, talked_ms="9000")
+
+    await morning.compare()
+    await until(morning.desk.notes.settled)
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.end_source is EndSource.LAST_SEEN
+    assert settle.cdr.ended_at > found_at
