@@ -80,9 +80,12 @@ class Stage:
         return Findings(at=AT, last_entry=await self.office.store.last_entry(), alive=3, ended=dict(ended))
 
     async def written(self, count: int = 1) -> list[Reconciliation]:
+        """Wait until so many are written and nothing is left to tell of them."""
         async with asyncio.timeout(5):
-            while len(kept := await self.office.store.reconciliations()) < count:  # noqa: ASYNC110  # it tells nobody
+            while b"tollgate_reports_waiting 0.0" not in self.metrics.text():  # noqa: ASYNC110  # it tells nobody
                 await asyncio.sleep(0.005)
+        kept = await self.office.store.reconciliations()
+        assert len(kept) == count
         return kept
 
 
