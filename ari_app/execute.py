@@ -19,7 +19,7 @@ from ari_app.legs import LegCommands
 from ari_app.lines import Lines
 from ari_app.live import LiveCall
 from ari_app.metrics import Metrics
-from ari_app.requests import opening, renewal, saving
+from ari_app.requests import opening, opening_denial, renewal, saving, store_fault
 from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
@@ -40,7 +40,7 @@ from dialplan.contract import (
 from dialplan.trunks import Trunk, trunk_number
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
-from rating.funds_denial import PayerNames, first_hold_denial, renewal_denial
+from rating.funds_denial import PayerNames, renewal_denial
 from store.answers import Denied, Granted, Held
 from store.caps import SpendLimits
 from store.errors import (
@@ -183,20 +183,13 @@ class CommandExecutor:
         except (StoreError, TimeoutError) as error:
             log.warning("session_not_opened", call_id=call.call_id, error=repr(error))
             reason = DenyReason.OVERLOAD if isinstance(error, StoreOverloadedError) else DenyReason.STORE_DOWN
-            live.post(ev.SessionDenied(live.now(), reason, f"the store: {_fault(error)}"))
+            live.post(ev.SessionDenied(live.now(), reason, store_fault(error, STORE_LIMIT_S)))
             return
         match answer:
             case Held():
                 live.post(ev.SessionOpened(live.now(), ev.Slice(answer.paid_s, answer.held_micros, answer.allowance_s)))
             case Denied():
-                denial = first_hold_denial(
-                    self._names_of(call),
-                    hold_micros=command.held_micros,
-                    available_micros=answer.available_micros,
-                    limit=answer.limit,
-                    has_allowance=call.allowance is not None,
-                    after_allowance=call.after_allowance,
-                )
+                denial = opening_denial(call, command, answer, self._names_of(call))
                 live.post(ev.SessionDenied(live.now(), *denial))
 
     def _opening(self, live: LiveCall, command: cmd.OpenSession, account_id: int) -> Operation[Held | Denied]:
@@ -215,7 +208,7 @@ class CommandExecutor:
             return  # it ended while we asked
         except (StoreError, TimeoutError) as error:
             log.warning("slice_not_renewed", call_id=live.call_id, error=repr(error))
-            rule = f"the store: {_fault(error)}"
+            rule = store_fault(error, STORE_LIMIT_S)
             live.post(ev.SliceDenied(live.now(), command.slice_no, DenyReason.STORE_DOWN, rule))
             return
         match answer:
@@ -338,10 +331,6 @@ class CommandExecutor:
             await self._legs.hang_up_channel(channel_id, cause)
         finally:
             self._refusing -= 1
-
-
-def _fault(error: StoreError | TimeoutError) -> str:
-    return str(error) or f"no answer within {STORE_LIMIT_S:g} s"
 
 
 def _presentation(call: Call) -> str:

@@ -1,4 +1,4 @@
-"""What a call asks of the store, in the store's terms."""
+"""What a call asks of the store, in the store's terms, and why it did not get it, in those of the record."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,10 +9,13 @@ from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.saved import dump_session
 from charging.session import Session
+from rating.funds_denial import PayerNames, first_hold_denial
 from rating.periods import highest_per_minute_micros
+from rating.reasons import Denial
 from store.allowances import AllowanceRequest
 from store.answers import Denied, Granted, Held
 from store.caps import Spending, SpendLimits, spend_day
+from store.errors import StoreError
 from store.operation import Operation
 from store.renewal import renew_slice
 from store.sessions import open_session, save_session
@@ -43,6 +46,25 @@ def opening(
         allowance=_allowance(call, call.started_at, command.allowance_want_s),
         spending=_spending(call, limits, call.started_at, ends_by),
     )
+
+
+def opening_denial(call: Call, command: cmd.OpenSession, answer: Denied, names: PayerNames) -> Denial:
+    """Return why the first slice could not be held."""
+    return Denial(
+        *first_hold_denial(
+            names,
+            hold_micros=command.held_micros,
+            available_micros=answer.available_micros,
+            limit=answer.limit,
+            has_allowance=call.allowance is not None,
+            after_allowance=call.after_allowance,
+        )
+    )
+
+
+def store_fault(error: StoreError | TimeoutError, limit_s: float) -> str:
+    """Return the rule of a call that was refused because the store failed, or gave no answer within ``limit_s``."""
+    return f"the store: {str(error) or f'no answer within {limit_s:g} s'}"
 
 
 def renewal(

@@ -13,7 +13,7 @@ import structlog
 from ari_app.errors import AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.lines import Lines
-from ari_app.requests import opening
+from ari_app.requests import opening, opening_denial, store_fault
 from ari_app.store_watch import StoreWatch
 from ari_app.switchboard import Switchboard
 from ari_app.ungated_marks import UngatedMarks
@@ -26,8 +26,8 @@ from charging.policy import MeteringPolicy
 from charging.session import Session
 from charging.ungated import bar, follow, held, meter, unpaid
 from rating.decision import Denial, DenyReason
-from rating.funds_denial import PayerNames, first_hold_denial
-from store.answers import Denied, Held
+from rating.funds_denial import PayerNames
+from store.answers import Held
 from store.caps import SpendLimits
 from store.errors import StoreError
 
@@ -130,11 +130,11 @@ class UngatedSessions:
             answer = await self._store_watch.apply(operation, "ungated", limit_s=HOLD_LIMIT_S)
         except (StoreError, TimeoutError) as error:
             log.warning("ungated_leg_not_held", call_id=call.call_id, error=repr(error))
-            fault = str(error) or f"no answer within {HOLD_LIMIT_S:g} s"
-            return Denial(DenyReason.STORE_DOWN, f"the store: {fault}")
+            return Denial(DenyReason.STORE_DOWN, store_fault(error, HOLD_LIMIT_S))
         if isinstance(answer, Held):
             return answer
-        return _denial(call, command, answer, self._board.catalog.account_name(call.account_id))
+        names = PayerNames(call.extension, self._board.catalog.account_name(call.account_id))
+        return opening_denial(call, command, answer, names)
 
     # --- sessions -----------------------------------------------------------------------------------------
 
@@ -158,16 +158,3 @@ class UngatedSessions:
             live.post(ev.LegHangupRequested(live.moment(suspect.far_end_hung_up_at), leg.channel_id))
         if (ended := suspect.ended) is not None:
             live.post(ev.LegEnded(live.moment(ended.at), leg.channel_id, session.legs[0].trunk, ended.cause))
-
-
-def _denial(call: Call, command: OpenSession, answer: Denied, account: str) -> Denial:
-    return Denial(
-        *first_hold_denial(
-            PayerNames(call.extension, account),
-            hold_micros=command.held_micros,
-            available_micros=answer.available_micros,
-            limit=answer.limit,
-            has_allowance=call.allowance is not None,
-            after_allowance=call.after_allowance,
-        )
-    )

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from tests.e2e.conftest import (
     settings_text,
     wait_until,
 )
-from tests.e2e.relay import Relay
+from tests.e2e.cut_desks import MakeCutDesk, cut_desks
 from tollgate.office.instance import AsteriskInstance
 
 MakeDesk = Callable[..., Desk]
@@ -128,31 +127,18 @@ def test_calls_that_ended_while_the_service_was_stopped_end_when_they_did_and_th
 
 
 @pytest.fixture
-def cut_desk(
-    tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan
-) -> Iterator[Callable[[str, str], tuple[Desk, Relay]]]:
+def cut_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> Iterator[MakeCutDesk]:
     """Make a desk one of whose lines to Asterisk, ``http`` or ``ami``, goes through a relay."""
-    with ExitStack() as stack:
-
-        def make(which: str, metering: str) -> tuple[Desk, Relay]:
-            port = getattr(line.ports, which)
-            relay = stack.enter_context(Relay(port))
-            url, settings_file = f"sqlite:///{tmp_path / 'tollgate.db'}", tmp_path / "tollgate.toml"
-            text = settings_text(line, url, metering).replace(str(port), str(relay.port))
-            settings_file.write_text(text, encoding="utf-8")
-            asyncio.run(fill_store(url, plan, "10.00"))
-            desk = Desk(tmp_path, line, pbx, settings_file, url)
-            stack.callback(desk.close)
-            desk.start_service()
-            return desk, relay
-
+    with cut_desks(tmp_path, line, pbx, plan) as make:
         yield make
 
 
 def test_ami_that_is_cut_alone_cuts_no_call_and_its_deadline_is_extended_once_it_is_back(
-    cut_desk: Callable[[str, str], tuple[Desk, Relay]],
+    cut_desk: MakeCutDesk,
 ) -> None:
-    desk, relay = cut_desk("ami", f"first_slice_s = 12\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 6\n{MARGIN}")
+    desk, relay = cut_desk(
+        "ami", metering=f"first_slice_s = 12\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 6\n{MARGIN}"
+    )
     desk.carrier(sipp.answers(ring_ms=50))
     phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
     talking(desk, 1)
@@ -167,9 +153,9 @@ def test_ami_that_is_cut_alone_cuts_no_call_and_its_deadline_is_extended_once_it
 
 
 def test_ari_that_is_cut_ends_no_call_and_what_ended_meanwhile_is_settled_by_its_record(
-    cut_desk: Callable[[str, str], tuple[Desk, Relay]],
+    cut_desk: MakeCutDesk,
 ) -> None:
-    desk, relay = cut_desk("http", LONG_SLICES)
+    desk, relay = cut_desk("http", metering=LONG_SLICES)
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     goes_on = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
     ends = desk.phone(sipp.calls(SECOND_PRICED, 2_000), extension="102")

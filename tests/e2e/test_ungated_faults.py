@@ -1,8 +1,6 @@
 """Legs that never passed the gate while the service dies or AMI is away: each is found, and has exactly one record."""
 
-import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +11,8 @@ from rating.destination import DestinationClass
 from rating.plan import Plan
 from store.alerts import AlertKind
 from tests.e2e import sipp
-from tests.e2e.conftest import Desk, Line, fill_store, settings_text, wait_until
+from tests.e2e.conftest import Desk, Line, wait_until
+from tests.e2e.cut_desks import MakeCutDesk, cut_desks
 from tests.e2e.relay import Relay
 from tollgate.office.instance import AsteriskInstance
 
@@ -192,24 +191,9 @@ def test_leg_that_rang_when_the_service_died_and_was_never_answered_has_no_charg
 
 
 @pytest.fixture
-def cut_desk(
-    tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan
-) -> Iterator[Callable[[str], tuple[Desk, Relay]]]:
-    """Make a desk whose line to AMI goes through a relay."""
-    with ExitStack() as stack:
-
-        def make(settings: str) -> tuple[Desk, Relay]:
-            port = line.ports.ami
-            relay = stack.enter_context(Relay(port))
-            url, settings_file = f"sqlite:///{tmp_path / 'tollgate.db'}", tmp_path / "tollgate.toml"
-            text = settings_text(line, url, more=settings).replace(str(port), str(relay.port))
-            settings_file.write_text(text, encoding="utf-8")
-            asyncio.run(fill_store(url, plan, "10.00"))
-            desk = Desk(tmp_path, line, pbx, settings_file, url)
-            stack.callback(desk.close)
-            desk.start_service()
-            return desk, relay
-
+def cut_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> Iterator[MakeCutDesk]:
+    """Make a desk one of whose lines to Asterisk, ``http`` or ``ami``, goes through a relay."""
+    with cut_desks(tmp_path, line, pbx, plan) as make:
         yield make
 
 
@@ -221,9 +205,9 @@ def cut(desk: Desk, relay: Relay) -> None:
 
 @pytest.mark.parametrize(("setting", "rule"), [(HANG_UP, "never passed the gate"), (METER, "AMI is not connected")])
 def test_leg_around_the_gate_is_hung_up_within_a_second_while_ami_is_away(
-    cut_desk: Callable[[str], tuple[Desk, Relay]], setting: str, rule: str
+    cut_desk: MakeCutDesk, setting: str, rule: str
 ) -> None:
-    desk, relay = cut_desk(setting)
+    desk, relay = cut_desk("ami", more=setting)
     cut(desk, relay)
     carrier = desk.carrier(sipp.answers(ring_ms=100))
     desk.phone(sipp.calls_until_cut(STRAIGHT)).wait()
@@ -238,9 +222,9 @@ def test_leg_around_the_gate_is_hung_up_within_a_second_while_ami_is_away(
 
 
 def test_leg_of_nobody_found_while_ami_was_away_is_marked_when_it_is_back(
-    cut_desk: Callable[[str], tuple[Desk, Relay]],
+    cut_desk: MakeCutDesk,
 ) -> None:
-    desk, relay = cut_desk(ALERT)
+    desk, relay = cut_desk("ami", more=ALERT)
     cut(desk, relay)
     carrier = desk.carrier(sipp.answers(ring_ms=50, hangs_up_after_ms=12_000))
     originate(desk, f"+{GREENLAND}")

@@ -44,26 +44,24 @@ def test_help_of_every_command_shows_examples(terminal: Terminal, command: tuple
     assert "..." not in said.partition("\nCommands:\n")[2]
 
 
-def test_help_lists_every_command_without_loading_any() -> None:
-    code = (
-        "import sys\nfrom tollgate.cli.app import run\nassert run(['--help']) == 0\n"
-        "heavy = {'sqlalchemy', 'pydantic_settings', 'aiohttp', 'alembic', 'phonenumbers', 'rich'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    done = tollgate(code=code)
+def run_without_loading(heavy: set[str], *commands: str) -> str:
+    """Run commands in one process, which must not load any of these modules; return what it printed."""
+    runs = "".join(f"assert run([{command!r}]) == 0\n" for command in commands)
+    check = f"loaded = {heavy} & set(sys.modules)\nassert not loaded, loaded\n"
+    done = tollgate(code=f"import sys\nfrom tollgate.cli.app import run\n{runs}{check}")
     assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_help_lists_every_command_without_loading_any() -> None:
+    heavy = {"sqlalchemy", "pydantic_settings", "aiohttp", "alembic", "phonenumbers", "rich"}
+    said = run_without_loading(heavy, "--help")
     for topic in TOPICS:
-        assert f"\n  {topic} " in done.stdout
+        assert f"\n  {topic} " in said
 
 
 def test_what_only_talks_to_the_store_loads_nothing_of_what_talks_to_asterisk() -> None:
-    code = (
-        "import sys\nfrom tollgate.cli.app import run\nassert run(['init']) == 0\nassert run(['balance']) == 0\n"
-        "heavy = {'aiohttp', 'panoramisk', 'prometheus_client'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    done = tollgate(code=code)
-    assert (done.returncode, done.stderr) == (0, "")
+    run_without_loading({"aiohttp", "panoramisk", "prometheus_client"}, "init", "balance")
 
 
 def test_nothing_typed_shows_help(terminal: Terminal) -> None:
