@@ -17,7 +17,11 @@ from store.store import Store
 from tests.chaos.ami_proxy import AmiProxy
 from tests.chaos.ari_proxy import AriProxy
 from tests.e2e import sipp
-from tests.e2e.conftest import Desk, Line, fill_store, line, pbx, plan, settings_text, wait_until
+from tests.e2e.conftest import line, pbx, plan
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.line import Line
+from tests.e2e.office import fill_store
+from tests.e2e.pbx import settings_text
 from tests.sqlite import url_of
 from tollgate.office.instance import AsteriskInstance
 
@@ -96,7 +100,7 @@ MakeDesk = Callable[..., ChaosDesk]
 def make_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> Iterator[MakeDesk]:
     """Make the test's desk: ``funds`` in EUR, ``metering`` as lines of the settings, ``url`` of another store.
 
-    ``service`` says how the service is started: fields of :class:`tests.e2e.conftest.Desk`.
+    ``service`` says how the service is started: fields of :class:`tests.e2e.desk.Desk`.
     """
     with ExitStack() as stack:
 

@@ -1,7 +1,6 @@
 """Asterisk dies while calls talk; the service hangs; two services take one application."""
 
 import asyncio
-import subprocess
 from datetime import timedelta
 
 import aiohttp
@@ -11,8 +10,8 @@ from charging.cdr import Disposition, EndSource
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from tests.chaos.conftest import NEAR, ChaosDesk, check_books, check_record, check_refused_in_3_s, talks_of
-from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED
+from tests.e2e import processes, sipp
+from tests.e2e.office import SECOND_PRICED
 
 
 def test_asterisk_killed_while_a_call_talks_charges_it_no_longer_than_asterisk_lived(desk: ChaosDesk) -> None:
@@ -82,7 +81,7 @@ def test_application_taken_over_by_another_stops_the_first_cleanly_and_its_call_
     service = desk.service
     assert service is not None
     asyncio.run(_take_application(desk, service))
-    assert service.returncode == 1
+    assert service.poll() == 1
     assert "Traceback" not in desk.log()
     assert "another instance registered the same ARI application" in desk.log()
     desk.service = None
@@ -93,7 +92,7 @@ def test_application_taken_over_by_another_stops_the_first_cleanly_and_its_call_
     check_books(desk)
 
 
-async def _take_application(desk: ChaosDesk, service: subprocess.Popen[bytes]) -> None:
+async def _take_application(desk: ChaosDesk, service: processes.Running) -> None:
     """Register the service's application, as another instance would, until the service has ended."""
     url = f"http://127.0.0.1:{desk.line.ports.http}/ari/events?app=tollgate"
     credentials = aiohttp.encode_basic_auth("tollgate", "ari-secret")

@@ -18,7 +18,9 @@ from store.alerts import AlertKind
 from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_record, talks_of
 from tests.chaos.test_killed_steps import LONG_FIRST_SLICE
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, Line, own_line, running_pbx
+from tests.e2e.line import Line, own_line
+from tests.e2e.office import SECOND_PRICED
+from tests.e2e.pbx import running_pbx
 from tollgate.office.asterisk import find_asterisk
 from tollgate.office.binary import AsteriskBinary
 from tollgate.office.faketime import find_faketime

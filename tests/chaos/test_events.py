@@ -12,7 +12,7 @@ from tests.chaos.conftest import (
 )
 from tests.chaos.faults import any_event, event, named
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED
+from tests.e2e.office import SECOND_PRICED
 
 
 def test_every_event_twice_records_and_charges_each_leg_once(desk: ChaosDesk) -> None:

@@ -8,7 +8,8 @@ from charging.cdr import Disposition, EndSource
 from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_cut, check_record, talks_of
 from tests.chaos.faults import named, request
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, wait_until
+from tests.e2e.desk import wait_until
+from tests.e2e.office import SECOND_PRICED
 
 LONG_FIRST_SLICE = "first_slice_s = 16\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
 """Time to start the service again while a call talks."""

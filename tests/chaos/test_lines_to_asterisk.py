@@ -23,7 +23,8 @@ from tests.chaos.conftest import (
 from tests.chaos.faults import Direction, named, request, response_to
 from tests.chaos.proxy import Accepting
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, wait_until
+from tests.e2e.desk import wait_until
+from tests.e2e.office import SECOND_PRICED
 
 CUT_S = 20.0
 EARLY_RENEWAL = "first_slice_s = 10\nslice_s = 12\nleast_slice_s = 1\nrenew_lead_s = 5"

@@ -26,7 +26,8 @@ from tests.chaos.conftest import (
     talks_of,
 )
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, wait_until
+from tests.e2e.desk import wait_until
+from tests.e2e.office import INCLUDED, SECOND_PRICED
 from tests.postgres import Cluster, running_cluster
 
 GONE_S = 30.0

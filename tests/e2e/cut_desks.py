@@ -6,7 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rating.plan import Plan
-from tests.e2e.conftest import Desk, Line, fill_store, settings_text
+from tests.e2e.desk import Desk
+from tests.e2e.line import Line
+from tests.e2e.office import fill_store
+from tests.e2e.pbx import settings_text
 from tests.e2e.relay import Relay
 from tollgate.office.instance import AsteriskInstance
 

@@ -14,7 +14,7 @@ from store.answers import Held
 from store.sessions import open_session
 from store.settlement import settle_leg
 from store.store import Store
-from tests.e2e.conftest import Desk
+from tests.e2e.desk import Desk
 
 
 def use_allowance(desk: Desk, allowance: str, limit_s: int, used_s: int) -> None:

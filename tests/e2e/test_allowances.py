@@ -5,8 +5,10 @@ from collections.abc import Callable
 from charging.cdr import HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
 from tests.e2e.earlier_use import use_allowance
+from tests.e2e.office import SECOND_PRICED
+from tests.e2e.pbx import SHORT_SLICES
 
 MakeDesk = Callable[..., Desk]
 

@@ -5,7 +5,8 @@ import pytest
 from charging.cdr import Disposition
 from rating.destination import DestinationClass
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk
+from tests.e2e.desk import Desk
+from tests.e2e.office import INCLUDED, SECOND_PRICED
 
 ANONYMOUS = "[Aa]nonymous.*anonymous.invalid"
 NAMED = "sip:101@"

@@ -11,15 +11,8 @@ from charging.cdr import Disposition, EndSource, HangupSide
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from tests.e2e import sipp
-from tests.e2e.conftest import (
-    INCLUDED,
-    MINUTE_PRICED,
-    SECOND_PRICED,
-    UNPRICED,
-    WITH_CONNECT_FEE,
-    Desk,
-    wait_until,
-)
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import INCLUDED, MINUTE_PRICED, SECOND_PRICED, UNPRICED, WITH_CONNECT_FEE
 
 MakeDesk = Callable[..., Desk]
 

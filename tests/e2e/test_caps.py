@@ -7,7 +7,9 @@ from datetime import timedelta
 from charging.cdr import Disposition, HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
+from tests.e2e.office import INCLUDED, SECOND_PRICED
+from tests.e2e.pbx import SHORT_SLICES
 
 MakeDesk = Callable[..., Desk]
 

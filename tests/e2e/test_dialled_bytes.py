@@ -7,7 +7,8 @@ import secrets
 import threading
 
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, SECOND_PRICED, Desk, wait_until
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import INCLUDED, SECOND_PRICED
 from tests.e2e.raw_phone import RawPhone
 from tollgate.office.pbx import SipAddress
 

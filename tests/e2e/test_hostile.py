@@ -5,7 +5,8 @@ import time
 from charging.cdr import Disposition
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, Desk, wait_until
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import SECOND_PRICED
 
 
 def test_dial_string_with_a_comma_does_not_jump_into_the_gate(desk: Desk) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from charging.cdr import Disposition, HangupSide
 from rating.decision import DenyReason
 from tests.e2e import sipp
-from tests.e2e.conftest import MINUTE_PRICED, SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
+from tests.e2e.office import MINUTE_PRICED, SECOND_PRICED
+from tests.e2e.pbx import SHORT_SLICES
 
 MakeDesk = Callable[..., Desk]
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, SHORT_SLICES, Desk, wait_until
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import SECOND_PRICED
+from tests.e2e.pbx import SHORT_SLICES
 from tollgate.cli.app import run
 
 MakeDesk = Callable[..., Desk]

@@ -13,17 +13,10 @@ from charging.cdr import EndSource, HangupSide
 from rating.decision import DenyReason
 from rating.plan import Plan
 from tests.e2e import sipp
-from tests.e2e.conftest import (
-    SECOND_PRICED,
-    SHORT_SLICES,
-    Desk,
-    Line,
-    fill_store,
-    own_line,
-    running_pbx,
-    settings_text,
-    wait_until,
-)
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.line import Line, own_line
+from tests.e2e.office import SECOND_PRICED, fill_store
+from tests.e2e.pbx import SHORT_SLICES, running_pbx, settings_text
 from tests.postgres import fresh_database
 from tollgate.office.instance import AsteriskInstance
 

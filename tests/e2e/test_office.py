@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import wait_until
+from tests.e2e.desk import wait_until
 from tollgate.office.ports import LOOPBACK
 
 

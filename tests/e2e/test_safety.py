@@ -9,15 +9,9 @@ from ari_app.clock import utc_now
 from charging.cdr import Disposition, EndSource
 from rating.destination import DestinationClass
 from tests.e2e import sipp
-from tests.e2e.conftest import (
-    INCLUDED,
-    MARGIN,
-    SECOND_PRICED,
-    SHORT_SLICES,
-    Desk,
-    assert_cut_within_paid,
-    wait_until,
-)
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
+from tests.e2e.office import INCLUDED, SECOND_PRICED
+from tests.e2e.pbx import MARGIN, SHORT_SLICES
 from tests.e2e.two_line_phone import TwoLinePhone
 from tollgate.office.instance import AsteriskInstance
 from tollgate.office.pbx import SipAddress

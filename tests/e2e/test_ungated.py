@@ -22,7 +22,9 @@ from store.records import OpenSession
 from store.settlement import settle_leg
 from store.store import Store
 from tests.e2e import sipp
-from tests.e2e.conftest import INCLUDED, MARGIN, SECOND_PRICED, SHORT_SLICES, Desk, assert_cut_within_paid, wait_until
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
+from tests.e2e.office import INCLUDED, SECOND_PRICED
+from tests.e2e.pbx import MARGIN, SHORT_SLICES
 from tests.unit.charging.story import paid_call
 
 MakeDesk = Callable[..., Desk]

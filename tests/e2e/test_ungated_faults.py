@@ -11,8 +11,9 @@ from rating.destination import DestinationClass
 from rating.plan import Plan
 from store.alerts import AlertKind
 from tests.e2e import sipp
-from tests.e2e.conftest import Desk, Line, wait_until
 from tests.e2e.cut_desks import MakeCutDesk, cut_desks
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.line import Line
 from tests.e2e.relay import Relay
 from tollgate.office.instance import AsteriskInstance
 

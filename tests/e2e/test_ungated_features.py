@@ -13,7 +13,9 @@ import pytest
 from charging.cdr import Cdr, HangupSide
 from store.alerts import AlertKind
 from tests.e2e import sipp
-from tests.e2e.conftest import MARGIN, SECOND_PRICED, Desk, wait_until
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import SECOND_PRICED
+from tests.e2e.pbx import MARGIN
 from tests.e2e.sipp import Sipp
 from tests.e2e.two_line_phone import TwoLinePhone
 from tollgate.office.instance import AsteriskInstance

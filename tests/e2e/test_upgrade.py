@@ -7,7 +7,8 @@ import pytest
 
 from charging.cdr import Disposition, EndSource
 from tests.e2e import sipp
-from tests.e2e.conftest import SECOND_PRICED, Desk, wait_until
+from tests.e2e.desk import Desk, wait_until
+from tests.e2e.office import SECOND_PRICED
 
 MakeDesk = Callable[..., Desk]
 
