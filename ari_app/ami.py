@@ -170,6 +170,17 @@ class AmiAdapter:
         """Remove the AstDB records below ``family/key``."""
         await self._action({"Action": "DBDelTree", "Family": family, "Key": key})
 
+    async def endpoint_variables(self, name: str) -> str:
+        """Return the variables (``set_var``) that a PJSIP endpoint gives its channels, such as ``A=1,B=2``.
+
+        Raises:
+            AmiRefusedError: there is no such endpoint, or our user may not look.
+            AmiUnavailableError: as :meth:`set_deadline`.
+        """
+        replies = await self._action({"Action": "PJSIPShowEndpoint", "Endpoint": name}, as_list=True)
+        shown = [str(reply.setvar) for reply in replies if reply.event == "EndpointDetail"]
+        return shown[0] if shown else ""
+
     async def command(self, command: str) -> str:
         """Return what a command of Asterisk's own command line prints."""
         reply = await self._action({"Action": "Command", "Command": command})

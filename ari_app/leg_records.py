@@ -1,4 +1,7 @@
-"""What is left of a leg that ended unseen: the records that the dialplan's hang-up handler writes to AstDB.
+"""What is left of a leg that ended unseen: the records that the dialplan's hang-up handlers write to AstDB.
+
+One handler is pushed at the answer of a leg that passed the gate, and onto one that the service found beside it. A
+trunk's endpoint may push another onto all its legs, which writes of those that have not the first one.
 
 A record survives a clean stop of Asterisk. After a kill no handler has run, and records written just before may be
 lost. Records are never removed while a session may still need them: the store may have been away for hours, and until
@@ -8,18 +11,27 @@ it has taken a call's settlement the record is all that is known of its end.
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import structlog
 
 from ari_app.ami import AmiAdapter
 from ari_app.moments import read_moment
 from charging.cdr import EndSource
-from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY, LegMark, call_id_of, parse_leg_variable
+from dialplan.contract import (
+    AROUND_RECORDS_FAMILY,
+    EMERGENCY_RECORDS_FAMILY,
+    LEG_RECORDS_FAMILY,
+    LegMark,
+    call_id_of,
+    parse_leg_variable,
+)
 
 log = structlog.get_logger(__name__)
 
 RECORDS_KEPT = timedelta(hours=2)
 RECORD_HOUR = "%Y%m%d%H"
+_FAMILIES = (LEG_RECORDS_FAMILY, AROUND_RECORDS_FAMILY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,7 @@ LegRecords = Mapping[str, list[LegRecord]]
 ReadLegRecords = Callable[[], Awaitable[LegRecords]]
 
 
+@lru_cache(maxsize=4096)  # it stays in AstDB for hours, and each comparison that misses a channel reads it again
 def parse_leg_record(key: str, value: str) -> LegRecord | None:
     """Return the record, or None where it is damaged. Form: HOUR/UNIQUEID = call,answered,ended,cause,endpoint."""
     try:
@@ -79,14 +92,15 @@ async def read_leg_records(ami: AmiAdapter) -> LegRecords:
     Raises:
         AsteriskError: AMI does not answer, or refuses.
     """
-    records = []
-    for key, value in (await ami.read_tree(LEG_RECORDS_FAMILY)).items():
-        record = parse_leg_record(key, value)
-        if record is None:
-            log.warning("leg_record_damaged", key=key)
-        else:
-            records.append(record)
-    return by_call(records)
+    records: dict[str, LegRecord] = {}
+    for family in _FAMILIES:
+        for key, value in (await ami.read_tree(family)).items():
+            record = parse_leg_record(key, value)
+            if record is None:
+                log.warning("leg_record_damaged", key=key)
+            else:
+                records.setdefault(record.channel_id, record)
+    return by_call(records.values())
 
 
 async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: Collection[str]) -> None:
@@ -100,7 +114,7 @@ async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: Collection[s
         AsteriskError: AMI does not answer, or refuses.
     """
     oldest = (at - RECORDS_KEPT).strftime(RECORD_HOUR)
-    for family in (LEG_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY):
+    for family in (*_FAMILIES, EMERGENCY_RECORDS_FAMILY):
         past: dict[str, bool] = {}
         for key, value in (await ami.read_tree(family)).items():
             hour = key.partition("/")[0]

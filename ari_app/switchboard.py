@@ -286,7 +286,7 @@ class Switchboard:
 
 def _is_let_through(owner: str | LegMark) -> TypeGuard[LegMark]:
     """Whether a leg's call needs no verdict; one that never passed the gate is judged anew."""
-    return isinstance(owner, LegMark) and owner.kind is not MarkKind.UNGATED
+    return isinstance(owner, LegMark) and owner.kind in {MarkKind.EMERGENCY, MarkKind.AWAY}
 
 
 def _is_emergency(live: LiveCall) -> bool:

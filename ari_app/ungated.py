@@ -47,7 +47,15 @@ from charging.call import Call
 from charging.policy import MeteringPolicy
 from charging.session import Session
 from charging.ungated import recall
-from dialplan.contract import EMERGENCY_CONTEXT, LEG_VARIABLE, LegMark, call_id_of, parse_leg_variable, ungated_leg_of
+from dialplan.contract import (
+    EMERGENCY_CONTEXT,
+    LEG_VARIABLE,
+    LegMark,
+    MarkKind,
+    call_id_of,
+    parse_leg_variable,
+    ungated_leg_of,
+)
 from dialplan.trunks import Trunk, dialled_number
 from store.alerts import AlertKind
 from store.caps import SpendLimits
@@ -63,6 +71,7 @@ AGAIN_S = (0.5, 1.0, 2.0, 5.0)
 MOST_SUSPECTS = 500
 MOST_DONE = 10_000
 """Channels that need no look any more are remembered; of a forgotten one Asterisk is asked again."""
+UNSEEN = "followed: it had ended before a service saw it"
 
 
 class UngatedLegs:
@@ -120,6 +129,7 @@ class UngatedLegs:
             if suspect.alarm is not None:
                 suspect.alarm.cancel()
         self._suspects.clear()
+        self._sessions.stop()
 
     # --- what is seen -------------------------------------------------------------------------------------
 
@@ -157,7 +167,7 @@ class UngatedLegs:
         for suspect in tuple(self._suspects.values()):
             if suspect.verdict is not None and suspect.seen_at < at and suspect.leg.channel_id not in living:
                 self._finish(suspect.leg.channel_id)
-        self._sessions.make_up(living)
+        self._sessions.compared(living)
 
     def claimed(self, channel_id: str) -> None:
         """Take in that a call answers for this leg."""
@@ -170,25 +180,29 @@ class UngatedLegs:
         self._sessions.answered(channel_id, at)
 
     def recall(self, mark: LegMark, trunk: str, at: datetime) -> Session:
-        """Return the session of a call of which a mark on its leg is all that is left; no account pays for it.
+        """Return the session of a call of which a mark is all that is left; no account pays for it.
+
+        One that no service has seen is told of.
 
         Args:
             trunk: Its leg's endpoint, '' where that is not known.
             at: When it was answered, or found.
         """
-        verdict = self._judged(
-            KnownLeg(
-                channel_id=ungated_leg_of(mark.call_id),
-                trunk=trunk,
-                seen_at=at,
-                target=f"{mark.dialled}@{trunk}",
-                is_queue_member=False,
-                rings_emergency=False,
-                caller_channel="",
-                deciding_name=mark.caller_name,
-            )
+        leg = KnownLeg(
+            channel_id=ungated_leg_of(mark.call_id),
+            trunk=trunk,
+            seen_at=at,
+            target=_target_of(mark, trunk),
+            is_queue_member=False,
+            rings_emergency=False,
+            caller_channel="",
+            deciding_name=mark.caller_name,
         )
-        return recall(verdict.call, at, verdict.denial)
+        verdict = self._judged(leg)
+        if mark.kind is not MarkKind.AROUND:
+            return recall(verdict.call, at, verdict.denial)
+        self._tell(leg, leg.channel_id, verdict.call, UNSEEN)
+        return recall(verdict.call, at, None)
 
     def _suspect(self, leg: Channel, at: datetime) -> Suspect | None:
         """Begin to suspect a leg, unless it calls here or has been judged."""
@@ -246,7 +260,7 @@ class UngatedLegs:
 
     async def _carry_out(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
         verdict = await self._sessions.carry_out(suspect, verdict)
-        self._tell(suspect, verdict)
+        self._tell(self._known(suspect), suspect.leg.name, verdict.call, f"{verdict.fate}: {verdict.why}")
         if verdict.fate is Fate.FOLLOWED:
             suspect.verdict = verdict
             self._follow_on(suspect)
@@ -271,13 +285,13 @@ class UngatedLegs:
         except LegGoneError:
             if suspect.answered_at is None or not suspect.called:
                 return None
-        return self._verdict_on(suspect)
+        return self._judged(self._known(suspect))
 
     async def _has_learnt(self, suspect: Suspect, ari: AriClient) -> bool:
         """Read what a verdict needs of a leg; return whether it was called from here, and needs one."""
         mark = parse_leg_variable(suspect.leg.leg_variable)
         if isinstance(mark, LegMark):  # a service before this one knew it
-            suspect.target = f"{mark.dialled}@{self._board.trunk_of(suspect.leg)}"
+            suspect.target = _target_of(mark, self._board.trunk_of(suspect.leg) or "")
             suspect.behind = Behind("", mark.caller_name)
             return True
         if not suspect.called and not await read_is_outbound(suspect.leg, ari):
@@ -312,11 +326,10 @@ class UngatedLegs:
         rows = [row for row in await self._store.open_sessions() if row.call_id == call_id]
         return any(row.node != self._gate.node or not row.is_lost for row in rows)
 
-    def _verdict_on(self, suspect: Suspect) -> UngatedVerdict:
-        trunk = self._board.trunk_of(suspect.leg) or ""
-        known = KnownLeg(
+    def _known(self, suspect: Suspect) -> KnownLeg:
+        return KnownLeg(
             channel_id=suspect.leg.channel_id,
-            trunk=trunk,
+            trunk=self._board.trunk_of(suspect.leg) or "",
             seen_at=suspect.seen_at,
             target=suspect.target,
             is_queue_member=suspect.leg.application == QUEUE_MEMBER,
@@ -324,25 +337,23 @@ class UngatedLegs:
             caller_channel=suspect.behind.channel_id,
             deciding_name=suspect.behind.deciding_name,
         )
-        return self._judged(known)
 
     def _judged(self, leg: KnownLeg) -> UngatedVerdict:
         trunk = self._trunks.get(leg.trunk) or Trunk(endpoint=leg.trunk)
         return judge_leg(leg, self._setting, self._board.catalog, self._gate, trunk)
 
-    def _tell(self, suspect: Suspect, verdict: UngatedVerdict) -> None:
-        leg, call = suspect.leg, verdict.call
-        trunk = self._board.trunk_of(leg) or ""
+    def _tell(self, leg: KnownLeg, name: str, call: Call, done: str) -> None:
+        """Raise the alert of a leg whose channel has this name."""
         self._alerts.raise_alert(
             AlertKind.UNGATED_LEG,
             f"ungated:{self._gate.node}/{leg.channel_id}",
             call_id=call.call_id,
-            channel=leg.name,
-            trunk=trunk,
-            number=masked(dialled_number(suspect.target, trunk) or ""),
+            channel=name,
+            trunk=leg.trunk,
+            number=masked(dialled_number(leg.target, leg.trunk) or ""),
             extension=call.extension or None,
-            behind=suspect.behind.deciding_name or None,
-            done=f"{verdict.fate}: {verdict.why}",
+            behind=leg.deciding_name or None,
+            done=done,
         )
 
     def _follow_on(self, suspect: Suspect) -> None:
@@ -354,3 +365,8 @@ class UngatedLegs:
             self._sessions.follow(suspect, suspect.verdict.call)
         elif suspect.ended is not None:
             self._finish(suspect.leg.channel_id)
+
+
+def _target_of(mark: LegMark, trunk: str) -> str:
+    """Return a leg's dial string, of which a service's own mark has the number alone."""
+    return mark.dialled if mark.kind is MarkKind.AROUND else f"{mark.dialled}@{trunk}"

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from ari_app.errors import AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.lines import Lines
+from ari_app.live import LiveCall
 from ari_app.requests import opening, opening_denial, store_fault
 from ari_app.store_watch import StoreWatch
 from ari_app.switchboard import Switchboard
 from ari_app.ungated_marks import UngatedMarks
+from ari_app.ungated_ringing import RingingDeadlines
 from ari_app.ungated_suspect import Suspect
 from ari_app.ungated_verdict import Fate, UngatedVerdict, barred
 from charging import events as ev
@@ -61,6 +62,7 @@ class UngatedSessions:
         self._limits_of = limits_of
         self._clock = clock
         self._marks = UngatedMarks(executor, lines)
+        self._ringing = RingingDeadlines(policy, executor, lines)
 
     async def carry_out(self, suspect: Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
         """Do as the verdict says, and return it; where nothing can be held for the leg it is another."""
@@ -85,9 +87,16 @@ class UngatedSessions:
         """Have a leg that was answered carry when."""
         self._marks.leave_answer(channel_id, at)
 
-    def make_up(self, living: Collection[str]) -> None:
-        """Mark the legs among these channels that could not be marked when AMI was away."""
+    def compared(self, living: Collection[str]) -> None:
+        """Mark the legs among these channels that could not be marked, and bound those that ring and were adopted."""
         self._marks.make_up(living)
+        for live in self._board.calls.values():
+            if live.session.call.ungated:
+                self._ringing.keep(live)
+
+    def stop(self) -> None:
+        """Go on with nothing: the service is going down."""
+        self._ringing.stop()
 
     # --- the three fates ----------------------------------------------------------------------------------
 
@@ -107,18 +116,10 @@ class UngatedSessions:
         if isinstance(answer, Denial):
             return barred(call, answer)
         session = held(session, held_micros=answer.held_micros, paid_s=answer.paid_s, allowance_s=answer.allowance_s)
-        self._begin(suspect, session, None)
-        if suspect.answered_at is None:
-            longest = self._policy.ring_limit(call.trunks) + timedelta(seconds=answer.paid_s)
-            self._executor.spawn(self._bound(suspect.leg.channel_id, longest))
+        live = self._begin(suspect, session, None)
+        if live is not None:
+            self._ringing.keep(live)
         return verdict
-
-    async def _bound(self, channel_id: str, longest: timedelta) -> None:
-        """Have Asterisk end a leg that is answered when no service is there: no dialplan arms its deadline then."""
-        try:
-            await self._lines.ami.set_deadline(channel_id, longest.total_seconds())
-        except AsteriskError as error:  # the service arms the true one at the answer
-            log.warning("ungated_leg_not_bounded", channel_id=channel_id, error=str(error))
 
     async def _hold(self, session: Session, command: OpenSession) -> Held | Denial:
         call = session.call
@@ -145,11 +146,11 @@ class UngatedSessions:
         # The store is told for `tollgate calls`, and a successor: it goes on if this fails.
         self._begin(suspect, session, OpenSession(held_micros=0, paid_s=0))
 
-    def _begin(self, suspect: Suspect, session: Session, command: OpenSession | None) -> None:
-        """Make the session live, and have it catch up with what was seen of its leg."""
+    def _begin(self, suspect: Suspect, session: Session, command: OpenSession | None) -> LiveCall | None:
+        """Make the session live, and have it catch up with what was seen of its leg; None where it is known."""
         leg = suspect.leg
         if self._board.knows(session.call.call_id):
-            return
+            return None
         live = self._board.take(session)
         live.start((session, () if command is None else (command,)))
         if suspect.answered_at is not None:
@@ -158,3 +159,4 @@ class UngatedSessions:
             live.post(ev.LegHangupRequested(live.moment(suspect.far_end_hung_up_at), leg.channel_id))
         if (ended := suspect.ended) is not None:
             live.post(ev.LegEnded(live.moment(ended.at), leg.channel_id, session.legs[0].trunk, ended.cause))
+        return live

@@ -7,8 +7,10 @@ let it through by itself, or where the service found it on a trunk and holds not
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 APPLICATION = "tollgate"
 LEG_VARIABLE = "TOLLGATE_CALL"
@@ -26,6 +28,14 @@ LEG_RECORDS_FAMILY = "tollgate-legs"
 """AstDB family of the hang-up handler's records: HOUR/UNIQUEID = mark,answered,ended,cause,endpoint."""
 EMERGENCY_RECORDS_FAMILY = "tollgate-emergencies"
 """AstDB family of what is left of emergency calls: HOUR/UNIQUEID of the caller = mark,ended,talked ms,cause."""
+AROUND_HANDLER = "tg-around,s,1"
+"""What leaves word of an answered leg of which nothing else does."""
+TRUNK_VARIABLE = f"CHANNEL(hangup_handler_push)={AROUND_HANDLER}"
+"""``set_var`` of a trunk's endpoint: each of its legs has that handler from its creation on."""
+AROUND_RECORDS_FAMILY = "tollgate-around"
+"""AstDB family of that handler's records, of the form of :data:`LEG_RECORDS_FAMILY`."""
+MOST_AROUND_RECORDS = 10_000
+"""No more are kept, should no service come to read them: those that follow are only logged by Asterisk."""
 
 _UNGATED = "ungated-"
 
@@ -67,6 +77,11 @@ class MarkKind(StrEnum):
     AWAY = "away"
     UNGATED = "ungated"
     """It never passed the gate and nothing is held for it: the service found it, and marked it itself."""
+    AROUND = "around"
+    """It never passed the gate, and at its end no service had marked it: ``dialled`` is its whole dial string."""
+
+
+_MARK_KINDS: Mapping[str, MarkKind] = {kind.value: kind for kind in MarkKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +119,15 @@ class LegMark:
         return f"{self.kind}|{self.call_id}|{self.caller_name}|{self.dialled}"
 
 
+@lru_cache(maxsize=4096)  # a leg is looked at again with each of its events, and in each comparison
 def parse_leg_variable(value: str) -> str | LegMark:
     """Return the call id of an authorised leg, or the mark of another."""
-    kind, *rest = value.split("|")
-    if len(rest) < 3 or kind not in set(MarkKind):
+    word, *rest = value.split("|")
+    kind = _MARK_KINDS.get(word)
+    if len(rest) < 3 or kind is None:
         return value
     call_id, *name, dialled = rest
-    return LegMark(MarkKind(kind), call_id, "|".join(name), dialled)
+    return LegMark(kind, call_id, "|".join(name), dialled)
 
 
 def call_id_of(value: str) -> str:

@@ -10,15 +10,19 @@ import phonenumbers
 from dialplan.contract import (
     ANSWERED_VARIABLE,
     APPLICATION,
+    AROUND_RECORDS_FAMILY,
     CDR_NOTE,
     EMERGENCY_RECORDS_FAMILY,
     GATE_LIMIT_S,
     LEG_RECORDS_FAMILY,
     LEG_VARIABLE,
+    MOST_AROUND_RECORDS,
     PRESENTATION_VARIABLE,
+    TRUNK_VARIABLE,
     MarkKind,
     Presentation,
     call_prefix,
+    ungated_call_id,
 )
 from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
 
@@ -75,6 +79,12 @@ def render_dialplan(options: DialplanOptions) -> str:
         gate_limit_s=GATE_LIMIT_S,
         records_family=LEG_RECORDS_FAMILY,
         emergencies_family=EMERGENCY_RECORDS_FAMILY,
+        trunk_variable=TRUNK_VARIABLE,
+        around_kind=MarkKind.AROUND,
+        emergency_kind=MarkKind.EMERGENCY,
+        around_family=AROUND_RECORDS_FAMILY,
+        most_around=MOST_AROUND_RECORDS,
+        around_id=ungated_call_id(options.node, "${UNIQUEID}"),
         emergency_mark=_EMERGENCY_MARK,
         internal_context=options.internal_context,
         emergency=_emergency(options),

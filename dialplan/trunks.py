@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import phonenumbers
 
-_URI_USER = re.compile(r"(?:(?:sips?|tel):)?([^@;/]*)", re.IGNORECASE)
+_URI_USER = re.compile(r"<?(?:(?:sips?|tel):)?([^@;/>]*)", re.IGNORECASE)
 _EMERGENCY_NAMES = frozenset({"sos", "urn:service:sos"})
 """RFC 5031."""
 
@@ -52,7 +52,8 @@ def trunk_number(number: str, dial_format: DialFormat, home_region: str) -> str:
 def dialled_number(target: str, endpoint: str) -> str | None:
     """Return what is dialled in the dial string of a leg on this trunk; None where that cannot be read.
 
-    The forms are those of chan_pjsip: ``NUMBER@ENDPOINT`` and ``ENDPOINT/sip:NUMBER@HOST``.
+    The forms are those of chan_pjsip: ``NUMBER@ENDPOINT`` and ``ENDPOINT/sip:NUMBER@HOST``, and the URI may be as a To
+    header has it: ``ENDPOINT/<sip:NUMBER@HOST>``.
     """
     user, at, name = target.rpartition("@")
     if at and name == endpoint:

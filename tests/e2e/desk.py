@@ -14,7 +14,7 @@ from typing import Any
 
 from ari_app.clock import epoch_ms
 from charging.cdr import Cdr
-from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY
+from dialplan.contract import AROUND_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY
 from store.alerts import Alert, AlertKind
 from store.funds import add_funds
 from store.records import Account, OpenSession
@@ -65,7 +65,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         """Have Asterisk forget the legs of earlier tests, which this desk's store knows nothing of."""
-        for family in (LEG_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY):
+        for family in (LEG_RECORDS_FAMILY, AROUND_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY):
             self.pbx.cli(f"database deltree {family}")
 
     # --- phones and carriers ------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tollgate.serve", "tollgate.cli.service", "tests.e2e.processes"])
+FORKS = multiprocessing.get_context("forkserver")
+"""Forks processes that find Tollgate's modules loaded."""
+FORKS.set_forkserver_preload(["tollgate.serve", "tollgate.cli.service", "tests.e2e.processes"])
 
 
 class Running(Protocol):
@@ -41,7 +42,7 @@ class Forked:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> None:
         """Start it; what it writes is appended to the files."""
-        self._process = _FORKS.Process(
+        self._process = FORKS.Process(
             target=_tollgate, args=(list(arguments), dict(environment), Path.cwd(), out, err), daemon=True
         )
         self._process.start()

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ari_app.clock import utc_now
 from charging.cdr import Cdr, Disposition, EndSource, HangupSide
 from rating.destination import DestinationClass
 from rating.plan import Plan
 from store.alerts import AlertKind
 from tests.e2e import sipp
 from tests.e2e.cut_desks import MakeCutDesk, cut_desks
-from tests.e2e.desk import Desk, wait_until
+from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
 from tests.e2e.line import Line
+from tests.e2e.pbx import MARGIN
 from tests.e2e.relay import Relay
 from tollgate.office.instance import AsteriskInstance
 
@@ -136,7 +138,7 @@ def test_leg_that_rang_when_the_service_died_and_was_answered_and_ended_without_
     make_desk: MakeDesk, setting: str, number: str
 ) -> None:
     desk = make_desk(settings=setting)
-    carrier = desk.carrier(sipp.answers(ring_ms=6000, hangs_up_after_ms=3500))
+    carrier = desk.carrier(sipp.answers(ring_ms=4500, hangs_up_after_ms=3500))
     if number == STRAIGHT:
         desk.phone(sipp.calls_until_cut(number))
     else:
@@ -153,22 +155,69 @@ def test_leg_that_rang_when_the_service_died_and_was_answered_and_ended_without_
     assert cdr.extension == ("101" if setting == METER else "")
 
 
-def test_metered_leg_that_is_answered_when_no_service_is_there_is_ended_by_asterisk(make_desk: MakeDesk) -> None:
-    desk = make_desk(settings=METER, metering="ring_limit_s = 5\nfirst_slice_s = 4")
-    carrier = desk.carrier(sipp.answers(ring_ms=4500))
+FOUR_SECONDS = "first_slice_s = 4\nring_limit_s = 20"
+
+
+def test_metered_leg_that_is_answered_when_no_service_is_there_talks_no_longer_than_its_hold(
+    make_desk: MakeDesk,
+) -> None:
+    desk = make_desk(settings=METER, metering=FOUR_SECONDS)
+    carrier = desk.carrier(sipp.answers(ring_ms=2500))
     desk.phone(sipp.calls_until_cut(STRAIGHT))
     wait_until(lambda: desk.alerts(AlertKind.UNGATED_LEG), "it is told of")
     desk.kill_service()
     assert not carrier.seen("SIP/2.0 200", sent=True)
-    [invite], [bye] = carrier.seen("INVITE"), carrier.wait_seen("BYE", limit_s=30)
-    assert bye.at - invite.at < timedelta(seconds=5 + 5 + 4 + 2), "it talked past its ring limit and first slice"
+    [bye] = carrier.wait_seen("BYE", limit_s=30)
+    [answer] = carrier.seen("SIP/2.0 200", sent=True)[:1]
+    assert bye.at - answer.at < timedelta(seconds=4), "it talked past its hold"
     wait_until(lambda: not desk.channels(), "its handler has run")
     desk.start_service()
 
     cdr = one_record(desk, carrier, EndSource.HANDLER)
-    assert cdr.charged_micros == 40_000, "no more than its hold"
     assert cdr.answered_at is not None
-    assert cdr.charged_micros + cdr.unfunded_micros == 10_000 * -(-(cdr.ended_at - cdr.answered_at) // SECOND)
+    assert (cdr.charged_micros, cdr.unfunded_micros) == (10_000 * -(-(cdr.ended_at - cdr.answered_at) // SECOND), 0)
+
+
+def test_metered_leg_that_rings_on_when_no_service_is_there_is_ended_when_its_hold_is_over(
+    make_desk: MakeDesk,
+) -> None:
+    desk = make_desk(settings=METER, metering=FOUR_SECONDS)
+    carrier = desk.carrier(sipp.rings_for_ever())
+    desk.phone(sipp.calls_or_is_refused(STRAIGHT, 20_000))
+    wait_until(lambda: desk.alerts(AlertKind.UNGATED_LEG), "it is told of")
+    desk.kill_service()
+    killed_at = utc_now()
+    [cancel] = carrier.wait_seen("CANCEL", limit_s=30)
+    assert cancel.at - killed_at < timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_metered_leg_that_rings_longer_than_its_hold_is_ended_by_the_paid_end_alone(
+    make_desk: MakeDesk, is_restarted: bool
+) -> None:
+    desk = make_desk(funds="0.06", settings=METER, metering=f"{FOUR_SECONDS}\n{MARGIN}")
+    desk.carrier(sipp.answers(ring_ms=11_000))
+    phone = desk.phone(sipp.calls_until_cut(STRAIGHT))
+    wait_until(lambda: desk.alerts(AlertKind.UNGATED_LEG), "it is told of")
+    if is_restarted:
+        desk.kill_service()
+        desk.start_service()
+    phone.wait()
+
+    [cdr] = desk.wait_cdrs(1)
+    assert_cut_within_paid(cdr, 6)
+    assert (cdr.charged_micros, cdr.ungated) == (60_000, True)
+
+
+def test_metered_leg_that_nobody_answers_is_ended_at_its_ring_limit(make_desk: MakeDesk) -> None:
+    desk = make_desk(settings=METER, metering="first_slice_s = 3\nring_limit_s = 2")
+    carrier = desk.carrier(sipp.rings_for_ever())
+    desk.phone(sipp.calls_or_is_refused(STRAIGHT, 20_000))
+
+    [invite], [cancel] = carrier.wait_seen("INVITE"), carrier.wait_seen("CANCEL")
+    assert timedelta(seconds=6.5) < cancel.at - invite.at < timedelta(seconds=10), "two seconds and the grace"
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.answered_at, cdr.charged_micros, cdr.unfunded_micros) == (None, 0, 0)
 
 
 @pytest.mark.parametrize("setting", [ALERT, METER])

@@ -113,6 +113,7 @@ async def _over_ami(settings: Settings) -> list[Check]:
         checks.append(ok("AMI", f"logged in as {settings.asterisk.ami_user}"))
         checks.append(await over_ami.check_setvar(ami))
         checks.append(await over_ami.check_database(ami))
+        checks += [await over_ami.check_unseen_legs(ami, trunk.endpoint) for trunk in settings.trunks]
         checks += await _by_command(ami, settings)
     except AmiUnavailableError as error:
         checks.append(fail("AMI", str(error), "see [asterisk] of the settings and manager.conf"))

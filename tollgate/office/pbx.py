@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
+from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE, TRUNK_VARIABLE
 from tollgate.office.ports import LOOPBACK
 
 TRUNK = "simnet"
@@ -83,7 +83,7 @@ def _pjsip_conf(settings: PbxSettings) -> str:
                 contact=phone,
                 match=phone,
                 transfer="yes",
-                callerid=f"callerid = {extension} <{extension}>\n",
+                own=f"callerid = {extension} <{extension}>\n",
                 media=_MEDIA,
             )
         )
@@ -96,7 +96,7 @@ def _pjsip_conf(settings: PbxSettings) -> str:
                 contact=carrier,
                 match=carrier,
                 transfer="no",  # a carrier never moves the office's calls about
-                callerid="",
+                own=f"set_var = {TRUNK_VARIABLE}\n",  # a leg that passes the gate by leaves word of its end
                 media=_MEDIA,
             )
         )
@@ -161,7 +161,7 @@ type = endpoint
 transport = udp
 context = {context}
 aors = {name}
-{callerid}identify_by = ip
+{own}identify_by = ip
 allow_transfer = {transfer}
 media_address = {address}
 {media}

@@ -6,7 +6,8 @@ invariant                                      checked
 inbound and included calls are left alone      at each request of the service and each inbound leg's end; no record of
                                                an inbound call, nor in calm weather of a gated call's leg by itself
 no un-gated leg goes on                        in calm weather: hung up soon after its answer, or within what is paid
-each un-gated leg has one record               at the end, in calm weather: of each that was answered and watched
+each un-gated leg has one record               at the end, in calm weather: of each that was answered and watched, or
+                                               that left word of its end
 un-gated legs cost what they talked            at the end: charge and ``unfunded`` are the price of the true seconds
 =============================================  =======================================================================
 """
@@ -82,7 +83,8 @@ class BesideAudit:
                     self._world.violated(LEFT_ALONE, leg.channel_id, "a leg that passed the gate was judged")
 
     def _check_records(self, call: UngatedCall, records: Sequence[Cdr]) -> None:
-        if len(records) > 1 or (call.call_id in self._due and not records):
+        is_due = call.call_id in self._due or (self._is_calm and bool(call.leg.record_key))
+        if len(records) > 1 or (is_due and not records):
             self._world.violated(ONE_RECORD, call.call_id, f"{len(records)} records")
             return
         for record in records:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ari_app.leg_records import RECORD_HOUR
-from dialplan.contract import EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY
+from dialplan.contract import AROUND_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY, LEG_RECORDS_FAMILY, MarkKind
 from tollgate.simulator.beside import BesideScript, InboundCall, UngatedCall
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.placed_call import PlacedCall
@@ -62,7 +62,11 @@ class Pbx:
         self.started_at = datetime.min.replace(tzinfo=UTC)
         self.socket: Socket | None = None
         self.channels: dict[str, Channel] = {}
-        self.database: dict[str, dict[str, str]] = {LEG_RECORDS_FAMILY: {}, EMERGENCY_RECORDS_FAMILY: {}}
+        self.database: dict[str, dict[str, str]] = {
+            LEG_RECORDS_FAMILY: {},
+            AROUND_RECORDS_FAMILY: {},
+            EMERGENCY_RECORDS_FAMILY: {},
+        }
         """AstDB, by family."""
         self._written: list[tuple[datetime, str, Channel]] = []
         self.placed: list[PlacedCall] = []
@@ -192,6 +196,8 @@ class Pbx:
             return
         if channel.has_handler:
             self._write_record(channel, cause)
+        elif isinstance(channel.call, UngatedCall) and channel is channel.call.leg:
+            self._write_around_record(channel.call, cause)
         elif isinstance(channel.call, PlacedCall) and channel is channel.call.caller:
             self._write_emergency_record(channel.call, cause)
         self._mark_ended(channel, by)
@@ -211,9 +217,22 @@ class Pbx:
         )
 
     def _write_record(self, channel: Channel, cause: int) -> None:
-        now = self.world.now()
-        fields = (channel.leg_variable, channel.answered_variable, f"{now.timestamp():.3f}", str(cause), channel.trunk)
+        """Run tg-hang on a leg: of one that was not answered it leaves nothing."""
+        if channel.answered_at is None:
+            return
+        answered = channel.answered_variable or f"{channel.answered_at.timestamp():.3f}"
+        fields = (channel.leg_variable, answered, f"{self.world.now().timestamp():.3f}", str(cause), channel.trunk)
         self._write(LEG_RECORDS_FAMILY, channel, ",".join(fields))
+
+    def _write_around_record(self, call: UngatedCall, cause: int) -> None:
+        """Run tg-around on a leg that never passed the gate, as its endpoint has it do."""
+        leg = call.leg
+        if leg.answered_at is None:
+            return
+        behind = "" if call.caller is None else call.caller.name
+        mark = leg.leg_variable or f"{MarkKind.AROUND}|{call.call_id}|{behind}|{call.target}"
+        answered, ended = (f"{at.timestamp():.3f}" for at in (leg.answered_at, self.world.now()))
+        self._write(AROUND_RECORDS_FAMILY, leg, f"{mark},{answered},{ended},{cause},{leg.trunk}")
 
     def _write_emergency_record(self, call: PlacedCall, cause: int) -> None:
         """Run tg-emergency-end on the caller of an emergency call, as the dialplan has it do."""

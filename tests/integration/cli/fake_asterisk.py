@@ -22,6 +22,8 @@ class FakeAsterisk:
     commands: dict[str, str] = field(default_factory=dict)
     refused_actions: set[str] = field(default_factory=set)
     """AMI actions that are answered with "Permission denied"."""
+    set_var: str = "CHANNEL(hangup_handler_push)=tg-around,s,1"
+    """The variables that endpoints give their channels."""
     password: str = "secret"
     deleted: list[str] = field(default_factory=list)
     delete_status: int = 204
@@ -86,8 +88,12 @@ class FakeAsterisk:
             writer.close()
 
     def _answer(self, action: dict[str, str]) -> str:
-        lines = self._lines(action)
-        return "\r\n".join([*lines, f"ActionID: {action.get('ActionID', '')}", "", ""])
+        messages = [self._lines(action)]
+        if action.get("Action") == "PJSIPShowEndpoint" and messages[0][0] == "Response: Success":
+            complete = ["Event: EndpointDetailComplete", "EventList: Complete", "ListItems: 1"]
+            messages += [["Event: EndpointDetail", f"SetVar: {self.set_var}"], complete]
+        action_id = f"ActionID: {action.get('ActionID', '')}"
+        return "".join("\r\n".join([*lines, action_id, "", ""]) for lines in messages)
 
     def _lines(self, action: dict[str, str]) -> list[str]:
         kind = action.get("Action", "")
@@ -101,7 +107,7 @@ class FakeAsterisk:
             return ["Response: Error", "Message: Database entry not found"]
         if kind == "Command":
             return self._command(action["Command"])
-        return ["Response: Success", "Message: done"]
+        return ["Response: Success", "EventList: start" if kind == "PJSIPShowEndpoint" else "Message: done"]
 
     def _command(self, command: str) -> list[str]:
         if command not in self.commands:

@@ -1,6 +1,7 @@
 """``doctor`` and ``dialplan``: each check against an Asterisk that is well, and ill in one way after the other."""
 
 import re
+import shutil
 import stat
 import time
 from importlib import resources
@@ -12,6 +13,7 @@ import pytest
 from rating.emergency import emergency_numbers
 from tests.integration.cli.fake_asterisk import FakeAsterisk
 from tests.integration.cli.terminal import Terminal
+from tollgate.cli.app import run
 
 ENDPOINT = (
     " rtp_timeout                        : 60\n rtp_timeout_hold                   : 3600\n"
@@ -41,12 +43,24 @@ def shown(dialplan: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.fixture(scope="module")
+def store_in_use(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with an extension and the carrier's own prices, to be copied."""
+    folder = tmp_path_factory.mktemp("in use")
+    store = Path(shutil.copy(installation / "tollgate.db", folder))
+    (folder / "own.csv").write_text("prefix,destination,per_minute\n44,United Kingdom,0.02\n")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("TOLLGATE_DATABASE_URL", f"sqlite:///{store}")
+        assert run(["extension", "add", "101"]) == 0
+        assert run(["rates", "import", "own.csv", "--deck", "example", "--replace"]) == 0
+    return store
+
+
 @pytest.fixture
-def pbx(asterisk: FakeAsterisk, office: Terminal) -> FakeAsterisk:
+def pbx(asterisk: FakeAsterisk, office: Terminal, store_in_use: Path, tmp_path: Path) -> FakeAsterisk:
     """An Asterisk on which all is well."""
-    office.done("extension", "add", "101")
-    Path("own.csv").write_text("prefix,destination,per_minute\n44,United Kingdom,0.02\n")
-    office.done("rates", "import", "own.csv", "--deck", "example", "--replace")
+    shutil.copy(store_in_use, tmp_path)
     asterisk.resources |= {
         "asterisk/info": {"system": {"version": "22.10.1"}},
         "applications/tollgate": {"name": "tollgate", "endpoint_ids": ["PJSIP/carrier"]},
@@ -211,7 +225,12 @@ def test_doctor_on_an_older_asterisk_sees_the_variables_on_a_channel(pbx: FakeAs
 
 @pytest.mark.parametrize(
     ("action", "name", "status"),
-    [("Setvar", "AMI call", "FAIL"), ("DBDelTree", "AMI system", "FAIL"), ("Command", "dialplan", "WARN")],
+    [
+        ("Setvar", "AMI call", "FAIL"),
+        ("DBDelTree", "AMI system", "FAIL"),
+        ("Command", "dialplan", "WARN"),
+        ("PJSIPShowEndpoint", "unseen legs carrier", "WARN"),
+    ],
 )
 def test_doctor_finds_what_our_ami_user_may_not(
     pbx: FakeAsterisk, office: Terminal, action: str, name: str, status: str
@@ -289,6 +308,19 @@ def test_doctor_looks_whether_calls_end_whose_phone_is_gone(
     check = examine(office, 0)["dead phones"]
     assert check["status"] == status
     assert status == "OK" or "101" in check["detail"]
+
+
+@pytest.mark.parametrize(
+    ("set_var", "status"),
+    [("FOO=a,b,CHANNEL(hangup_handler_push)=tg-around,s,1", "OK"), ("FOO=a,b", "WARN"), ("", "WARN")],
+)
+def test_doctor_looks_whether_legs_around_the_gate_leave_word_of_themselves(
+    pbx: FakeAsterisk, office: Terminal, set_var: str, status: str
+) -> None:
+    pbx.set_var = set_var
+    check = examine(office, 0)["unseen legs carrier"]
+    assert check["status"] == status
+    assert status == "OK" or "set_var = CHANNEL(hangup_handler_push)=tg-around,s,1" in check["mend"]
 
 
 @pytest.mark.parametrize(("longest_call_s", "status"), [("14400", "OK"), ("0", "WARN")])

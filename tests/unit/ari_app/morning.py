@@ -16,7 +16,7 @@ from charging import events as ev
 from charging.policy import MeteringPolicy
 from charging.saved import dump_session
 from charging.session import Session, begin, step
-from dialplan.contract import EMERGENCY_RECORDS_FAMILY
+from dialplan.contract import AROUND_RECORDS_FAMILY, EMERGENCY_RECORDS_FAMILY
 from store.alerts import AlertKind
 from store.errors import StoreUnavailableError
 from store.records import OpenSession
@@ -68,6 +68,10 @@ class SomeStore:
         """Return those of open sessions; nothing is settled here."""
         return {session.call.call_id for session in self.sessions} & set(call_ids)
 
+    async def open_call_ids(self, node: str) -> list[str]:
+        """Return the ids of the rows of this node."""
+        return [row.call_id for row in await self.open_sessions(node=node)]
+
     async def open_sessions(self, *, node: str) -> list[OpenSession]:
         """Return the rows of this node."""
         assert node == NODE
@@ -114,18 +118,19 @@ class SomeAri:
 
 @dataclass
 class Records:
-    """AMI with the records of the hang-up handler."""
+    """AMI with the records of the hang-up handlers."""
 
     tree: dict[str, str] = field(default_factory=dict)
+    around: dict[str, str] = field(default_factory=dict)
     emergencies: dict[str, str] = field(default_factory=dict)
     connected: bool = True
     deleted: list[str] = field(default_factory=list)
 
     async def read_tree(self, family: str) -> dict[str, str]:
-        """Return those of legs, or those of emergency calls."""
+        """Return those of legs, those of legs around the gate, or those of emergency calls."""
         if not self.connected:
             raise AmiUnavailableError("AMI is not connected")
-        return self.emergencies if family == EMERGENCY_RECORDS_FAMILY else self.tree
+        return {EMERGENCY_RECORDS_FAMILY: self.emergencies, AROUND_RECORDS_FAMILY: self.around}.get(family, self.tree)
 
     async def delete_tree(self, _family: str, key: str) -> None:
         """Note what is removed."""

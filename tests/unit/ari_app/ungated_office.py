@@ -93,6 +93,8 @@ class Asterisk:
 
     async def set_deadline(self, channel_id: str, seconds: float) -> None:
         """Have a channel end so many seconds from now."""
+        if not self.connected:
+            raise AmiUnavailableError("AMI is not connected")
         self.deadlines[channel_id] = seconds
 
     @property

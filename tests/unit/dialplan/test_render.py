@@ -21,6 +21,7 @@ CONTEXTS = {
     "tg-leg",
     "tg-answer",
     "tg-answer-free",
+    "tg-around",
     "tg-emergency-end",
     "tg-hang",
 }
@@ -65,6 +66,30 @@ def test_answered_leg_is_noted_in_its_cdr_only_where_asterisks_cdrs_are_read(con
     lines = rendered(notes_in_cdr=True)[context]
     [at] = [number for number, line in enumerate(lines) if note in line]
     assert "hangup_handler_push" in lines[at - 1], "the handler's record comes first, whatever CDR() does"
+
+
+@pytest.mark.parametrize(("node", "prefix"), [("", ""), ("pbx1", "pbx1/")])
+def test_leg_around_the_gate_is_marked_under_the_id_that_a_service_would_give_it(node: str, prefix: str) -> None:
+    lines = rendered(node=node)["tg-around"]
+
+    own_id = f"{prefix}ungated-${{UNIQUEID}}"
+    [mark] = [line for line in lines if "REPLACE(" in line]
+    assert mark.endswith(f"Set(TG_MARK=around|{own_id}|${{TG_BEHIND}}|${{REPLACE(TG_TARGET,|,?)}})")
+    [others] = [line for line in lines if "emergency|" in line]
+    assert f'"${{CUT(TG_MARK,|,2)}}" != "{own_id}"' in others, "an emergency call's caller leaves word of it"
+
+
+def test_leg_around_the_gate_leaves_no_record_beside_another_and_none_without_end() -> None:
+    first, *lines = rendered()["tg-around"]
+
+    assert first == "exten => s,1,GotoIf(${LEN(${TG_LEFT})}?done)"
+    assert any("Set(TG_LEFT=" in line for line in rendered()["tg-hang"])
+    [bound] = [index for index, line in enumerate(lines) if "DB_KEYCOUNT(tollgate-around)} >= 10000" in line]
+    assert any("Set(DB(tollgate-around/" in line for line in lines[bound:])
+
+
+def test_dialplan_says_what_the_endpoint_of_a_trunk_needs() -> None:
+    assert ";     set_var = CHANNEL(hangup_handler_push)=tg-around,s,1\n" in render_dialplan(options())
 
 
 def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:

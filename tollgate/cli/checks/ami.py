@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ari_app.ami import AmiAdapter
 from ari_app.errors import AmiRefusedError
-from dialplan.contract import APPLICATION, LEG_RECORDS_FAMILY
+from dialplan.contract import APPLICATION, LEG_RECORDS_FAMILY, TRUNK_VARIABLE
 from tollgate.cli.checks.check import Check, fail, ok, warn
 from tollgate.cli.counted import counted
 
@@ -93,6 +93,23 @@ def check_dead_calls(endpoint: Endpoint) -> Check:
         return warn(name, detail, _ENDS_DEAD_CALLS)
     shown = ", ".join(f"{word} {endpoint.parameters.get(word, '0')}" for word in (*_TIMEOUTS, "timers"))
     return ok(name, shown)
+
+
+async def check_unseen_legs(ami: AmiAdapter, trunk: str) -> Check:
+    """Check that a leg which goes by the gate while no service is there leaves word of itself.
+
+    Raises:
+        AmiUnavailableError: AMI does not answer.
+    """
+    name = f"unseen legs {trunk}"
+    try:
+        variables = await ami.endpoint_variables(trunk)
+    except AmiRefusedError as error:
+        return warn(name, f"the endpoint cannot be looked at: {error}", "correct [[trunks]] or manager.conf")
+    if TRUNK_VARIABLE in variables:
+        return ok(name, "one around the gate leaves word of its end")
+    detail = "one that begins and ends around the gate while the service is away has no record"
+    return warn(name, detail, f"set_var = {TRUNK_VARIABLE} in pjsip.conf, and tollgate.conf as it is written now")
 
 
 def check_dead_phones(endpoints: Sequence[Endpoint]) -> Check | None:
