@@ -50,6 +50,7 @@ def test_emergency_call_that_ends_while_the_service_is_dead_is_settled_by_what_i
     wait_until(lambda: "112" in desk.tollgate("calls", "--json").stdout, "the call is known")
     desk.kill_service()
     phone.wait()
+    wait_until(lambda: not desk.channels(), "no channel is left")
     over_at = utc_now()
     desk.start_service()
     [cdr] = desk.wait_cdrs(1)
