@@ -4,11 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
+# The tests start hundreds of Python processes: whatever the shell says, they do not compile the program anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check thorough fuzz bench e2e chaos asterisk postgresql sipp tools clean
+.PHONY: help run test check thorough fuzz bench calls e2e chaos asterisk postgresql sipp tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -21,8 +23,7 @@ run: $(INSTALLED) ## start the demonstration office: PBX, simulated public netwo
 # In this order under `make -j` too: what is missing stops the run before the first test, not after ten minutes.
 test: tools ## every check and test there is, end-to-end tests with a real Asterisk and SIPp included
 	@$(MAKE) check
-	@$(MAKE) e2e
-	@$(MAKE) chaos
+	@$(MAKE) calls
 
 # The long tests come first, so that short ones fill up what is left of both processors; a file's tests stay together,
 # as they share what they prepare. xdist would rather begin with the files that have the most tests.
@@ -42,13 +43,17 @@ fuzz: $(INSTALLED) ## bad input of all kinds, each target for SECONDS (60): make
 	@TOLLGATE_FUZZ_SECONDS=$(or $(SECONDS),60) $(PY) -m pytest tests/fuzz -q -n 2 --dist load
 
 # Calls take seconds in which nobody computes: more of them at a time than there are processors.
+CALLS := $(PY) -m pytest -q -n 8 --dist worksteal
+
+calls: tools ## end-to-end and chaos tests
+	@echo '== end-to-end and chaos tests'
+	@$(CALLS) tests/chaos tests/e2e
+
 e2e: sipp ## end-to-end tests alone
-	@echo '== end-to-end tests'
-	@$(PY) -m pytest tests/e2e -q -n 4 --dist worksteal
+	@$(CALLS) tests/e2e
 
 chaos: tools ## what dies, hangs, stalls, repeats or fills up while calls talk: each tried on a real Asterisk
-	@echo '== chaos tests'
-	@$(PY) -m pytest tests/chaos -q -n 3 --dist worksteal
+	@$(CALLS) tests/chaos
 
 bench: sipp ## calls a second, set-up times and CPU of bare Dial() and Tollgate, side by side
 	@$(PY) -m tests.bench

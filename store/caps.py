@@ -54,8 +54,7 @@ def spend_day(at: datetime, zone: tzinfo, month_day: int) -> SpendDay:
     """
     month = period_at(at, zone, month_day)
     month_to = month.ends_at.astimezone(zone).date()
-    days = (day_at(at, zone).first_day, month.first_day, month_to)
-    return SpendDay(*(day.isoformat() for day in days))
+    return SpendDay(day_at(at, zone).first_day.isoformat(), month.first_day.isoformat(), month_to.isoformat())
 
 
 class SpendLimits(NamedTuple):

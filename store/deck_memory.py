@@ -18,7 +18,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import bindparam
-from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from rating.deck import DeckRows
 from store import schema
@@ -29,6 +28,7 @@ from store.postgres_connection import CONNECTION_ERRORS, connect, unavailable
 from store.postgres_sql import DIALECT as POSTGRESQL
 from store.rate_rows import SELECT_RATES, rate_from_row
 from store.reads import BUSY_TIMEOUT_S, MEND
+from store.sqlite_operations import DIALECT as SQLITE
 
 _PAGE_ROWS = 250
 """Rates at a time: about a millisecond of the interpreter lock."""
@@ -98,7 +98,7 @@ def _translated_errors() -> Iterator[None]:
 
 def _read_rows(connection: sqlite3.Connection, deck: str, given_up: threading.Event) -> DeckRows:
     pages = _Pages(given_up)
-    select = compile_sql(SELECT_OWN_AND_TERMS, sqlite_dialect.dialect(paramstyle="qmark"))
+    select = compile_sql(SELECT_OWN_AND_TERMS, SQLITE)
     cursor = connection.execute(select.text, select.arguments({"of_name": deck}))
     while page := cursor.fetchmany(_PAGE_ROWS):
         pages.add(page)

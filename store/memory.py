@@ -18,13 +18,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Self, TypeVar
 
-from alembic import command
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from store.errors import StoreUnavailableError
-from store.migrate import alembic_config
 from store.operation import Operation
 from store.sqlite_operations import OperationRunner
 from store.writer import BulkAnswer, WriterStats
@@ -89,10 +87,12 @@ def memory_engine(connection: sqlite3.Connection) -> AsyncEngine:
 @cache
 def _template() -> sqlite3.Connection:
     """Answer a database that all migrations have made, once; copying it takes a millisecond."""
+    from store.schema_changes import run_missing  # noqa: PLC0415  # loads Alembic, which a store in a file does not need
+
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)  # any thread copies it
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     with engine.begin() as migrating:
-        command.upgrade(alembic_config(migrating), "head")
+        run_missing(migrating)
     return connection
 
 
@@ -112,14 +112,22 @@ class _Cursor:
 
     async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Self:
         """Execute a statement that changes nothing and fetch all of its rows."""
+        if statement.startswith("SELECT "):
+            self._fetch(statement, parameters)
+            return self
+        # A SELECT changes nothing. All else is kept from it, at a price: this pragma makes SQLite compile every
+        # statement anew that it has prepared.
         self._connection.execute("PRAGMA query_only = ON")
         try:
-            cursor = self._connection.execute(statement, parameters)
-            self.description = cursor.description
-            self._rows = cursor.fetchall()[::-1]
+            self._fetch(statement, parameters)
         finally:
             self._connection.execute("PRAGMA query_only = OFF")
         return self
+
+    def _fetch(self, statement: str, parameters: Sequence[Any]) -> None:
+        cursor = self._connection.execute(statement, parameters)
+        self.description = cursor.description
+        self._rows = cursor.fetchall()[::-1]
 
     async def fetchone(self) -> Any:
         """Answer the next row, None behind the last."""

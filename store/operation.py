@@ -15,6 +15,7 @@ process or machine, changes anything while an operation runs (docs/adr/0007-one-
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -83,8 +84,9 @@ class CompiledSql:
         return self.pick({**self.constants, **params} if self.constants else params)
 
 
+@cache
 def compile_sql(sql: Sql, dialect: Dialect) -> CompiledSql:
-    """Compile ``sql`` for a ``dialect`` whose parameters are positional."""
+    """Compile ``sql`` for a ``dialect`` whose parameters are positional; once, however many stores ask it."""
     # Inline: no RETURNING but the one asked for; SQLAlchemy would add the new row's id.
     clause = sql.clause.inline() if isinstance(sql.clause, Insert) else sql.clause
     compiled = clause.compile(dialect=dialect)

@@ -13,6 +13,7 @@ no part changes or reads a table that another changes. Whatever is not known to 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sqlalchemy import Boolean, Delete, Insert, Select, Table, Update
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
@@ -55,8 +56,9 @@ class ServerSql:
         return values
 
 
+@cache
 def server_sql(sql: Sql) -> ServerSql:
-    """Compile a statement."""
+    """Compile a statement, once."""
     compiled = compile_sql(sql, DIALECT)
     clause = sql.clause
     changes = not isinstance(clause, Select)

@@ -10,7 +10,7 @@ from store.many_rows import insert_rows
 from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
 
 T = TypeVar("T")
-_DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
+DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
 
 
 class OperationRunner:
@@ -57,7 +57,7 @@ class OperationRunner:
     def _execute(self, connection: sqlite3.Connection, statement: Statement | ManyStatement) -> Rows:
         compiled = self._compiled.get(statement.sql)
         if compiled is None:
-            compiled = self._compiled[statement.sql] = compile_sql(statement.sql, _DIALECT)
+            compiled = self._compiled[statement.sql] = compile_sql(statement.sql, DIALECT)
         if isinstance(statement, Statement):
             return connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
         insert_rows(connection, compiled.text, statement.rows)

@@ -7,6 +7,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.statements import share_statements
+
 settings.register_profile(
     "tollgate",
     deadline=None,
@@ -14,6 +16,13 @@ settings.register_profile(
     derandomize="CI" in os.environ,  # there a run is to say what this change did; elsewhere each looks further
 )
 settings.load_profile("tollgate")
+share_statements()
+structlog.configure(  # without boxes and colours around each traceback, which take longer to draw than the test to run
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(autouse=True)

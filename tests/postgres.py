@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from store.migrate import upgrade
+from tests.postgres_reuse import UsedDatabases
 from tollgate.office.postgresql import find_postgresql
 
 USER = "tollgate"
@@ -166,12 +167,35 @@ def migrated_template() -> str:
 @contextmanager
 def fresh_database(*, migrated: bool = True) -> Iterator[str]:
     """Lend a database of its own on the shared server, with an empty store or with nothing, and answer its URL."""
-    cluster = shared_cluster()
-    name = cluster.create_database(migrated_template() if migrated else "template1")
+    with lent_database(migrated_template()) if migrated else _empty_database() as name:
+        yield shared_cluster().url(name)
+
+
+@contextmanager
+def lent_database(template: str) -> Iterator[str]:
+    """Lend a database of the shared server that is as ``template``, a store, is, and answer its name."""
+    cluster, used = shared_cluster(), _used_databases(template)
+    name = used.take() or cluster.create_database(template)
     try:
-        yield cluster.url(name)
+        yield name
+    finally:
+        if not used.give_back(name):
+            cluster.drop_database(name)
+
+
+@contextmanager
+def _empty_database() -> Iterator[str]:
+    cluster = shared_cluster()
+    name = cluster.create_database()
+    try:
+        yield name
     finally:
         cluster.drop_database(name)
+
+
+@cache
+def _used_databases(template: str) -> UsedDatabases:
+    return UsedDatabases(shared_cluster().sql, template)
 
 
 def _remove_leftovers() -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -243,13 +244,14 @@ def _choose_plan(plan_texts: dict[str, str], home_region: str, wished: str | Non
     return parse_plan(plan_texts[name])
 
 
-def example_rates() -> list[Rate]:
+@cache
+def example_rates() -> tuple[Rate, ...]:
     """Return the rates of the example deck as it is shipped."""
     text = resources.files("tollgate").joinpath("data", _EXAMPLE_DECK).read_text(encoding="utf-8")
     rows = list(parse_deck_csv(text.splitlines(keepends=True)))
     bad = [row for row in rows if isinstance(row, BadRow)]
     assert not bad, f"the shipped example deck has bad rows: {bad}"
-    return [row for row in rows if isinstance(row, Rate)]
+    return tuple(row for row in rows if isinstance(row, Rate))
 
 
 def _settings_text(database_url: str, home_region: str, plan: str) -> str:

@@ -1,4 +1,4 @@
-"""An administrator of its own: ``python -m tests.integration.cli.catalog_worker FIELD TIMES``.
+"""An administrator of its own, in a process of its own.
 
 It sets one field of account main and of extension 101 over and over, each time to another value, and ends with status 1
 where what it set is not there any more: another administrator's command took it back.
@@ -6,12 +6,41 @@ where what it set is not there any more: another administrator's command took it
 
 import io
 import json
-import sys
+import os
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.processes import FORKS
+from tests.statements import share_statements
 from tollgate.cli.app import run
+
+
+class CatalogWorker:
+    """Sets a field so many times on the store that the environment names."""
+
+    def __init__(self, field: str, times: int) -> None:
+        self._process = FORKS.Process(target=work, args=(field, times, dict(os.environ), Path.cwd()), daemon=True)
+        self._process.start()
+
+    def end(self, limit_s: float) -> int | None:
+        """Wait for its end and answer its status, None where it does not end."""
+        self._process.join(limit_s)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """End it, wherever it is."""
+        self._process.kill()
+        self._process.join()
+
+
+def work(field: str, times: int, environment: dict[str, str], folder: Path) -> None:
+    """Be the administrator: in the process of its own."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    share_statements()
+    set_over_and_over(field, times)
 
 
 def tollgate(*arguments: str) -> Any:
@@ -23,7 +52,7 @@ def tollgate(*arguments: str) -> Any:
     return json.loads(out.getvalue())
 
 
-def main(field: str, times: int) -> None:
+def set_over_and_over(field: str, times: int) -> None:
     """Set the field and look whether it stays; an import's row names no other field either."""
     option = f"--{field.replace('_', '-')}"
     account = extension = None
@@ -37,7 +66,3 @@ def main(field: str, times: int) -> None:
         Path(f"{field}.csv").write_text(f"extension,{field}\n101,{n}\n", encoding="utf-8")
         tollgate("extension", "import", f"{field}.csv")
         extension = f"{n}.00"
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

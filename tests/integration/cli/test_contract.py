@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.processes import run
 from tests.integration.cli.terminal import Terminal
 from tollgate.cli.app import TOPICS
 
@@ -64,13 +65,16 @@ def test_what_only_talks_to_the_store_loads_nothing_of_what_talks_to_asterisk() 
     run_without_loading({"aiohttp", "panoramisk", "prometheus_client"}, "init", "balance")
 
 
+def test_what_finds_a_store_loads_nothing_of_what_makes_one(office: Terminal) -> None:
+    run_without_loading({"alembic"}, "balance")
+
+
 def test_nothing_typed_shows_help(terminal: Terminal) -> None:
     assert terminal.done().out == terminal.done("--help").out
 
 
-def test_the_program_keeps_the_contract_in_a_pipe(tmp_path: Path) -> None:
-    assert tollgate("init").returncode == 0
-    funded = tollgate("funds", "add", "10.00", "--reference", "r1", "--json")
+def test_the_program_keeps_the_contract_in_a_pipe(office: Terminal) -> None:
+    funded = run(["funds", "add", "10.00", "--reference", "r1", "--json"])
     assert (funded.returncode, funded.stderr) == (0, "")
     assert json.loads(funded.stdout)["amount"] == "10.00"
     quoted = tollgate("quote", "00447797123456", "--duration", "60", "--json")
@@ -82,10 +86,12 @@ def test_the_program_keeps_the_contract_in_a_pipe(tmp_path: Path) -> None:
     assert json.loads(refused.stderr) == json.loads(refused.stdout)
     bad = tollgate("funds", "add", "ten", "--reference", "r2")
     assert (bad.returncode, bad.stdout, bad.stderr.count("\n")) == (2, "", 1)
-    # A deck is imported under a progress bar on a terminal, and without in a pipe.
-    exported = tollgate("rates", "export", "--deck", "example", "--output", "deck.csv")
+
+
+def test_what_shows_its_progress_on_a_terminal_is_silent_elsewhere(office: Terminal) -> None:
+    exported = run(["rates", "export", "--deck", "example", "--output", "deck.csv"])
     assert (exported.returncode, exported.stdout, exported.stderr) == (0, "", "")
-    imported = tollgate("rates", "import", "deck.csv", "--deck", "copy", "--json")
+    imported = run(["rates", "import", "deck.csv", "--deck", "copy", "--json"])
     assert (imported.returncode, imported.stderr) == (0, "")
     assert json.loads(imported.stdout)["imported"] is True
 

@@ -12,8 +12,8 @@ import pytest
 
 from rating.emergency import emergency_numbers
 from tests.integration.cli.fake_asterisk import FakeAsterisk
+from tests.integration.cli.prepared import prepared_store
 from tests.integration.cli.terminal import Terminal
-from tollgate.cli.app import run
 
 ENDPOINT = (
     " rtp_timeout                        : 60\n rtp_timeout_hold                   : 3600\n"
@@ -47,14 +47,10 @@ def shown(dialplan: str) -> str:
 def store_in_use(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with an extension and the carrier's own prices, to be copied."""
     folder = tmp_path_factory.mktemp("in use")
-    store = Path(shutil.copy(installation / "tollgate.db", folder))
-    (folder / "own.csv").write_text("prefix,destination,per_minute\n44,United Kingdom,0.02\n")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("TOLLGATE_DATABASE_URL", f"sqlite:///{store}")
-        assert run(["extension", "add", "101"]) == 0
-        assert run(["rates", "import", "own.csv", "--deck", "example", "--replace"]) == 0
-    return store
+    prices = folder / "own.csv"
+    prices.write_text("prefix,destination,per_minute\n44,United Kingdom,0.02\n")
+    importing = ("rates", "import", str(prices), "--deck", "example", "--replace")
+    return prepared_store(installation, folder, ("extension", "add", "101"), importing)
 
 
 @pytest.fixture

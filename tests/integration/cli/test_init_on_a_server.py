@@ -1,18 +1,17 @@
 """``init``, ``migrate`` and ``doctor`` on a PostgreSQL server; several ``init`` at once on any store."""
 
 import os
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.processes import Forked
 from tests.integration.cli.terminal import Terminal
 from tests.postgres import USER, fresh_database, shared_cluster
 
-REPOSITORY = Path(__file__).parents[3]
 LIMIT_S = 90
 
 
@@ -72,13 +71,11 @@ def test_init_where_the_server_has_a_store_refuses(terminal: Terminal, server: N
     assert not Path("tollgate.toml").exists()
 
 
-def start_init(folder: Path) -> "subprocess.Popen[str]":
-    """Run ``init`` in a folder of its own."""
+def start_init(folder: Path) -> Forked:
+    """Run ``init`` in a folder of its own; what it says on stderr is in the file ``said`` there."""
     folder.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "tollgate", "init"], cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
-    )
+    with chdir(folder):
+        return Forked(["init"], os.environ, folder / "out", folder / "said")
 
 
 @pytest.mark.parametrize("place", ["sqlite", "server"])
@@ -95,13 +92,14 @@ def test_of_several_inits_at_once_one_wins_and_the_others_say_so(
         monkeypatch.setenv("TOLLGATE_DATABASE_URL", f"sqlite:///{tmp_path}/tollgate.db")
     running = [start_init(tmp_path / str(n)) for n in range(3)]
     try:
-        said = [process.communicate(timeout=LIMIT_S)[1] for process in running]
+        statuses = [process.wait(LIMIT_S) for process in running]
     finally:
         for process in running:
-            process.kill()
-    assert sorted(process.returncode for process in running) == [0, 1, 1], said
-    for process, error in zip(running, said, strict=True):
-        if process.returncode:
+            process.send_signal(signal.SIGKILL)
+    said = [(tmp_path / str(n) / "said").read_text() for n in range(3)]
+    assert sorted(statuses) == [0, 1, 1], said
+    for status, error in zip(statuses, said, strict=True):
+        if status:
             assert error.startswith(("error: a store exists at", "error: another `tollgate init` makes the store in"))
             assert error.count("\n") == 1
     settings = [folder for folder in tmp_path.iterdir() if (folder / "tollgate.toml").exists()]

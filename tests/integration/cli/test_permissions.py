@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from store.operation import Operation
 from store.sessions import open_session
 from store.spend import count_spend
 from store.store import Store
+from tests.integration.cli.prepared import prepared_store
 from tests.integration.cli.terminal import Terminal
 
 NOW = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
@@ -37,14 +39,24 @@ OPTIONS = (
 )
 
 
+@pytest.fixture(scope="module")
+def store_in_use(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with 10 EUR and two extensions, to be copied."""
+    return prepared_store(
+        installation,
+        tmp_path_factory.mktemp("in use"),
+        ("funds", "add", "10.00", "--reference", "r1"),
+        ("extension", "add", "101"),
+        ("extension", "add", "102"),
+    )
+
+
 @pytest.fixture
-def office(office: Terminal, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def office(office: Terminal, store_in_use: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """An office with 10 EUR and two extensions, at a fixed moment."""
     for module in ("account", "extension", "quoting"):
         monkeypatch.setattr(f"tollgate.cli.{module}.utc_now", lambda: NOW)
-    office.done("funds", "add", "10.00", "--reference", "r1")
-    for extension in ("101", "102"):
-        office.done("extension", "add", extension)
+    shutil.copy(store_in_use, tmp_path)
     return office
 
 

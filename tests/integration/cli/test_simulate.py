@@ -49,7 +49,7 @@ def test_broken_invariant_is_shown_with_how_to_see_it_again(
 
 
 def test_trace_of_many_episodes_is_bad_input() -> None:
-    assert run(["simulate", "--calls", "5000", "--trace"]) == 2
+    assert run(["simulate", "--calls", "5001", "--trace"]) == 2
 
 
 def test_several_processes_come_to_the_same(

@@ -1,8 +1,5 @@
 """Two administrators at once: neither takes back what the other has changed meanwhile."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +9,10 @@ import pytest
 from store.catalog import set_account
 from store.extensions import set_extensions
 from store.store import Store
+from tests.integration.cli.catalog_worker import CatalogWorker
 from tests.integration.cli.terminal import Terminal
 from tests.postgres import fresh_database
 
-REPOSITORY = Path(__file__).parents[3]
 TIMES = 6
 LIMIT_S = 120
 
@@ -100,16 +97,11 @@ def test_import_that_another_change_stops_half_way_says_how_far_it_came(
 
 
 def test_processes_that_set_different_fields_at_once_lose_nothing(shared: Terminal) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "tests.integration.cli.catalog_worker"]
-    workers = [
-        subprocess.Popen([*command, field, str(TIMES)], env=environment) for field in ("daily_cap", "monthly_cap")
-    ]
+    workers = [CatalogWorker(field, TIMES) for field in ("daily_cap", "monthly_cap")]
     try:
-        assert [worker.wait(LIMIT_S) for worker in workers] == [0, 0]
+        assert [worker.end(LIMIT_S) for worker in workers] == [0, 0]
     finally:
         for worker in workers:
             worker.kill()
-            worker.wait()
     for shown in (shared.json("account", "show", "main"), shared.json("extension", "show", "101")):
         assert (shown["daily_cap"], shown["monthly_cap"]) == (f"{TIMES}.00", f"{TIMES}.00")

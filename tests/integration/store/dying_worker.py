@@ -26,6 +26,7 @@ from store.sessions import open_session, save_session
 from store.settlement import settle_leg
 from store.store import Store
 from tests.integration.store.office import PER_SECOND, T0_MS, make_cdr
+from tests.statements import share_statements
 
 BOUGHT_MICROS, CHARGED_MICROS, ADJUSTED_MICROS = 500_000, 170_000, 50_000
 EXPIRES_MS = T0_MS + 30_000
@@ -131,13 +132,15 @@ def in_child(run: Coroutine[Any, Any, None]) -> int:
 
 
 async def warm_up(url: str) -> None:
-    """Do a call's work: what is compiled and imported now, each child has from the start."""
+    """Do a call's work and prove the books: what is compiled and imported now, each child has from the start."""
     async with await Store.open(url) as store:
         await do(store, "first", Fate(None))
+        assert await store.verify() == []
 
 
 def main(url: str) -> int:
     """Live and die until one comes to the end; print how many calls were made."""
+    share_statements()
     asyncio.run(warm_up(url))
     for life in count():
         ended = in_child(live_and_die(url, life))

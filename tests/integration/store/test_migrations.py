@@ -9,12 +9,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from rating.deck import Rate
 from store.errors import StoreSchemaError, StoreUnavailableError
-from store.migrate import alembic_config, ensure_current, head_revision, upgrade
+from store.migrate import ensure_current, head_revision, upgrade
 from store.schema import metadata
+from store.schema_changes import alembic_config
 from store.store import Store
 from tests.sqlite import url_of
 
@@ -105,6 +107,13 @@ def test_store_of_a_later_version_says_update(url: str, tmp_path: Path) -> None:
     for check in (ensure_current, upgrade):
         with pytest.raises(StoreSchemaError, match="update Tollgate"):
             check(url)
+
+
+def test_revisions_are_those_that_alembic_finds() -> None:
+    found = ScriptDirectory.from_config(alembic_config())
+    assert head_revision() == found.get_current_head()
+    for script in found.walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
 
 
 async def test_open_needs_the_current_schema(tmp_path: Path) -> None:

@@ -67,19 +67,29 @@ def increments(rate: Rate, seconds: int) -> Iterator[tuple[int, int]]:
         start_s, length_s = start_s + length_s, rate.increment_s
 
 
+def naive_price_micros(rate: Rate, local: datetime) -> int:
+    """Return the price of a minute that begins at this moment, by the wall clock."""
+    minute = local.weekday() * 1440 + local.hour * 60 + local.minute
+    price_micros = rate.per_minute_micros
+    for period in reversed(rate.periods):
+        if any(begin <= minute < end for begin, end in period.hours.spans):
+            price_micros = period.per_minute_micros
+    return price_micros
+
+
 def naive_charge_micros(rate: Rate, seconds: int, starts_at: datetime) -> int:
-    """Price a call one increment after the other, by the wall clock at its start."""
+    """Price a call one increment after the other, by the wall clock at its start; a clock changes on whole minutes."""
     if seconds == 0:
         return 0
     spoken = 0
+    price_micros: dict[int, int] = {}
+    first = starts_at.astimezone(UTC).replace(second=0, microsecond=0)
     for start_s, length_s in increments(rate, seconds):
-        local = (starts_at.astimezone(UTC) + timedelta(seconds=start_s)).astimezone(starts_at.tzinfo)
-        minute = local.weekday() * 1440 + local.hour * 60 + local.minute
-        price_micros = rate.per_minute_micros
-        for period in reversed(rate.periods):
-            if any(begin <= minute < end for begin, end in period.hours.spans):
-                price_micros = period.per_minute_micros
-        spoken += length_s * price_micros
+        minute = (starts_at.second + start_s) // 60
+        if minute not in price_micros:
+            local = (first + timedelta(minutes=minute)).astimezone(starts_at.tzinfo)
+            price_micros[minute] = naive_price_micros(rate, local)
+        spoken += length_s * price_micros[minute]
     return max(rate.connect_fee_micros + ceil_div(spoken, 60), rate.minimum_charge_micros)
 
 

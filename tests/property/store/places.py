@@ -15,7 +15,7 @@ from pathlib import Path
 from store.catalog import create_account
 from store.store import Store
 from tests.integration.store.office import MEMORY, T0_MS, open_office
-from tests.postgres import migrated_template, shared_cluster
+from tests.postgres import lent_database, migrated_template, shared_cluster
 from tests.sqlite import fresh_file, url_of
 
 Place = Callable[[], AbstractContextManager[str]]
@@ -49,9 +49,8 @@ def sqlite_store() -> Iterator[str]:
 @contextmanager
 def postgres_store() -> Iterator[str]:
     """Lend a database of the tests' own server."""
-    name = shared_cluster().create_database(_server_template())
-    yield shared_cluster().url(name)
-    shared_cluster().drop_database(name)
+    with lent_database(_server_template()) as name:
+        yield shared_cluster().url(name)
 
 
 @cache
