@@ -137,7 +137,9 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
     try:
         match kind:
             case "StasisStart":
-                return CallerEntered(_at(document), decode_channel(document["channel"]), _texts(document["args"]))
+                return CallerEntered(
+                    _at(document), decode_channel(document["channel"]), _list_of_texts(document["args"])
+                )
             case "ChannelCreated":
                 return ChannelCreated(_at(document), decode_channel(document["channel"]))
             case "Dial":
@@ -172,15 +174,21 @@ def decode_channel(document: object) -> Channel:
         fields = _object(document)
         variables = _object(fields.get("channelvars") or {})
         place = _object(fields.get("dialplan") or {})
+        channel_id, name, state = fields["id"], fields["name"], fields["state"]
+        leg_variable, answered = variables.get(LEG_VARIABLE, ""), variables.get(ANSWERED_VARIABLE, "")
+        context = place.get("context") or ""
+        application, application_data = place.get("app_name") or "", place.get("app_data") or ""
+        _texts(channel_id, name, state, leg_variable, answered, context, application, application_data)
+        _check_id(channel_id)
         return Channel(
-            channel_id=_channel_id(fields["id"]),
-            name=_text(fields["name"]),
-            state=_text(fields["state"]),
-            leg_variable=_text(variables.get(LEG_VARIABLE, "")),
-            context=_text(place.get("context") or ""),
-            application=_text(place.get("app_name") or ""),
-            application_data=_text(place.get("app_data") or ""),
-            answered_at=_answered_at(_text(variables.get(ANSWERED_VARIABLE, ""))),
+            channel_id,
+            name,
+            state,
+            leg_variable,
+            context,
+            read_moment(answered) if answered else None,
+            application,
+            application_data,
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise MalformedEventError(f"channel: {error!r}") from error
@@ -213,18 +221,24 @@ def _text(value: object) -> str:
     return value
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _texts(*values: object) -> None:
+    """Have all of them be texts: a channel has eight, and there is no end of channels."""
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{type(value).__name__} where a text is due")
+
+
+def _list_of_texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError(f"{type(value).__name__} where a list is due")
-    return tuple(_text(each) for each in value)
+    _texts(*value)
+    return tuple(value)
 
 
-def _channel_id(value: object) -> str:
-    """Return an id that may be part of a URI and of an AMI action; Asterisk makes no others."""
-    text = _text(value)
+def _check_id(text: str) -> None:
+    """Have an id be one that may be part of a URI and of an AMI action; Asterisk makes no others."""
     if not 0 < len(text) <= LONGEST_ID or not text.isascii() or not text.isprintable() or not text.strip("."):
         raise ValueError("no id of a channel")
-    return text
 
 
 def _cause(value: object) -> int | None:
@@ -233,10 +247,6 @@ def _cause(value: object) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{type(value).__name__} where a number is due")
     return value
-
-
-def _answered_at(text: str) -> datetime | None:
-    return read_moment(text) if text else None
 
 
 def _at(document: dict[str, Any]) -> datetime:

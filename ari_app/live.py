@@ -8,7 +8,6 @@ has more than one command of a kind under way, which bounds the tasks.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from charging.commands import Command
 from charging.events import Event, Woke
 from charging.policy import MeteringPolicy
 from charging.session import Phase, Session, Transition, next_wake_at, step
+from charging.values import replace
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ class LiveCall:
     ) -> None:
         """Take over a session; nothing happens until :meth:`start` or :meth:`post`, no alarm until followed."""
         self.session = session
+        self.call_id = session.call.call_id
         self._policy = policy
         self._executor = executor
         self._clock = CallClock(clock, session.saved_by)
@@ -52,11 +53,6 @@ class LiveCall:
         self._followed = False
         self.failed_hang_ups: Counter[str] = Counter()
         """How often Asterisk did not take a hang-up, by channel."""
-
-    @property
-    def call_id(self) -> str:
-        """The id of the call."""
-        return self.session.call.call_id
 
     def now(self) -> datetime:
         """Return the present moment in the call's own time, which no setting of the machine's clock changes."""

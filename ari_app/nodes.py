@@ -16,7 +16,7 @@ from ari_app.clock import epoch_ms, utc_now
 from ari_app.saved_calls import session_of_row
 from ari_app.silence import SilenceWatch
 from charging.cdr import Cdr
-from charging.lost import lost_record
+from charging.lost import CLOCK_MARGIN, lost_record
 from charging.policy import MeteringPolicy
 from charging.saved import SavedSessionError
 from store.cdr_rows import from_ms
@@ -115,8 +115,9 @@ class NodeKeeper:
 
     async def _charge_damaged_calls(self, own: NodeInfo) -> None:
         """Charge this node's own calls that nobody can go on with, since their state cannot be read."""
-        for row in await self._store.open_sessions(node=own.name):
-            cdr = None if row.is_lost else damaged_record(row, self._policy, at=utc_now())
+        now = utc_now()
+        for row in await self._store.open_sessions(own.name, quiet_since_ms=epoch_ms(now - CLOCK_MARGIN)):
+            cdr = None if row.is_lost else damaged_record(row, self._policy, at=now)
             if cdr is not None and is_damaged(row):
                 await self._charge_record(row, cdr, own)
 

@@ -44,7 +44,8 @@ def opening(
         state=dump_session(session),
         at_ms=epoch_ms(call.started_at),
         allowance=_allowance(call, call.started_at, command.allowance_want_s),
-        spending=_spending(call, limits, call.started_at, ends_by),
+        # What holds no money counts nowhere.
+        spending=_spending(call, limits, call.started_at, ends_by) if command.held_micros else None,
     )
 
 

@@ -1,9 +1,8 @@
 """A session taken over from the store by a successor, whatever its predecessor was about to do."""
 
-from dataclasses import replace
-
 from charging.commands import Settle
 from charging.state import Phase, Session
+from charging.values import replace
 
 
 def adopted(session: Session, *, held_micros: int, paid_s: int, allowance_s: int, slice_no: int) -> Session:

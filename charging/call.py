@@ -101,7 +101,7 @@ class Call:
         return period_at(at, ZoneInfo(self.timezone), self.month_day)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: charging.values
 class Leg:
     """A trunk leg that lives. ``number`` counts answers from 1 and is 0 until then."""
 

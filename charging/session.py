@@ -25,7 +25,6 @@ A paid leg is cut ``cutoff_margin_ms`` before its paid end, by Asterisk's own de
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +61,7 @@ from charging.timing import (
     talk_limit,
     verdict_limit_at,
 )
+from charging.values import replace
 from rating.decision import Denial, DenyReason
 from rating.funding import FirstHold, first_hold
 

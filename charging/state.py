@@ -1,11 +1,12 @@
 """The charging session as a value: everything that is known of one call while it lasts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from charging.call import Call, Leg
 from charging.cdr import Cdr
+from charging.values import replace
 from rating.decision import Denial
 
 ENDED_LEGS_REMEMBERED = 16
@@ -32,7 +33,7 @@ class ClockReading:
     """Which start of the machine the steady clock counts from."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: charging.values
 class Session:
     """The charging session of one call. Money in micro-units, ``paid_s`` seconds from the answer."""
 
@@ -82,7 +83,10 @@ class Session:
     @property
     def talking_leg(self) -> Leg | None:
         """The answered leg whose seconds the holds pay for."""
-        return next((leg for leg in self.legs if leg.number and not leg.surplus), None)
+        for leg in self.legs:  # asked for so often that a generator is felt
+            if leg.number and not leg.surplus:
+                return leg
+        return None
 
     @property
     def closing_record(self) -> Cdr | None:
@@ -93,7 +97,10 @@ class Session:
 
     def leg(self, channel_id: str) -> Leg | None:
         """Return the live leg on this channel."""
-        return next((leg for leg in self.legs if leg.channel_id == channel_id), None)
+        for leg in self.legs:
+            if leg.channel_id == channel_id:
+                return leg
+        return None
 
     def with_leg(self, leg: Leg) -> "Session":
         """Return the session with a live leg as it is now."""

@@ -32,7 +32,7 @@ def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
                 moments += [arm_at(session, leg, policy), renew_at(session, leg, policy)]
             elif not session.legs:
                 moments.append(dial_end_at(session, policy))
-            return min((moment for moment in moments if moment is not None), default=None)
+            return _earliest(*moments)
         case _:
             return None
 
@@ -59,12 +59,12 @@ def talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
     """Return how long the call may talk as things stand: what is paid, less the margin, and the longest call."""
     if session.barred is not None:
         return timedelta()
-    limits = []
-    if session.call.metered:
-        limits.append(timedelta(seconds=session.paid_s) - policy.margin)
-    if session.call.longest_call_s is not None:
-        limits.append(timedelta(seconds=session.call.longest_call_s))
-    return min(limits, default=None)
+    call = session.call
+    paid = timedelta(seconds=session.paid_s) - policy.margin if call.metered else None
+    if call.longest_call_s is None:
+        return paid
+    longest = timedelta(seconds=call.longest_call_s)
+    return longest if paid is None else min(paid, longest)
 
 
 def cut_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
@@ -130,4 +130,4 @@ def ends_a_day(session: Session, paid_s: int) -> bool:
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min(filter(None, moments), default=None)

@@ -73,13 +73,27 @@ EVERY_CDR = CdrFilter()
 class CallReads(Reads):
     """Read methods of calls."""
 
-    async def open_sessions(self, node: str | None = None) -> list[OpenSession]:
-        """Answer the open sessions of a node, or all, oldest first."""
+    async def open_sessions(self, node: str | None = None, quiet_since_ms: int | None = None) -> list[OpenSession]:
+        """Answer the open sessions of a node, or all, oldest first.
+
+        Args:
+            quiet_since_ms: Only those whose paid seconds were over by then or, before the answer and of free calls,
+                that were not saved since.
+        """
         query = SELECT_SESSIONS
         if node is not None:
             query = query.where(_SESSION.node == node)
+        if quiet_since_ms is not None:
+            query = query.where(func.coalesce(_SESSION.paid_until_ms, _SESSION.updated_at_ms) <= quiet_since_ms)
         async with self._reading() as connection:
-            return [OpenSession(**row) for row in (await connection.execute(query)).mappings()]
+            result = await connection.execute(query)
+            names = tuple(result.keys())
+            return [OpenSession(**dict(zip(names, row, strict=True))) for row in result]
+
+    async def open_call_ids(self, node: str) -> list[str]:
+        """Answer the ids of the calls of a node that have an open session."""
+        async with self._reading() as connection:
+            return list(await connection.scalars(select(_SESSION.call_id).where(_SESSION.node == node)))
 
     async def known_call_ids(self, call_ids: Collection[str]) -> set[str]:
         """Answer those of ``call_ids`` that have an open session or a record."""

@@ -13,7 +13,7 @@ from tollgate.simulator import audit, books, pbx
 from tollgate.simulator.episode import Episode, EpisodeResult
 from tollgate.simulator.memory import collect, collected_between_episodes, keep_what_is_there
 
-CALLS_OF_EPISODE = 2500
+CALLS_OF_EPISODE = 5000
 """Some hundred seconds of an episode go by without a new call, in which services look around all the same."""
 CALLS_A_DAY = 25
 """Of one extension."""

@@ -1,10 +1,14 @@
 """The service's log during an episode: nothing of it is shown, but an exception in it is a violation."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 import structlog
+
+_LOGGER = type(structlog.get_logger())
+"""What a module's ``log`` is."""
 
 
 class QuietLogger:
@@ -56,9 +60,19 @@ def watched_logs(on_exception: Callable[[str], None]) -> Iterator[None]:
         processors=[tell],  # type: ignore[list-item]  # the only one who reads them is QuietLogger
         wrapper_class=QuietLogger,
         logger_factory=lambda *_names: None,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
+    _forget_bound_loggers()
     try:
         yield
     finally:
         structlog.configure(**before)
+        _forget_bound_loggers()
+
+
+def _forget_bound_loggers() -> None:
+    """Have each module's logger look at the configuration again: as a rule it keeps what it found first."""
+    for module in tuple(sys.modules.values()):
+        log = getattr(module, "__dict__", {}).get("log")
+        if isinstance(log, _LOGGER):
+            vars(log).pop("bind", None)

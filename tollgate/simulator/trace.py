@@ -26,7 +26,8 @@ class Trace:
 
     def __init__(self, clock_s: Callable[[], float], *, traced: bool = False) -> None:
         self._clock_s = clock_s
-        self._kept: deque[Happening] = deque(maxlen=REMEMBERED)
+        self._kept: deque[tuple[float, str, str, str]] = deque(maxlen=REMEMBERED)
+        """Happenings, not made up yet: of millions some hundred are read."""
         self._digest = hashlib.sha256() if traced else None
         self.steps = 0
         self.kinds: Counter[str] = Counter()
@@ -35,10 +36,10 @@ class Trace:
         """Keep a happening."""
         self.steps += 1
         self.kinds[kind] += 1
-        happening = Happening(self._clock_s(), kind, call, detail)
+        happening = (self._clock_s(), kind, call, detail)
         self._kept.append(happening)
         if self._digest is not None:
-            self._digest.update(repr(tuple(happening)).encode())
+            self._digest.update(repr(happening).encode())
 
     @property
     def digest(self) -> str:
@@ -47,18 +48,19 @@ class Trace:
 
     def everything(self) -> tuple[str, ...]:
         """Return what is remembered, where everything is wanted."""
-        return () if self._digest is None else tuple(map(str, self._kept))
+        return () if self._digest is None else tuple(str(Happening(*each)) for each in self._kept)
 
     def of(self, names: frozenset[str], around: frozenset[str], last: int) -> list[str]:
         """Return the last happenings of these calls and channels, and those of the kinds ``around`` meanwhile.
 
         Without names it is whatever happened last.
         """
-        own = [number for number, each in enumerate(self._kept) if not names or each.call in names]
+        kept = [Happening(*each) for each in self._kept]
+        own = [number for number, each in enumerate(kept) if not names or each.call in names]
         begin = own[-last] if len(own) >= last else next(iter(own), 0)
         wanted = set(own)
         return [
             str(each)
-            for number, each in enumerate(self._kept)
+            for number, each in enumerate(kept)
             if number >= begin and (number in wanted or each.kind in around)
         ]

@@ -1,5 +1,7 @@
 """Who calls whom, how long, and what goes wrong meanwhile, drawn from the dice of the episode."""
 
+from itertools import accumulate
+
 from tollgate.simulator.administrator import Administrator
 from tollgate.simulator.beside import DOOR, BesideScript
 from tollgate.simulator.node import Node
@@ -21,7 +23,7 @@ NUMBERS = (
 )
 """As in an office: a quarter stays inside of it, a third is included in its plans, two fifths are paid for."""
 _DIALLED = tuple(number for number, _ in NUMBERS)
-_WEIGHTS = tuple(weight for _, weight in NUMBERS)
+_WEIGHTS = tuple(accumulate(weight for _, weight in NUMBERS))
 ON_TRUNK = ("+447797123456", "+447400123456", "0033612345678", "+12125551234", "+34911234567", "+33145678901", "112")
 """What is dialled past the gate."""
 UNGATED, INBOUND = 0.02, 0.04
@@ -51,7 +53,7 @@ class Traffic:
         if not self._nodes[phone.node].is_serving and self._world.chance(SOON_GIVEN_UP):
             phone = dice.choice(self._phones)
         node = self._nodes[phone.node]
-        node.pbx.place(self._script(phone, dice.choices(_DIALLED, _WEIGHTS)[0]))
+        node.pbx.place(self._script(phone, dice.choices(_DIALLED, cum_weights=_WEIGHTS)[0]))
         self._beside(node, phone)
         self._administrator.acts()
         self._trouble(node)

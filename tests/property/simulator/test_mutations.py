@@ -140,6 +140,7 @@ MUTATIONS: list[tuple[Callable[[Patch], None], str]] = [
 SEEDS_OF: dict[Callable[[Patch], None], Iterable[int]] = {
     ungated_legs_are_not_looked_at: CALM_SEEDS[1:],  # in the first one a leg goes by that nobody judged at all
     records_of_emergencies_are_not_read: CALM_SEEDS,
+    answer_counts_each_time: range(11, 30),  # few answers are told twice: nothing is found before
     deadline_is_never_armed: CALM_SEEDS,
     replaced_service_goes_on: SEEDS_OF_SECOND_INSTANCES,
 }
