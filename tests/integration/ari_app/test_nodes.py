@@ -237,11 +237,12 @@ def morning(office: Office) -> Morning:
 
 
 async def test_lost_call_is_settled_by_its_true_end_when_its_node_is_back(office: Office, morning: Morning) -> None:
-    call = paid_call(started_at=ago(300))
-    await open_call(office, call, ev.LegAnswered(ago(290), LEG, TRUNK))
+    call, answered_at = paid_call(started_at=ago(300)), ago(290)
+    await open_call(office, call, ev.LegAnswered(answered_at, LEG, TRUNK))
     await beats(keeper(office))
     assert await office.money() == (900_000, 0)
-    record = f"{call.call_id},{ago(290).timestamp():.3f},{ago(286.5).timestamp():.3f},16,{TRUNK}"
+    ended_at = answered_at + timedelta(seconds=3.5)
+    record = f"{call.call_id},{answered_at.timestamp():.3f},{ended_at.timestamp():.3f},16,{TRUNK}"
     morning.ami.tree = {f"2026110209/{LEG}": record}
 
     await morning.compare()

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -15,10 +16,11 @@ JSON = dict[str, Any] | list[Any]
 class FakeAsterisk:
     """Serves in a thread of its own, so that commands may run their own event loop.
 
-    ``resources`` are what GET finds, by path below ``/ari/``; ``commands`` what Asterisk's command line prints.
+    ``resources`` are what GET finds, by path below ``/ari/``, or what answers it anew each time; ``commands`` what
+    Asterisk's command line prints.
     """
 
-    resources: dict[str, JSON] = field(default_factory=dict)
+    resources: dict[str, JSON | Callable[[], JSON]] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
     refused_actions: set[str] = field(default_factory=set)
     """AMI actions that are answered with "Permission denied"."""
@@ -74,7 +76,8 @@ class FakeAsterisk:
             return web.Response(status=self.delete_status)
         if path not in self.resources:
             return web.json_response({"message": "not found"}, status=404)
-        return web.json_response(self.resources[path])
+        resource = self.resources[path]
+        return web.json_response(resource() if callable(resource) else resource)
 
     async def _ami(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"Asterisk Call Manager/11.0.0\r\n")

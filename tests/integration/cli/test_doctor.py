@@ -65,7 +65,7 @@ def pbx(asterisk: FakeAsterisk, office: Terminal, store_in_use: Path, tmp_path: 
             {"attribute": "channelvars", "value": "TOLLGATE_CALL, TOLLGATE_ANSWERED"}
         ],
         "asterisk/modules": [{"name": f"{name}.so", "status": "Running"} for name in MODULES.split()],
-        "asterisk/variable": {"value": str(int(time.time()))},
+        "asterisk/variable": lambda: {"value": str(int(time.time()))},
     }
     asterisk.commands |= {
         "core show version": "Asterisk 22.10.1",
