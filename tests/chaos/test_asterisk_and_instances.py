@@ -9,8 +9,9 @@ from ari_app.clock import utc_now
 from charging.cdr import Disposition, EndSource
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
+from tests import processes
 from tests.chaos.conftest import NEAR, ChaosDesk, check_books, check_record, check_refused_in_3_s, talks_of
-from tests.e2e import processes, sipp
+from tests.e2e import sipp
 from tests.e2e.office import SECOND_PRICED
 
 

@@ -19,7 +19,7 @@ from store.alerts import Alert, AlertKind
 from store.funds import add_funds
 from store.records import Account, OpenSession
 from store.store import Store
-from tests.e2e import processes
+from tests import processes
 from tests.e2e.line import Line
 from tests.e2e.sipp import Sipp
 from tollgate.office.instance import AsteriskInstance

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.processes import FORKS
+from tests.processes import FORKS
 from tests.statements import share_statements
 from tollgate.cli.app import run
 

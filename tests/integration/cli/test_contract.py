@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import run
 from tests.integration.cli.terminal import Terminal
+from tests.processes import run
 from tollgate.cli.app import TOPICS
 
 REPOSITORY = Path(__file__).parents[3]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Forked
 from tests.integration.cli.terminal import Terminal
 from tests.postgres import USER, fresh_database, shared_cluster
+from tests.processes import Forked
 
 LIMIT_S = 90
 

@@ -6,8 +6,8 @@ from typing import TextIO
 
 from store.answers import Held
 from store.store import Store
-from tests.e2e.processes import FORKS
 from tests.integration.store.office import Office
+from tests.processes import FORKS
 
 TASKS = 8
 LIMIT_S = 120

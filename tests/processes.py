@@ -1,7 +1,7 @@
 """The real ``tollgate`` in processes of its own, forked from one that has loaded its modules already.
 
-Loading them is a second of computing, more than what most tests have the service do, and a run starts it hundreds of
-times. What runs is the same command line with the same arguments; ``python -m tollgate`` itself is started by the
+Loading them takes about a second of computing, more than what most tests have the service do, and a run starts it
+hundreds of times. What runs is the same command line with the same arguments; ``python -m tollgate`` itself is started by the
 tests of the office and of the command line.
 """
 
@@ -17,7 +17,7 @@ from typing import Protocol
 
 FORKS = multiprocessing.get_context("forkserver")
 """Forks processes that find Tollgate's modules loaded."""
-FORKS.set_forkserver_preload(["tollgate.serve", "tollgate.cli.service", "tests.e2e.processes"])
+FORKS.set_forkserver_preload(["tollgate.serve", "tollgate.cli.service", "tests.processes"])
 
 
 class Running(Protocol):
