@@ -43,7 +43,7 @@ fuzz: $(INSTALLED) ## bad input of all kinds, each target for SECONDS (60): make
 	@TOLLGATE_FUZZ_SECONDS=$(or $(SECONDS),60) $(PY) -m pytest tests/fuzz -q -n 2 --dist load
 
 # Calls take seconds in which nobody computes: more of them at a time than there are processors.
-CALLS := $(PY) -m pytest -q -n 8 --dist worksteal
+CALLS := $(PY) -m pytest -q -n 10 --dist worksteal
 
 calls: tools ## end-to-end and chaos tests
 	@echo '== end-to-end and chaos tests'

@@ -17,9 +17,9 @@ from itertools import pairwise
 from tollgate.office.errors import OfficeError
 
 LOOPBACK = "127.0.0.1"
-BLOCKS = 14
-RTP_PORTS = 400
-"""Ports for media of one instance: two per call leg, so a hundred calls of two legs."""
+BLOCKS = 24
+RTP_PORTS = 240
+"""Ports for media of one instance: two per call leg, so sixty calls of two legs."""
 
 _SIGNALLING_STEP = 100
 _RTP_STEP = 2 * RTP_PORTS
@@ -41,7 +41,7 @@ class OfficePorts:
     """Where the simulated network's own phones call from (UDP)."""
     rtp_start: int = 21000
     """First of `RTP_PORTS` media ports of the PBX (UDP)."""
-    simnet_rtp_start: int = 21400
+    simnet_rtp_start: int = 21240
     """First of `RTP_PORTS` media ports of the simulated network (UDP)."""
 
     @property
