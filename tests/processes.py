@@ -1,8 +1,8 @@
 """The real ``tollgate`` in processes of its own, forked from one that has loaded its modules already.
 
 Loading them takes about a second of computing, more than what most tests have the service do, and a run starts it
-hundreds of times. What runs is the same command line with the same arguments; ``python -m tollgate`` itself is started by the
-tests of the office and of the command line.
+hundreds of times. What runs is the same command line with the same arguments; ``python -m tollgate`` itself is started
+by the tests of the office and of the command line.
 """
 
 import multiprocessing
