@@ -24,7 +24,7 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import Disposition
+from charging.cdr import Disposition, EndSource
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.session import paid_end_at
@@ -250,8 +250,11 @@ class CommandExecutor:
                     await self._store.apply(operation, "settlement")
                 self._metrics.records.labels(command.cdr.disposition.value, command.cdr.end_source or "").inc()
                 break
-            except KeyConflictError:
-                log.exception("settled_otherwise_before", call_id=live.call_id)
+            except KeyConflictError as error:  # by another service under our name; what was settled first stands
+                if command.cdr.end_source is EndSource.LAST_SEEN:  # each has its own guess
+                    log.warning("settled_otherwise_before", call_id=live.call_id, error=str(error))
+                else:
+                    log.exception("settled_otherwise_before", call_id=live.call_id)
                 break
             except StoreError as error:
                 pause_s = SETTLE_RETRY_S[min(attempt, len(SETTLE_RETRY_S) - 1)]

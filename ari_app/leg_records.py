@@ -92,6 +92,19 @@ async def read_leg_records(ami: AmiAdapter) -> LegRecords:
     Raises:
         AsteriskError: AMI does not answer, or refuses.
     """
+    return by_call((await _read_by_channel(ami)).values())
+
+
+async def read_leg_record(channel_id: str, ami: AmiAdapter) -> LegRecord | None:
+    """Return what the hang-up handler of this leg left; None where it left nothing.
+
+    Raises:
+        AsteriskError: AMI does not answer, or refuses.
+    """
+    return (await _read_by_channel(ami)).get(channel_id)
+
+
+async def _read_by_channel(ami: AmiAdapter) -> dict[str, LegRecord]:
     records: dict[str, LegRecord] = {}
     for family in _FAMILIES:
         for key, value in (await ami.read_tree(family)).items():
@@ -100,7 +113,7 @@ async def read_leg_records(ami: AmiAdapter) -> LegRecords:
                 log.warning("leg_record_damaged", key=key)
             else:
                 records.setdefault(record.channel_id, record)
-    return by_call(records.values())
+    return records
 
 
 async def forget_leg_records(ami: AmiAdapter, at: datetime, needed: Collection[str]) -> None:

@@ -6,8 +6,9 @@ so is one whose id names a call that nobody knows. Suspects come from events and
 comparing reads. There are never more than ``MOST_SUSPECTS``; what is beyond is left to the next list, and counted.
 
 What becomes of a leg that is judged: :mod:`ari_app.ungated_sessions`. All that a verdict needs is asked of ARI, so that
-one is judged while AMI is away. Everything that is asked has a limit, and what is not answered is asked again. An
-inbound leg is never touched.
+one is judged while AMI is away. A leg that is gone is known by what its hang-up handler left, which takes AMI: it can
+wait for that, since nothing is to be hung up any more. Everything that is asked has a limit, and what is not answered
+is asked again. An inbound leg is never touched.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from ari_app.decode import Channel, ChannelDestroyed, decode_channel
 from ari_app.errors import AriUnavailableError, AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.gate import GateSettings
+from ari_app.leg_records import read_leg_record
 from ari_app.lines import Lines
 from ari_app.metrics import Metrics
 from ari_app.store_watch import StoreWatch
@@ -283,9 +285,19 @@ class UngatedLegs:
             if await self._is_gated(suspect.leg, ari) or not await self._has_learnt(suspect, ari):
                 return None
         except LegGoneError:
-            if suspect.answered_at is None or not suspect.called:
+            if suspect.answered_at is None or not await self._has_left_word(suspect, ari):
                 return None
         return self._judged(self._known(suspect))
+
+    async def _has_left_word(self, suspect: Suspect, ari: AriClient) -> bool:
+        """Take in what a leg that is gone has left; return whether it was called from here, and needs a verdict."""
+        record = await read_leg_record(suspect.leg.channel_id, self._lines.ami)
+        if record is None:
+            return suspect.called
+        suspect.leg = replace(suspect.leg, leg_variable=str(record.mark or record.call_id))
+        if await self._is_gated(suspect.leg, ari):
+            return False
+        return suspect.called if record.mark is None else await self._has_learnt(suspect, ari)
 
     async def _has_learnt(self, suspect: Suspect, ari: AriClient) -> bool:
         """Read what a verdict needs of a leg; return whether it was called from here, and needs one."""

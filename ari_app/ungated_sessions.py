@@ -109,7 +109,8 @@ class UngatedSessions:
     async def _meter(self, suspect: Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
         """Hold for a leg what it has talked and a first slice, and meter it; else return why it is hung up."""
         call, at = verdict.call, self._clock()
-        talked = timedelta() if suspect.answered_at is None else max(at - suspect.answered_at, timedelta())
+        until = at if suspect.ended is None else suspect.ended.at
+        talked = timedelta() if suspect.answered_at is None else max(until - suspect.answered_at, timedelta())
         talked_s = -(-talked // timedelta(seconds=1))
         session, command = meter(call, self._leg_of(suspect), at, self._policy, talked_s=talked_s)
         answer = await self._hold(session, command)

@@ -97,8 +97,8 @@ class BesideAudit:
         assert record.answered_at is not None
         rate = _rate_of(call)
         talked_ms = (record.ended_at - record.answered_at) // timedelta(milliseconds=1)
-        if not record.dialled and talked_ms <= FOUND_WITHIN_MS:
-            return  # it was gone before anybody could look what it dialled
+        if not record.dialled and not call.leg.record_key:
+            return  # it was gone before anybody could look what it dialled, and what it left was lost in a kill
         expected_micros = 0
         if rate is not None and call.pays:
             expected_micros = plain_charge_micros(rate, talked_ms, record.allowance_s)

@@ -28,6 +28,8 @@ ON_TRUNK = ("+447797123456", "+447400123456", "0033612345678", "+12125551234", "
 """What is dialled past the gate."""
 UNGATED, INBOUND = 0.02, 0.04
 """So often a leg is dialled past the gate beside a call, and (the rest up to the second) a call comes in."""
+LONGEST_BESIDE_S = 90.0
+"""So long a leg beside the gate talks at most; one in five less than a second: over before it is judged, perhaps."""
 MEDIAN_TALK_LOG, SPREAD = 2.6, 1.1
 """Of the logarithm of talked seconds: half of all calls talk less than 14 s, one in fifty more than two minutes."""
 LONGEST_TALK_S = 400.0
@@ -103,7 +105,7 @@ class Traffic:
                 dialled=dice.choice(ON_TRUNK) if roll < UNGATED else "",
                 trunk=dice.choice(TRUNKS),
                 ring_s=dice.uniform(0.05, 4.0),
-                talk_s=dice.uniform(0.2, 90.0) if is_answered else None,
+                talk_s=0.2 + LONGEST_BESIDE_S * dice.random() ** 3 if is_answered else None,
             )
         )
 

@@ -12,7 +12,7 @@ import charging.ungated
 import store.provisional
 import store.renewal
 import store.sessions
-from ari_app import let_through, ungated
+from ari_app import leg_records, let_through, switchboard, ungated
 from ari_app.execute import CommandExecutor
 from ari_app.legs import LegCommands
 from ari_app.live import LiveCall
@@ -22,7 +22,9 @@ from charging import commands as cmd
 from charging import events as ev
 from charging import records, session
 from charging.policy import MeteringPolicy
+from dialplan.contract import LEG_RECORDS_FAMILY, LegMark, MarkKind
 from rating.price import charge_micros
+from tollgate.simulator import traffic
 from tollgate.simulator.campaign import Order, run_campaign
 
 CALLS = 250
@@ -123,6 +125,31 @@ def records_of_emergencies_are_not_read(patch: Patch) -> None:
     patch.setattr(let_through, "read_emergency_records", none)
 
 
+def included_calls_are_judged(patch: Patch) -> None:
+    """A call that the dialplan let through while the service was away is taken for one that passed no gate."""
+
+    def is_emergency(owner: str | LegMark) -> bool:
+        return isinstance(owner, LegMark) and owner.kind is MarkKind.EMERGENCY
+
+    patch.setattr(switchboard, "_is_let_through", is_emergency)
+
+
+def records_around_the_gate_are_not_read(patch: Patch) -> None:
+    """A leg that ended around the gate while no service was there is forgotten."""
+    patch.setattr(leg_records, "_FAMILIES", (LEG_RECORDS_FAMILY,))
+
+
+def record_of_a_gone_leg_is_not_read(patch: Patch) -> None:
+    """A leg that ended before it was judged has the price of what is known of it by then: none."""
+
+    async def none(_channel_id: str, _ami: object) -> None:
+        return None
+
+    patch.setattr(ungated, "read_leg_record", none)
+    patch.setattr(traffic, "UNGATED", 0.5)  # what it takes for that is rare
+    patch.setattr(traffic, "INBOUND", 0.5)
+
+
 MUTATIONS: list[tuple[Callable[[Patch], None], str]] = [
     (settle_forgets_the_release, "journal sums to the balance"),
     (renewal_holds_nothing, "a call's hold is what it took"),
@@ -136,11 +163,18 @@ MUTATIONS: list[tuple[Callable[[Patch], None], str]] = [
     (replaced_service_goes_on, "a replaced service gives way"),
     (ungated_talk_is_not_priced, "un-gated legs cost what they talked"),
     (records_of_emergencies_are_not_read, "each answered leg has one record"),
+    (record_of_a_gone_leg_is_not_read, "un-gated legs cost what they talked"),
+    (included_calls_are_judged, "inbound and included calls are left alone"),
+    (records_around_the_gate_are_not_read, "each un-gated leg has one record"),
 ]
 SEEDS_OF: dict[Callable[[Patch], None], Iterable[int]] = {
     ungated_legs_are_not_looked_at: CALM_SEEDS[1:],  # in the first one a leg goes by that nobody judged at all
     records_of_emergencies_are_not_read: CALM_SEEDS,
-    answer_counts_each_time: range(11, 30),  # few answers are told twice: nothing is found before
+    ungated_talk_is_not_priced: (9, 7, 8, 4),
+    record_of_a_gone_leg_is_not_read: (210, 216, 16, 213),
+    included_calls_are_judged: CALM_SEEDS,
+    records_around_the_gate_are_not_read: CALM_SEEDS[3:],
+    answer_counts_each_time: (26, 22, 42, 44),  # few answers are told twice
     deadline_is_never_armed: CALM_SEEDS,
     replaced_service_goes_on: SEEDS_OF_SECOND_INSTANCES,
 }

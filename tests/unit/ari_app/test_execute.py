@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+import structlog
 
 from ari_app.alerts import Alerts
 from ari_app.ami import AmiAdapter
@@ -22,11 +23,13 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
+from charging.cdr import EndSource
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
 from rating.destination import DestinationClass
 from store.alerts import AlertKind
 from store.caps import NO_SPEND_LIMITS, SpendLimits
+from store.errors import KeyConflictError
 from tests.unit.charging.story import LEG, POLICY, TRUNK, paid_call
 
 
@@ -148,13 +151,14 @@ def call_after(
     *events: ev.Event,
     alerts: SomeAlerts | None = None,
     read_cdrs: ReadLegRecords = no_leg_records,
+    store: SomeStore | None = None,
 ) -> tuple[LiveCall, CommandExecutor]:
     """Return a paid call after these events, without an alarm, and what carries its commands out."""
     session: Session = begin(paid_call(started_at=ago(2)), POLICY)[0]
     for event in events:
         session, _ = step(session, event, POLICY)
     executor = CommandExecutor(
-        cast("StoreWatch", SomeStore()),
+        cast("StoreWatch", store or SomeStore()),
         lines,
         cast("Alerts", alerts or SomeAlerts()),
         POLICY,
@@ -239,6 +243,25 @@ async def test_renewal_of_a_call_that_has_just_ended_asks_for_nothing() -> None:
     live.session = step(live.session, ev.LegEnded(utc_now(), LEG, TRUNK, 16), POLICY)[0]
 
     await renew
+
+
+@pytest.mark.parametrize(("end_source", "level"), [(EndSource.LAST_SEEN, "warning"), (EndSource.EVENT, "error")])
+async def test_end_that_another_service_has_settled_otherwise_is_an_error_unless_it_was_a_guess(
+    end_source: EndSource, level: str
+) -> None:
+    class SettledBefore(SomeStore):
+        async def apply(self, operation: Any, _what: str = "") -> Any:
+            operation.close()
+            raise KeyConflictError("settled: 7407 micro-units, not 6173")
+
+    live, executor = call_after(Lines(), *answered(), store=SettledBefore())
+    with structlog.testing.capture_logs() as logged:
+        live.post(ev.LegEnded(ago(0.1), LEG, TRUNK, None, end_source))
+        live.post(ev.CallerGone(ago(0.1)))
+        await executor.drain(60)
+
+    assert live.session.phase is Phase.CLOSED, "what was settled first stands"
+    assert [line["log_level"] for line in logged if line["event"] == "settled_otherwise_before"] == [level]
 
 
 async def test_drain_waits_for_what_follows_from_what_is_under_way() -> None:

@@ -1,23 +1,29 @@
 """Legs that began and ended around the gate while no service was there: their records are read once, and told of."""
 
-from datetime import timedelta
-from typing import cast
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 
+import charging.ungated
+from ari_app import ungated_sessions
 from ari_app.ami import AmiAdapter
 from ari_app.leg_records import LegRecords, no_leg_records, read_leg_records
 from ari_app.let_through import LetThrough
 from ari_app.ungated_verdict import UngatedAction
+from charging.call import Call, Leg
 from charging.cdr import Cdr, Disposition, EndSource
+from charging.policy import MeteringPolicy
+from charging.session import Session
 from dialplan.contract import MarkKind
 from dialplan.trunks import dialled_number
 from rating.destination import DestinationClass
 from store.store import Store
 from tests.unit.ari_app.morning import TRUNK, Records, ago, epoch
-from tests.unit.ari_app.office import LEG, changed
+from tests.unit.ari_app.office import CALL_ID, LEG, PARIS, at, changed, destroyed, entered, until
 from tests.unit.ari_app.test_let_through import SomeStore
-from tests.unit.ari_app.ungated_office import ALERT, HANG_UP, METER, TARGET, UNGATED_ID, Watch, stray, watch
+from tests.unit.ari_app.ungated_office import ALERT, HANG_UP, METER, TARGET, UNGATED_ID, Watch, created, stray, watch
 
 PHONE = "PJSIP/101-00000001"
 
@@ -99,6 +105,80 @@ async def test_leg_that_this_service_follows_is_not_written_twice() -> None:
     assert UNGATED_ID in office.desk.board.calls
 
     assert await read(office, Records(around=left())) == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_that_ended_before_anybody_could_read_who_is_behind_it_is_known_by_its_record() -> None:
+    office = watch(METER)
+    del office.asterisk.channels[LEG]
+    office.asterisk.around = left()
+
+    await office.sees(created(), changed(0.1, stray("Up")), destroyed(2.1, stray("Up")))
+
+    await until(lambda: office.records)
+    [record] = office.records
+    assert (record.extension, record.e164, record.charged_micros) == ("101", "+447797123456", 20_000)
+    assert (record.answered_at, record.ended_at, record.end_source) == (at(0.1), at(2.1), EndSource.EVENT)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_that_is_over_is_held_for_as_long_as_it_talked(monkeypatch: pytest.MonkeyPatch) -> None:
+    held_s: list[int] = []
+
+    def meter(call: Call, leg: Leg, now: datetime, policy: MeteringPolicy, *, talked_s: int) -> tuple[Session, Any]:
+        held_s.append(talked_s)
+        return charging.ungated.meter(call, leg, now, policy, talked_s=talked_s)
+
+    monkeypatch.setattr(ungated_sessions, "meter", meter)
+    office = watch(METER)
+    del office.asterisk.channels[LEG]
+    office.asterisk.around = left()
+
+    await office.sees(created(), changed(-60, stray("Up")), destroyed(-57.5, stray("Up")))
+    await until(lambda: office.records)
+
+    assert held_s == [3]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_whose_record_cannot_be_read_waits_for_it() -> None:
+    office = watch()
+    del office.asterisk.channels[LEG]
+    office.asterisk.around = left()
+    office.asterisk.connected = False
+    await office.sees(created(), changed(0.1, stray("Up")), destroyed(2.1, stray("Up")))
+    assert (office.records, office.told) == ([], [])
+
+    office.asterisk.connected = True
+    await until(lambda: office.records)
+
+    assert (office.records[0].extension, office.records[0].unfunded_micros) == ("101", 20_000)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("state", ["Up", "Ringing"])
+async def test_leg_whose_record_names_an_unknown_call_is_written_down_where_it_was_called_from_here(state: str) -> None:
+    office = watch()
+    del office.asterisk.channels[LEG]
+    office.asterisk.around = left(owner=f"{CALL_ID}9")
+    leg = stray("Up", "")
+
+    await office.sees(changed(0.1, replace(leg, state=state)), changed(0.2, leg), destroyed(2.1, leg))
+
+    assert [record.dialled for record in office.records] == ([""] if state == "Ringing" else [])
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_whose_record_names_the_call_that_answers_for_it_is_left_to_that() -> None:
+    office = watch()
+    office.desk.board.caller_entered(entered(CALL_ID, PARIS))
+    del office.asterisk.channels[LEG]
+    office.asterisk.around = left(owner=CALL_ID)
+
+    await office.sees(created(), changed(0.1, stray("Up")), destroyed(2.1, stray("Up")))
+
+    assert UNGATED_ID not in office.desk.board.calls
+    assert (office.records, office.told) == ([], [])
 
 
 async def test_leg_that_left_two_records_is_known_by_the_one_of_its_own_handler() -> None:

@@ -22,6 +22,7 @@ from charging import commands as cmd
 from charging.cdr import Cdr
 from charging.policy import MeteringPolicy
 from charging.state import Session
+from dialplan.contract import AROUND_RECORDS_FAMILY
 from dialplan.trunks import Trunk
 from store.alerts import AlertKind
 from store.answers import Denied, Held
@@ -63,6 +64,8 @@ class Asterisk:
     reads: int = 0
     status: int = 404
     """Of a channel that is not there."""
+    around: dict[str, str] = field(default_factory=dict)
+    """What legs around the gate left in AstDB."""
 
     async def get(self, channel_id: str) -> AriReply:
         """Return a channel."""
@@ -90,6 +93,12 @@ class Asterisk:
         if channel_id not in self.channels:
             raise AmiChannelGoneError("No such channel")
         self.variables[channel_id, name] = value
+
+    async def read_tree(self, family: str) -> dict[str, str]:
+        """Return what legs left, as AMI does."""
+        if not self.connected:
+            raise AmiUnavailableError("AMI is not connected")
+        return self.around if family == AROUND_RECORDS_FAMILY else {}
 
     async def set_deadline(self, channel_id: str, seconds: float) -> None:
         """Have a channel end so many seconds from now."""
