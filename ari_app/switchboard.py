@@ -232,6 +232,10 @@ class Switchboard:
         owner = self.owner_of(leg)
         return self.trunk_of(leg) is not None and not self.knows(owner) and owner not in self.unreadable
 
+    def is_let_through(self, leg: Channel) -> bool:
+        """Whether the dialplan let a leg through by itself, so that it needs no verdict."""
+        return _is_let_through(parse_leg_variable(leg.leg_variable))
+
     def owner_of(self, leg: Channel) -> str:
         """Return the id of the call that a leg belongs to; '' where it carries none."""
         live = self._ungated.get(leg.channel_id)

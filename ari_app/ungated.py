@@ -281,6 +281,8 @@ class UngatedLegs:
             raise AriUnavailableError(f"ARI answers with status {reply.status} where a channel is asked for")
         elif suspect.answered_at is None:
             return None  # it ended, and nobody had answered
+        elif self._board.is_let_through(suspect.leg):
+            return None  # what it left is read after each comparison, and knows more
         try:
             if await self._is_gated(suspect.leg, ari) or not await self._has_learnt(suspect, ari):
                 return None
@@ -295,7 +297,7 @@ class UngatedLegs:
         if record is None:
             return suspect.called
         suspect.leg = replace(suspect.leg, leg_variable=str(record.mark or record.call_id))
-        if await self._is_gated(suspect.leg, ari):
+        if self._board.is_let_through(suspect.leg) or await self._is_gated(suspect.leg, ari):
             return False
         return suspect.called if record.mark is None else await self._has_learnt(suspect, ari)
 

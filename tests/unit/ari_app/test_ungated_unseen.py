@@ -16,12 +16,12 @@ from charging.call import Call, Leg
 from charging.cdr import Cdr, Disposition, EndSource
 from charging.policy import MeteringPolicy
 from charging.session import Session
-from dialplan.contract import MarkKind
+from dialplan.contract import LegMark, MarkKind
 from dialplan.trunks import dialled_number
 from rating.destination import DestinationClass
 from store.store import Store
 from tests.unit.ari_app.morning import TRUNK, Records, ago, epoch
-from tests.unit.ari_app.office import CALL_ID, LEG, PARIS, at, changed, destroyed, entered, until
+from tests.unit.ari_app.office import CALL_ID, LEG, NODE, PARIS, at, changed, destroyed, entered, until
 from tests.unit.ari_app.test_let_through import SomeStore
 from tests.unit.ari_app.ungated_office import ALERT, HANG_UP, METER, TARGET, UNGATED_ID, Watch, created, stray, watch
 
@@ -179,6 +179,22 @@ async def test_leg_whose_record_names_the_call_that_answers_for_it_is_left_to_th
 
     assert UNGATED_ID not in office.desk.board.calls
     assert (office.records, office.told) == ([], [])
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", [MarkKind.AWAY, MarkKind.EMERGENCY])
+async def test_leg_let_through_that_was_over_before_the_first_comparison_is_left_to_what_it_left(
+    kind: MarkKind,
+) -> None:
+    office = watch()
+    del office.asterisk.channels[LEG]
+    office.desk.board.reconciled = False
+    leg = stray("Up", leg_variable=str(LegMark(kind, f"{NODE}/7.7-1", PHONE, "0612345678")))
+    await office.sees(changed(0.1, leg), destroyed(2.1, leg))
+    office.desk.board.reconciled = True
+    await until(lambda: not office.legs.suspects)
+
+    assert (office.desk.board.calls, office.records, office.told) == ({}, [], [])
 
 
 async def test_leg_that_left_two_records_is_known_by_the_one_of_its_own_handler() -> None:
