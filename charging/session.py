@@ -464,8 +464,22 @@ def _while_closing(session: Session, event: ev.Event) -> Transition:
             return session, settle_again(session)
         case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
             return session, (HangUpLeg(channel_id),)
+        case ev.LegEnded(channel_id=channel_id, answered_at=datetime()) if channel_id:
+            return _unheard_of_leg(session, event)
         case _:
             return session, ()
+
+
+def _unheard_of_leg(session: Session, event: ev.LegEnded) -> Transition:
+    """Write down a leg of whose answer nobody heard before the call was over: its money has gone back by now."""
+    if event.channel_id in session.ended_legs or "" in session.ended_legs:  # an end without a leg may have been its own
+        return session, ()
+    number = session.answered_legs + 1
+    leg = Leg(
+        channel_id=event.channel_id, trunk=event.trunk, answered_at=event.answered_at, number=number, surplus=True
+    )
+    session = replace(session.without_leg(leg.channel_id), answered_legs=number)
+    return _settle_surplus(session, leg, event)
 
 
 def _settled(session: Session, event: ev.Settled, _policy: MeteringPolicy) -> Transition:

@@ -247,6 +247,34 @@ def test_second_leg_answered_while_one_talks_is_hung_up_until_gone_and_never_cha
     assert cmd.HangUpLeg(LEG) not in story.commands
 
 
+def test_second_leg_of_which_nobody_heard_before_the_call_was_over_has_one_record_too() -> None:
+    story = Story.dialling(paid_call())
+    first, second = (ev.LegEnded(at(6), leg, TRUNK, 16, EndSource.EVENT, at(2)) for leg in (LEG, SECOND_LEG))
+    story.after(first)
+    assert story.session.phase is Phase.CLOSING
+
+    story.after(second, second, first)
+
+    paid, surplus = story.of_kind(cmd.Settle)
+    assert (paid.cdr.leg, paid.close, paid.cdr.charged_micros) == (1, True, 40_000)
+    assert (surplus.cdr.leg, surplus.close, surplus.cdr.charged_micros, surplus.cdr.unfunded_micros) == (
+        2,
+        False,
+        0,
+        40_000,
+    )
+    assert surplus.cdr.answered_at == at(2)
+
+
+@pytest.mark.parametrize("legs", [(LEG, ""), ("", LEG)])
+def test_end_that_names_no_leg_and_the_legs_own_end_make_one_record(legs: tuple[str, str]) -> None:
+    story = Story.dialling(emergency_call())
+
+    story.after(*(ev.LegEnded(at(6), leg, TRUNK, 16, EndSource.HANDLER, at(2)) for leg in legs))
+
+    assert len(story.of_kind(cmd.Settle)) == 1
+
+
 def test_second_leg_still_there_when_the_call_ends_has_its_record_too() -> None:
     story = Story.talking(paid_call())
 
