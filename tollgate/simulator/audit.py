@@ -213,7 +213,9 @@ class Audit:
         expected_micros = 0
         if call.kind is CallKind.METERED and record.rate is not None:
             expected_micros = plain_charge_micros(record.rate, talked_ms, record.allowance_s)
-        if (record.charged_micros, record.unfunded_micros) != (expected_micros, 0):
+        # Nothing was held for a second leg. Which one is the second follows from whose answer was heard of first.
+        expected = (expected_micros, 0) if record.leg == 1 else (0, expected_micros)
+        if (record.charged_micros, record.unfunded_micros) != expected:
             detail = f"{record.charged_micros} + {record.unfunded_micros}, {talked_ms} ms are {expected_micros}"
             self._world.violated("charged for the true seconds", call.call_id, detail)
 
