@@ -27,13 +27,16 @@ def merged(records: LegRecords, cdrs: LegRecords) -> LegRecords:
 def post_records(live: LiveCall, gone: set[str], records: list[LegRecord]) -> EndSource | None:
     """Post the ends that records tell of; return how the last one is known.
 
-    Where several legs of a call were answered the first one pays, and its end is the call's: the others' come before.
+    Where several legs of a call were answered one pays, the one that is known to talk or else the first, and its end is
+    the call's: the others' come before.
     """
     told = [record for record in records if _is_news(live, gone, record)]
     told.sort(key=lambda record: record.answered_at)
     for record in told if len(told) > 1 else ():
         live.post(ev.LegAnswered(live.moment(record.answered_at), record.channel_id, record.trunk))
-    for record in reversed(told):
+    talking = live.session.talking_leg  # since before, perhaps: its answer was heard of, an earlier one was not
+    ends = sorted(told, key=lambda record: talking is not None and record.channel_id == talking.channel_id)
+    for record in ends:
         live.post(
             ev.LegEnded(
                 live.moment(record.ended_at),
@@ -44,7 +47,7 @@ def post_records(live: LiveCall, gone: set[str], records: list[LegRecord]) -> En
                 live.moment(record.answered_at),
             )
         )
-    return told[0].source if told else None
+    return ends[-1].source if ends else None
 
 
 def _is_news(live: LiveCall, gone: set[str], record: LegRecord) -> bool:

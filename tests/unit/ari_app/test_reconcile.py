@@ -89,6 +89,19 @@ async def test_two_legs_answered_and_ended_while_away_have_a_record_each(morning
     assert talked == {(1, 7, True), (2, 0, False)}, "the first one pays"
 
 
+async def test_leg_answered_unheard_before_the_one_that_talks_is_known_by_its_own_record(morning: Morning) -> None:
+    morning.store.sessions = [talking_since(60)]
+    talking = f"{CALL_ID},{epoch(ago(60))},{epoch(ago(55.5))},16,{TRUNK}"
+    unheard = f"{CALL_ID},{epoch(ago(60.4))},{epoch(ago(55.5))},16,{TRUNK}"
+    morning.ami.tree = {f"2026110209/{LEG}": talking, "2026110209/1793609999.9": unheard}
+
+    await morning.compare()
+
+    records = {settle.cdr.leg: settle.cdr for settle in morning.desk.notes.settled()}
+    assert {number: cdr.end_source for number, cdr in records.items()} == dict.fromkeys((1, 2), EndSource.HANDLER)
+    assert (records[1].unfunded_micros, records[2].charged_micros) == (0, 0)
+
+
 async def test_call_whose_end_nobody_knows_is_charged_up_to_what_was_paid(morning: Morning) -> None:
     morning.store.sessions = [talking_since(60)]
 
