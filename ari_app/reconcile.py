@@ -252,7 +252,9 @@ def _of_emergency(live: LiveCall, gone: set[str], record: EmergencyRecord | None
         return []
     if not session.legs and session.call.caller_channel in gone:  # it rang and was answered unseen
         legs.append(Leg(channel_id="", trunk=""))
-    ends = [record.of_leg(leg) for leg in legs]
+    # The caller tells of one talk: with whoever was heard to answer, else with the trunk that was dialled last.
+    talked = [leg for leg in legs if leg.answered_at is not None] or legs[-1:]
+    ends = [record.of_leg(leg) for leg in talked]
     return [end for end in ends if end is not None]
 
 

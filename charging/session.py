@@ -63,6 +63,7 @@ from charging.timing import (
 )
 from charging.values import replace
 from rating.decision import Denial, DenyReason
+from rating.destination import DestinationClass
 from rating.funding import FirstHold, first_hold
 
 __all__ = [
@@ -464,15 +465,18 @@ def _while_closing(session: Session, event: ev.Event) -> Transition:
             return session, settle_again(session)
         case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
             return session, (HangUpLeg(channel_id),)
-        case ev.LegEnded(channel_id=channel_id, answered_at=datetime()) if channel_id:
+        case ev.LegEnded(answered_at=datetime()):
             return _unheard_of_leg(session, event)
         case _:
             return session, ()
 
 
 def _unheard_of_leg(session: Session, event: ev.LegEnded) -> Transition:
-    """Write down a leg of whose answer nobody heard before the call was over: its money has gone back by now."""
-    if event.channel_id in session.ended_legs or "" in session.ended_legs:  # an end without a leg may have been its own
+    """Write down a leg of whose answer nobody heard before the call was over: its money has gone back by now.
+
+    Not so of an emergency call, whose caller's word may have been this very leg's.
+    """
+    if event.channel_id in session.ended_legs or session.call.destination_class is DestinationClass.EMERGENCY:
         return session, ()
     number = session.answered_legs + 1
     leg = Leg(

@@ -12,7 +12,7 @@ from charging.session import begin, observe, step
 from dialplan.contract import LegMark, MarkKind
 from tests.unit.ari_app.morning import POLICY, TRUNK, Morning, ago, asterisk_since, epoch, leg_channel
 from tests.unit.ari_app.office import CALL_ID, CALLER, LEG, SETTINGS, leg, until
-from tests.unit.charging.story import emergency_call
+from tests.unit.charging.story import SECOND_LEG, emergency_call
 
 
 def emergency_left(morning: Morning, ended_ago_s: float, talked_ms: str) -> None:
@@ -59,6 +59,23 @@ async def test_emergency_call_that_was_answered_while_the_service_was_away_has_i
     [settle] = morning.desk.notes.settled()
     assert (settle.cdr.disposition, settle.cdr.billable_s) == (Disposition.ANSWERED, 50)
     assert found.ended == {CALL_ID: EndSource.HANDLER}
+
+
+@pytest.mark.parametrize("answers", [(), (ev.LegAnswered(ago(60), SECOND_LEG, "carrier2"),)], ids=["unheard", "heard"])
+async def test_emergency_call_that_failed_over_has_one_record_of_the_one_talk(
+    morning: Morning, answers: tuple[ev.Event, ...]
+) -> None:
+    called = begin(emergency_call(started_at=ago(66)), POLICY)[0]
+    legs = (ev.LegSeen(ago(64), LEG, TRUNK), ev.LegSeen(ago(62), SECOND_LEG, "carrier2"))
+    for event in (ev.SessionOpened(ago(66)), ev.CallerAdmitted(ago(66)), *legs, *answers):
+        called = step(called, event, POLICY)[0]
+    morning.store.sessions = [called]
+    emergency_left(morning, ended_ago_s=10, talked_ms="49500")
+
+    await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.leg, settle.cdr.trunk, settle.cdr.end_source) == (1, "carrier2", EndSource.HANDLER)
 
 
 async def test_emergency_call_that_nobody_answered_ended_when_its_caller_did(morning: Morning) -> None:
