@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from ari_app.alerts import Alerts
+from ari_app.call_marks import mark_of
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.errors import AsteriskError
 from ari_app.leg_records import ReadLegRecords, no_leg_records
@@ -30,9 +31,11 @@ from charging.records import CALL_REJECTED, refusal_cause
 from charging.session import paid_end_at
 from dialplan.contract import (
     INTERNAL_VARIABLE,
+    LEG_MARK_VARIABLE,
     PRESENTATION_VARIABLE,
     SLICE_VARIABLE,
     VERDICT_VARIABLE,
+    MarkKind,
     Presentation,
     Verdict,
     number_variable,
@@ -305,6 +308,7 @@ class CommandExecutor:
         variables = {
             VERDICT_VARIABLE: f"{verdict}:{call.call_id}",
             SLICE_VARIABLE: "" if command.slice_ms is None else f"{command.slice_ms / 1000:.3f}",
+            LEG_MARK_VARIABLE: "" if command.is_in_store else str(mark_of(call, MarkKind.AWAY)),
             INTERNAL_VARIABLE: call.number if verdict is Verdict.INTERNAL else "",
             PRESENTATION_VARIABLE: _presentation(call),
         }

@@ -10,25 +10,23 @@ unmarked, its events tell of its end, and it is marked as soon as AMI is back.
 """
 
 import asyncio
-import re
 from collections.abc import Collection
 from datetime import datetime
 
 import structlog
 
+from ari_app.call_marks import mark_of
 from ari_app.errors import AmiChannelGoneError, AsteriskError
 from ari_app.execute import CommandExecutor
 from ari_app.lines import Lines
 from ari_app.ungated_suspect import Suspect
 from charging.call import Call
-from dialplan.contract import ANSWERED_VARIABLE, HANGUP_HANDLER, LEG_VARIABLE, LegMark, MarkKind
+from dialplan.contract import ANSWERED_VARIABLE, HANGUP_HANDLER, LEG_VARIABLE, MarkKind
 from rating.destination import DestinationClass
 
 log = structlog.get_logger(__name__)
 
 _PUSH_HANDLER = "CHANNEL(hangup_handler_push)"
-_NUMBER = re.compile(r"[0-9A-Za-z+*#.:_-]{0,80}")
-"""What a mark may hold of what was dialled: it travels through AstDB in a line with commas."""
 
 
 class UngatedMarks:
@@ -93,6 +91,4 @@ def _answer(at: datetime) -> dict[str, str]:
 def _full_mark(call: Call) -> str:
     emergency = call.destination_class is DestinationClass.EMERGENCY
     kind = MarkKind.EMERGENCY if emergency else MarkKind.UNGATED
-    dialled = call.dialled if _NUMBER.fullmatch(call.dialled) else ""
-    # The names of a phone's channels end in a serial, on which nothing depends.
-    return str(LegMark(kind, call.call_id, f"{call.endpoint}-" if call.endpoint else "", dialled))
+    return str(mark_of(call, kind))

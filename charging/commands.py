@@ -25,6 +25,8 @@ class AdmitCaller:
     """Hand the caller back to the dialplan with leave to dial; ``slice_ms`` is None on a free call."""
 
     slice_ms: int | None
+    is_in_store: bool = True
+    """Whether the store has the session; else the call's leg has to tell a successor of the call."""
 
 
 @dataclass(frozen=True, slots=True)

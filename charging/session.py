@@ -141,14 +141,18 @@ def _admit(session: Session, at: datetime, policy: MeteringPolicy) -> Transition
         rule = f"{session.paid_s} s are left of the allowance, which is no more than the cut-off margin"
         return _refuse(session, at, DenyReason.NO_FUNDS, rule)
     slice_ms = None if limit is None else limit // timedelta(milliseconds=1)
-    return replace(session, phase=Phase.ADMITTING), (AdmitCaller(slice_ms),)
+    return _admitting(session, AdmitCaller(slice_ms))
+
+
+def _admitting(session: Session, command: AdmitCaller) -> Transition:
+    return replace(session, phase=Phase.ADMITTING), (command,)
 
 
 def _denied(session: Session, event: ev.SessionDenied, policy: MeteringPolicy) -> Transition:
     if session.phase is not Phase.OPENING:
         return session, ()
     if session.call.rings_without_store(policy):
-        return _admit(session, event.at, policy)
+        return _admitting(session, AdmitCaller(slice_ms=None, is_in_store=False))
     return _refuse(session, event.at, event.reason, event.rule)
 
 

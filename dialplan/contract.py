@@ -2,8 +2,8 @@
 
 The dialplan enters the application with ``Stasis(tollgate,CALL,DIALLED,BLINDTRANSFER,ATTENDEDTRANSFER,
 FORWARDERNAME)``. The service answers with channel variables on the caller and ``continue``. A trunk leg carries
-``TOLLGATE_CALL``: the call's id alone where the service authorised it, or a :class:`LegMark` where the dialplan
-let it through by itself, or where the service found it on a trunk and holds nothing for it.
+``TOLLGATE_CALL``: the call's id alone where the service authorised it, or a :class:`LegMark` where the store may know
+nothing of it: the dialplan let it through by itself, or the service did without its store, or found it on a trunk.
 """
 
 import re
@@ -20,6 +20,8 @@ HANGUP_HANDLER = "tg-hang,s,1"
 VERDICT_VARIABLE = "TG_VERDICT"
 SLICE_VARIABLE = "TG_SLICE"
 INTERNAL_VARIABLE = "TG_INTERNAL"
+LEG_MARK_VARIABLE = "TG_LEG_MARK"
+"""The :class:`LegMark` for the leg of a call that rings without the store; empty where the store has its session."""
 PRESENTATION_VARIABLE = "TG_PRES"
 """How the called party is told the caller's number; empty: as the PBX does without us."""
 EMERGENCY_CONTEXT = "tg-emergency"
@@ -75,6 +77,7 @@ class MarkKind(StrEnum):
 
     EMERGENCY = "emergency"
     AWAY = "away"
+    """An included call that was let through while the service was away, or by the service while its store was."""
     UNGATED = "ungated"
     """It never passed the gate and nothing is held for it: the service found it, and marked it itself."""
     AROUND = "around"

@@ -14,6 +14,7 @@ from dialplan.contract import (
     CDR_NOTE,
     EMERGENCY_RECORDS_FAMILY,
     GATE_LIMIT_S,
+    LEG_MARK_VARIABLE,
     LEG_RECORDS_FAMILY,
     LEG_VARIABLE,
     MOST_AROUND_RECORDS,
@@ -96,7 +97,9 @@ def render_dialplan(options: DialplanOptions) -> str:
         away_dial=_away_dial(options),
         on_trunk=_on_trunk(options.trunks),
         rated=_RATED,
-        mark_leg=_mark_leg(options.trunks),
+        leg_mark=LEG_MARK_VARIABLE,
+        mark_metered=_mark_leg(options.trunks, "${TG_CALL}", "exten => _[0-9+*#]!,1"),
+        mark_free=_mark_leg(options.trunks, "${TG_CARRIED}", " same => n"),
         note_in_cdr=_NOTE_IN_CDR if options.notes_in_cdr else "",
     )
 
@@ -142,18 +145,15 @@ def _on_trunk(trunks: Sequence[Trunk]) -> str:
     return f'"${{CHANNEL(channeltype)}}" = "PJSIP" & ({endpoints})'
 
 
-def _mark_leg(trunks: Sequence[Trunk]) -> str:
-    """Return how a leg gets its call's id. (A Local channel has no endpoint to ask for: hence the channel's name.)"""
+def _mark_leg(trunks: Sequence[Trunk], carried: str, first: str) -> str:
+    """Return how a leg gets what it carries. (A Local channel has no endpoint to ask for: hence the channel's name.)"""
     names = [f"PJSIP/{trunk.endpoint}-" for trunk in trunks]
     on_trunk = " | ".join(f'"${{CHANNEL:0:{len(name)}}}" = "{name}"' for name in names)
     wanted = f'"${{TOLLGATE_CALL}}" != "" | "${{{PRESENTATION_VARIABLE}}}" != "" | {on_trunk}'
-    hook = f"${{IF($[{wanted}]?b(tg-leg^s^1(${{TG_CALL}}^${{{PRESENTATION_VARIABLE}}})):)}}"
+    hook = f"${{IF($[{wanted}]?b(tg-leg^s^1({carried}^${{{PRESENTATION_VARIABLE}}})):)}}"
     return f"""\
-; The trunk leg inherits the call's id. A caller who is on a trunk (an outside party that was transferred here) must
-; keep its own, and take none: it would pass for a leg of this call. Then the new leg is marked before it dials. So
-; it is where the caller dialled a code that withholds or shows their number, since the code is for this leg alone.
-exten => _[0-9+*#]!,1,Set(TG_HOOK={hook})
- same => n,ExecIf($["${{TG_HOOK}}" = ""]?Set(_TOLLGATE_CALL=${{TG_CALL}}))"""
+{first},Set(TG_HOOK={hook})
+ same => n,ExecIf($["${{TG_HOOK}}" = ""]?Set(_TOLLGATE_CALL={carried}))"""
 
 
 def _attempts(dials: Sequence[str], next_one_if: str, first: str = "exten => _[0-9+*#]!,1") -> str:
@@ -188,7 +188,7 @@ def _free(options: DialplanOptions) -> str:
     dials = []
     for index, trunk in enumerate(options.trunks, start=1):
         target = f"${{TG_NUMBER_{index}}}@{trunk.endpoint}"
-        hooks = f"i${{TG_HOOK}}U(tg-answer-free^^${{TG_CALL}}^{target})"
+        hooks = f"i${{TG_HOOK}}U(tg-answer-free^^${{TG_CARRIED}}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
     return _attempts(dials, _TRUNK_FAILED, first=" same => n")
 

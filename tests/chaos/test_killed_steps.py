@@ -5,11 +5,12 @@ left, and the books are exact.
 """
 
 from charging.cdr import Disposition, EndSource
-from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_cut, check_record, talks_of
+from store.alerts import AlertKind
+from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_cut, check_record, check_times, talks_of
 from tests.chaos.faults import named, request
 from tests.e2e import sipp
 from tests.e2e.desk import wait_until
-from tests.e2e.office import SECOND_PRICED
+from tests.e2e.office import INCLUDED, SECOND_PRICED
 
 LONG_FIRST_SLICE = "first_slice_s = 16\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
 """Time to start the service again while a call talks."""
@@ -226,4 +227,41 @@ def test_killed_just_after_the_settlement_charges_nothing_again(desk: ChaosDesk)
     assert desk.account() == before
     [cdr] = desk.cdrs()
     check_record(cdr, talks_of(carrier)[0], EndSource.EVENT)
+    check_books(desk)
+
+
+def test_killed_while_an_included_call_talks_that_its_store_never_knew_leaves_it_to_the_next_service(
+    desk: ChaosDesk,
+) -> None:
+    carrier = desk.carrier(sipp.answers())
+    with desk.locked_store():
+        phone = desk.phone(sipp.calls(INCLUDED, 25_000))  # a service takes a while to start on a busy machine
+        wait_until(lambda: carrier.seen("ACK"), "the call talks")
+        desk.kill_service()
+    assert desk.sessions() == []
+    desk.start_service()
+    phone.wait()
+    [cdr] = desk.wait_cdrs(1)
+    [talk] = talks_of(carrier)
+    check_times(cdr, talk, EndSource.EVENT)
+    assert (cdr.dialled, cdr.extension, cdr.charged_micros, cdr.ungated) == (INCLUDED, "101", 0, False)
+    assert desk.alerts(AlertKind.UNGATED_LEG) == []
+    check_books(desk)
+
+
+def test_killed_before_the_end_of_an_included_call_that_its_store_never_knew_is_settled_by_what_its_leg_left(
+    desk: ChaosDesk,
+) -> None:
+    carrier = desk.carrier(sipp.answers())
+    with desk.locked_store():
+        phone = desk.phone(sipp.calls(INCLUDED, 6_000))
+        wait_until(lambda: carrier.seen("ACK"), "the call talks")
+        desk.kill_service()
+        phone.wait()
+    desk.start_service()
+    [cdr] = desk.wait_cdrs(1)
+    [talk] = talks_of(carrier)
+    check_times(cdr, talk, EndSource.HANDLER)
+    assert (cdr.dialled, cdr.extension, cdr.charged_micros, cdr.ungated) == (INCLUDED, "101", 0, False)
+    assert desk.alerts(AlertKind.UNGATED_LEG) == []
     check_books(desk)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
     GATE_LIMIT_S,
+    LEG_MARK_VARIABLE,
     SLICE_VARIABLE,
     VERDICT_VARIABLE,
     MarkKind,
     Verdict,
+    call_id_of,
     call_prefix,
 )
 from tollgate.simulator.beside import LEFT_ALONE, NEVER_CUT
@@ -150,7 +152,10 @@ class PlacedCall:
             self._world.later(ring_s, lambda: self._fails(leg, attempt.outcome, index))
 
     def _leg_variable(self) -> str:
-        return self.mark if self.kind in {CallKind.EMERGENCY, CallKind.AWAY} else self.call_id
+        if self.kind in {CallKind.EMERGENCY, CallKind.AWAY}:
+            return self.mark
+        given = self.caller.variables.get(LEG_MARK_VARIABLE, "") if self.kind is CallKind.FREE else ""
+        return given if call_id_of(given) == self.call_id else self.call_id
 
     @property
     def mark(self) -> str:

@@ -212,6 +212,19 @@ async def test_verdict_says_how_the_caller_s_number_is_shown_and_says_so_each_ti
     assert lines.some_ari.variables["TG_PRES"] == presentation
 
 
+@pytest.mark.parametrize(
+    ("is_in_store", "mark"),
+    [(True, ""), (False, "away|1793610000.7-1|PJSIP/101-|00447797123456")],
+)
+async def test_verdict_of_a_call_unknown_to_the_store_has_its_leg_tell_of_it(is_in_store: bool, mark: str) -> None:
+    lines = Lines()
+    live, executor = call_after(lines)
+    executor.execute(live, cmd.AdmitCaller(slice_ms=None, is_in_store=is_in_store))
+    await executor.drain(60)
+
+    assert lines.some_ari.variables["TG_LEG_MARK"] == mark
+
+
 async def test_missing_deadline_of_a_leg_that_calls_an_emergency_is_not_armed() -> None:
     lines = Lines(SomeAri(context="tg-emergency"))
     live, executor = call_after(lines, *answered())

@@ -86,7 +86,7 @@ def test_store_down_for_a_paid_call_refuses_it() -> None:
 
 
 def test_store_down_for_an_included_call_admits_it() -> None:
-    assert Story(free_call()).after(WITHOUT_STORE) == (cmd.AdmitCaller(slice_ms=None),)
+    assert Story(free_call()).after(WITHOUT_STORE) == (cmd.AdmitCaller(slice_ms=None, is_in_store=False),)
 
 
 def test_store_down_for_an_included_call_follows_the_setting() -> None:
@@ -99,7 +99,7 @@ def test_store_down_for_an_included_call_follows_the_setting() -> None:
 def test_denied_for_any_reason_an_emergency_is_admitted(reason: DenyReason) -> None:
     story = Story(emergency_call(), MeteringPolicy(free_without_store=False))
 
-    assert story.after(ev.SessionDenied(at(2), reason, "")) == (cmd.AdmitCaller(slice_ms=None),)
+    assert story.after(ev.SessionDenied(at(2), reason, "")) == (cmd.AdmitCaller(slice_ms=None, is_in_store=False),)
 
 
 def test_caller_gone_before_the_hold_was_committed_is_not_admitted_and_the_hold_goes_back() -> None:
@@ -174,7 +174,7 @@ def test_admission_never_reported_for_an_emergency_that_could_not_be_opened_neve
     story.sleep_until(60)
 
     assert not story.of_kind(cmd.RefuseCaller)
-    assert story.of_kind(cmd.AdmitCaller) == [cmd.AdmitCaller(slice_ms=None)]
+    assert story.of_kind(cmd.AdmitCaller) == [cmd.AdmitCaller(slice_ms=None, is_in_store=False)]
 
 
 def test_opened_twice_admits_once() -> None:

@@ -100,16 +100,25 @@ def test_metered_leg_gets_call_slice_and_the_rated_number() -> None:
         assert dial == f"PJSIP/{target},120,i${{TG_HOOK}}U(tg-answer^${{TG_SLICE}}^${{TG_CALL}}^{target})"
 
 
-@pytest.mark.parametrize("context", ["tg-metered", "tg-free"])
-def test_leg_inherits_its_call_unless_the_caller_is_on_a_trunk(context: str) -> None:
-    hook, inherit, *_ = rendered(trunks=TRUNKS[:2])[context]
+@pytest.mark.parametrize(("context", "at", "carried"), [("tg-metered", 0, "TG_CALL"), ("tg-free", 2, "TG_CARRIED")])
+def test_leg_inherits_its_call_unless_the_caller_is_on_a_trunk(context: str, at: int, carried: str) -> None:
+    hook, inherit, *_ = rendered(trunks=TRUNKS[:2])[context][at:]
 
     on_trunk = '"${CHANNEL:0:15}" = "PJSIP/carrier1-" | "${CHANNEL:0:15}" = "PJSIP/carrier2-"'
-    marked = "b(tg-leg^s^1(${TG_CALL}^${TG_PRES}))"
+    marked = f"b(tg-leg^s^1(${{{carried}}}^${{TG_PRES}}))"
     assert hook.endswith(
         f'Set(TG_HOOK=${{IF($["${{TOLLGATE_CALL}}" != "" | "${{TG_PRES}}" != "" | {on_trunk}]?{marked}:)}})'
     )
-    assert inherit.endswith('ExecIf($["${TG_HOOK}" = ""]?Set(_TOLLGATE_CALL=${TG_CALL}))')
+    assert inherit.endswith(f'ExecIf($["${{TG_HOOK}}" = ""]?Set(_TOLLGATE_CALL=${{{carried}}}))')
+
+
+def test_free_leg_carries_the_mark_that_the_service_gave_for_this_very_call() -> None:
+    default, mark, *rest = rendered(trunks=TRUNKS[:1])["tg-free"]
+
+    assert default.endswith("Set(TG_CARRIED=${TG_CALL})")
+    assert mark.endswith('ExecIf($["${CUT(TG_LEG_MARK,|,2)}" = "${TG_CALL}"]?Set(TG_CARRIED=${TG_LEG_MARK}))')
+    [dial] = dials(rest)
+    assert "U(tg-answer-free^^${TG_CARRIED}^" in dial
 
 
 def test_metered_slice_is_forgotten_after_the_dial() -> None:
