@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from charging.cdr import Cdr
+from charging.state import Session
 from rating.decision import DenyReason
 
 
@@ -104,3 +105,6 @@ Command = (
     | HangUpLeg
     | Settle
 )
+
+Transition = tuple[Session, tuple[Command, ...]]
+"""What an event makes of a session, and what is to be done about it."""

@@ -34,35 +34,23 @@ from charging.call import Call, Leg
 from charging.cdr import Cdr, EndSource
 from charging.commands import (
     AdmitCaller,
-    ArmDeadline,
-    CheckDeadline,
     ClearDeadline,
     Command,
     HangUpLeg,
     OpenSession,
     RefuseCaller,
-    RenewSlice,
     SaveSession,
     Settle,
+    Transition,
 )
 from charging.cut_rules import cut_rule
+from charging.metering import arm_due, arm_failed, armed, clock_set, due, granted, hang_up_due, renew_due, slice_denied
 from charging.policy import MeteringPolicy
 from charging.records import answered_record, refused_record, surplus_record, unanswered_record
 from charging.state import Phase, Session, paid_end_at
-from charging.timing import (
-    OUTCOME_LIMIT,
-    arm_at,
-    cut_at,
-    dial_end_at,
-    ends_a_day,
-    hang_up_at,
-    next_wake_at,
-    renew_at,
-    talk_limit,
-    verdict_limit_at,
-)
+from charging.timing import cut_at, dial_end_at, next_wake_at, talk_limit, verdict_limit_at
 from charging.values import replace
-from rating.decision import Denial, DenyReason
+from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from rating.funding import FirstHold, first_hold
 
@@ -81,8 +69,6 @@ __all__ = [
 NOTHING_HELD = FirstHold(paid_s=0, micros=0)
 LINGER = timedelta(milliseconds=300)
 """A leg may live unseen for a moment after its caller has gone: wait this long before the hold is released."""
-
-Transition = tuple[Session, tuple[Command, ...]]
 
 
 # --- ways a session begins -------------------------------------------------------------------------------
@@ -242,7 +228,7 @@ def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -
         answered_legs=leg.number,
         end_of_dial_at=None,
     )
-    session, hang_ups = _hang_up_due(session, event.at, policy)
+    session, hang_ups = hang_up_due(session, event.at, policy)
     pays_from = None if leg.surplus else event.at
     return session, (SaveSession(pays_from), *hang_ups)
 
@@ -338,56 +324,7 @@ def _caller_gone(session: Session, event: ev.CallerGone, _policy: MeteringPolicy
     return session, ()
 
 
-# --- metering --------------------------------------------------------------------------------------------
-
-
-def _granted(session: Session, event: ev.SliceGranted, policy: MeteringPolicy) -> Transition:
-    if event.slice_no != session.slice_no + 1:
-        return session, ()
-    # A slice is short where a day, a month or an allowance ends: what follows is asked for as early as ever.
-    turns = ends_a_day(session, event.paid_s) or event.allowance_s > session.allowance_s
-    least_s = policy.slice_s if turns else 0
-    session = replace(
-        session,
-        denied=None,
-        slice_no=event.slice_no,
-        slice_s=max(event.paid_s - session.paid_s, least_s),
-        paid_s=event.paid_s,
-        held_micros=event.held_micros,
-        allowance_s=event.allowance_s,
-        retry_at=None,
-    )
-    return session, ()
-
-
-def _slice_denied(session: Session, event: ev.SliceDenied, policy: MeteringPolicy) -> Transition:
-    if event.slice_no != session.slice_no + 1:
-        return session, ()
-    return replace(session, retry_at=event.at + policy.retry, denied=Denial(event.reason, event.rule)), ()
-
-
-def _armed(session: Session, event: ev.DeadlineArmed, _policy: MeteringPolicy) -> Transition:
-    leg = session.leg(event.channel_id)
-    if leg is None:
-        return session, ()
-    return session.with_leg(replace(leg, armed_cut_at=event.cut_at, arming=False, arm_retry_at=None)), ()
-
-
-def _arm_failed(session: Session, event: ev.DeadlineFailed, policy: MeteringPolicy) -> Transition:
-    leg = session.leg(event.channel_id)
-    if leg is None:
-        return session, ()
-    retry_at = event.at + timedelta(milliseconds=policy.check_deadline_ms)
-    return session.with_leg(replace(leg, arming=False, arm_retry_at=retry_at)), ()
-
-
-def _clock_set(session: Session, event: ev.ClockSet, policy: MeteringPolicy) -> Transition:
-    """Have the talking leg's deadline looked at and armed anew, as after a restart."""
-    leg = session.talking_leg
-    if leg is None:
-        return session, ()
-    leg = replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None)
-    return _arm_due(session.with_leg(leg), leg, event.at, policy)
+# --- what is due -----------------------------------------------------------------------------------------
 
 
 def _woke(session: Session, event: ev.Woke, policy: MeteringPolicy) -> Transition:
@@ -395,47 +332,14 @@ def _woke(session: Session, event: ev.Woke, policy: MeteringPolicy) -> Transitio
     if session.phase in {Phase.OPENING, Phase.ADMITTING}:
         return _verdict_overdue(session, at, policy) if at >= verdict_limit_at(session, policy) else (session, ())
     if not session.legs:
-        return _close_unanswered(session, at) if _due(dial_end_at(session, policy), at) else (session, ())
-    session, hang_ups = _hang_up_due(session, at, policy)
+        return _close_unanswered(session, at) if due(dial_end_at(session, policy), at) else (session, ())
+    session, hang_ups = hang_up_due(session, at, policy)
     leg = session.talking_leg
     if leg is None:
         return session, hang_ups
-    session, arm = _arm_due(session, leg, at, policy)
-    session, renew = _renew_due(session, leg, at, policy)
+    session, arm = arm_due(session, leg, at, policy)
+    session, renew = renew_due(session, leg, at, policy)
     return session, (*hang_ups, *arm, *renew)
-
-
-def _hang_up_due(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
-    legs = [leg for leg in session.legs if _due(hang_up_at(session, leg, policy), at)]
-    for leg in legs:
-        session = session.with_leg(replace(leg, hang_up_retry_at=at + policy.retry))
-    return session, tuple(HangUpLeg(leg.channel_id) for leg in legs)
-
-
-def _arm_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
-    """Have Asterisk's deadline checked once, and armed wherever it is not the one that is wanted."""
-    wanted = cut_at(session, leg, policy)
-    leg = session.leg(leg.channel_id) or leg
-    if wanted is None or not _due(arm_at(session, leg, policy), at):
-        return session, ()
-    by_dialplan = leg.armed_cut_at is None and session.slice_no == 1 and not session.call.ungated
-    command = CheckDeadline if by_dialplan else ArmDeadline
-    checking_since = leg.checking_since or at
-    leg = replace(leg, arming=True, arm_retry_at=at + OUTCOME_LIMIT, checking_since=checking_since)
-    return session.with_leg(leg), (command(leg.channel_id, wanted),)
-
-
-def _renew_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
-    if not _due(renew_at(session, leg, policy), at):
-        return session, ()
-    retry_at = at + OUTCOME_LIMIT
-    if _due(cut_at(session, leg, policy), at):  # too late: this retry comes after the cut, so it never does
-        return replace(session, retry_at=retry_at), ()
-    return replace(session, retry_at=retry_at), (RenewSlice(session.slice_no + 1, policy.further_s(session.slice_s)),)
-
-
-def _due(moment: datetime | None, at: datetime) -> bool:
-    return moment is not None and at >= moment
 
 
 # --- the end ---------------------------------------------------------------------------------------------
@@ -510,11 +414,11 @@ _HANDLERS: dict[type, Callable[[Session, Any, MeteringPolicy], Transition]] = {
     ev.LegExempted: _exempted,
     ev.CallerHangupRequested: _caller_hangup,
     ev.CallerGone: _caller_gone,
-    ev.SliceGranted: _granted,
-    ev.SliceDenied: _slice_denied,
-    ev.DeadlineArmed: _armed,
-    ev.DeadlineFailed: _arm_failed,
-    ev.ClockSet: _clock_set,
+    ev.SliceGranted: granted,
+    ev.SliceDenied: slice_denied,
+    ev.DeadlineArmed: armed,
+    ev.DeadlineFailed: arm_failed,
+    ev.ClockSet: clock_set,
     ev.TakenOver: _taken_over,
     ev.Woke: _woke,
     ev.Settled: _settled,
