@@ -7,6 +7,7 @@ from string import Template
 
 import phonenumbers
 
+from dialplan.balance import BalanceByPhone, balance_contexts, balance_include, balance_question
 from dialplan.contract import (
     ANSWERED_VARIABLE,
     APPLICATION,
@@ -55,6 +56,8 @@ class DialplanOptions:
     """Asterisk patterns, as dialled without the outside-line digit, that are free while the service is away."""
     away_excluded: tuple[str, ...] = ()
     """Patterns that are not, although an ``away_patterns`` one covers them."""
+    balance: BalanceByPhone | None = None
+    """What a phone dials to hear its account's balance; None: nothing."""
     notes_in_cdr: bool = False
     """Whether an answered leg is noted in Asterisk's own CDR (:func:`dialplan.contract.parse_cdr_notes`)."""
 
@@ -101,6 +104,9 @@ def render_dialplan(options: DialplanOptions) -> str:
         mark_metered=_mark_leg(options.trunks, "${TG_CALL}", "exten => _[0-9+*#]!,1"),
         mark_free=_mark_leg(options.trunks, "${TG_CARRIED}", " same => n"),
         note_in_cdr=_NOTE_IN_CDR if options.notes_in_cdr else "",
+        balance_include=balance_include(options.balance),
+        balance_question=balance_question(options.balance),
+        balance_contexts=balance_contexts(options.balance),
     )
 
 

@@ -30,6 +30,7 @@ def dialplan_text(settings: Settings, plan: Plan | None) -> str:
             node=settings.node,
             away_patterns=() if away is None else away.away_patterns,
             away_excluded=() if away is None else away.away_excluded,
+            balance=settings.balance_by_phone(),
             notes_in_cdr=settings.asterisk.cdr_file is not None,
         )
     )

@@ -19,16 +19,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
-from tollgate.listen import ListenAddress
+from tollgate.listen import ListenAddress, keep_listening
 
 log = structlog.get_logger(__name__)
 
 MOST_CONNECTIONS = 32
 LARGEST_REQUEST_BYTES = 8192
 CONNECTION_LIMIT_S = 5.0
-LISTEN_AGAIN_S = 1.0
-"""The service that is to be replaced may have the port for some moments more."""
-_BACKLOG = 128
 _MOST_MORE_READS = 8
 _HEADER_END = b"\r\n\r\n"
 _JSON = "application/json"
@@ -54,19 +51,8 @@ class HealthServer:
 
     async def run(self) -> NoReturn:
         """Listen, and answer until cancelled; an address that is taken is tried again, while calls go on."""
-        told = ""
         try:
-            while True:
-                try:
-                    with _listening(self._address) as listener:
-                        log.info("health_listens", address=str(self._address))
-                        told = ""
-                        await self._accept(listener)
-                except OSError as error:
-                    if str(error) != told:
-                        told = str(error)
-                        log.error("health_not_listening", address=str(self._address), error=told)  # noqa: TRY400
-                await asyncio.sleep(LISTEN_AGAIN_S)
+            await keep_listening(self._address, self._accept, "health")
         finally:
             for task in self._open:
                 task.cancel()
@@ -128,24 +114,6 @@ class HealthServer:
                 return _Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, self._metrics.text())
             case _:
                 return _problem(HTTPStatus.NOT_FOUND)
-
-
-def _listening(address: ListenAddress) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        OSError: the address is taken, or none of this machine's.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address.host, address.port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 async def _read_request(connection: socket.socket) -> bytes | None:

@@ -1,11 +1,22 @@
-"""The address on which the service tells of its health."""
+"""The addresses on which the service listens, and how it goes on when one of them is taken."""
 
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+LISTEN_AGAIN_S = 1.0
+"""The service that is to be replaced may have the port for some moments more."""
+_BACKLOG = 128
 
 
 class ListenAddress(NamedTuple):
-    """Where health is told."""
+    """Where clients find us."""
 
     host: str
     port: int
@@ -14,9 +25,17 @@ class ListenAddress(NamedTuple):
         """Return it as it stands in the settings."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def near_host(self) -> str:
+        """The address at which this machine itself finds us: where we listen on all of its own, the loopback's."""
+        address = ip_address(self.host)
+        if not address.is_unspecified:
+            return self.host
+        return "127.0.0.1" if address.version == 4 else "::1"
+
 
 def parse_listen_address(text: str) -> ListenAddress | None:
-    """Read ``127.0.0.1:8099`` or ``[::1]:8099``; None where health is not told ('').
+    """Read ``127.0.0.1:8099`` or ``[::1]:8099``; None where nothing listens ('').
 
     Raises:
         ValueError: it is no address and port.
@@ -28,3 +47,45 @@ def parse_listen_address(text: str) -> ListenAddress | None:
     if not found or not port.isdecimal() or not 1 <= int(port) <= 65_535:
         raise ValueError(f"{text!r} has no port from 1 to 65535 behind a colon")
     return ListenAddress(str(ip_address(host)), int(port))
+
+
+async def keep_listening(
+    address: ListenAddress, accept: Callable[[socket.socket], Awaitable[NoReturn]], name: str
+) -> NoReturn:
+    """Have ``accept`` take connections in until cancelled; an address that is taken is tried again, while calls go on.
+
+    Args:
+        address: Where to listen.
+        accept: Takes connections in on a socket that listens and does not block; an ``OSError`` ends it.
+        name: What the log calls the server: ``NAME_listens``, ``NAME_not_listening``.
+    """
+    told = ""
+    while True:
+        try:
+            with listening(address) as listener:
+                log.info(f"{name}_listens", address=str(address))
+                told = ""
+                await accept(listener)
+        except OSError as error:
+            if str(error) != told:
+                told = str(error)
+                log.error(f"{name}_not_listening", address=str(address), error=told)  # noqa: TRY400
+        await asyncio.sleep(LISTEN_AGAIN_S)
+
+
+def listening(address: ListenAddress) -> socket.socket:
+    """Return a socket that listens and does not block.
+
+    Raises:
+        OSError: the address is taken, or none of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

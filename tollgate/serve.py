@@ -15,6 +15,7 @@ from ari_app.gate import GateSettings
 from ari_app.run import Service
 from dialplan.trunks import Trunk
 from store.store import Store
+from tollgate.fastagi import agi_server, serve_agi
 from tollgate.health import HealthServer
 from tollgate.housekeeping import keep_house
 from tollgate.logs import configure_logs
@@ -72,6 +73,8 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
             if (address := settings.health_address()) is not None:
                 health = HealthServer(address, service.readiness, service.metrics)
                 await beside.enter_async_context(_beside(health.run()))
+            if (address := settings.agi_address()) is not None:
+                await beside.enter_async_context(_beside(serve_agi(address, agi_server(service, store))))
             if systemd.address:
                 await beside.enter_async_context(_beside(keep_informed(systemd, service, store.writer_stats)))
             _leave_out_of_collections()

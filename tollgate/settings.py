@@ -13,7 +13,16 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadVariableError
@@ -22,9 +31,10 @@ from ari_app.access import AmiAccess, AriAccess
 from ari_app.ungated_verdict import UngatedAction
 from charging.expiry import DEFAULT_EXPIRY_MONTHS, NEVER_MONTHS
 from charging.policy import NODE_LOST_S, MeteringPolicy
+from dialplan.balance import BalanceByPhone
 from dialplan.contract import APPLICATION
 from dialplan.trunks import DialFormat, Trunk
-from rating.dialled import DialRules, DialRulesError
+from rating.dialled import Dialled, DialRules, DialRulesError, read_dialled
 from rating.numbering_file import NumberingError, parse_numbering
 from rating.overrides import NumberingTable
 from rating.shipped import shipped_numbering
@@ -90,6 +100,26 @@ class TrunkSettings(_Section):
     dial_format: DialFormat = DialFormat.PLUS
 
 
+def _listen_address(text: str) -> str:
+    try:
+        parse_listen_address(text)
+    except ValueError as error:
+        raise PydanticCustomError("listen_address", "no address to listen on") from error
+    return text
+
+
+ListenText = Annotated[str, AfterValidator(_listen_address)]
+"""An IP address and a port; empty: nowhere."""
+
+
+class AgiSettings(_Section):
+    """What Asterisk's dialplan asks over FastAGI."""
+
+    listen: ListenText = "127.0.0.1:4573"
+    balance_extension: str = Field("*62", pattern=r"^([*#][0-9*#]{1,7})?$")
+    """What a phone dials to hear what its account has available; empty: nothing."""
+
+
 class MeteringSettings(_Section):
     """The lengths of slices and limits; what each means is said at :class:`charging.policy.MeteringPolicy`."""
 
@@ -132,8 +162,8 @@ class Settings(BaseSettings):
     """Whether included destinations ring while the service or its store is away. Emergencies always do."""
     longest_call_s: Annotated[int, Field(ge=0, le=86_400)] = 4 * 3600
     """How long a call may last that its plan does not limit, emergencies and internal calls excepted; 0 is for ever."""
-    health_listen: str = "127.0.0.1:8099"
-    """Where health and metrics are told over HTTP: an IP address and a port; empty: nowhere."""
+    health_listen: ListenText = "127.0.0.1:8099"
+    """Where health and metrics are told over HTTP."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     default_plan: str = "fr-office"
     """Whose destinations the dialplan lets through while the service is away."""
@@ -142,6 +172,7 @@ class Settings(BaseSettings):
     warn_before_expiry_days: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 7)
     """How many days before a lot expires its account is warned."""
     asterisk: AsteriskSettings = AsteriskSettings()
+    agi: AgiSettings = AgiSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     metering: MeteringSettings = MeteringSettings()
 
@@ -157,15 +188,6 @@ class Settings(BaseSettings):
         """Let the environment win over the file, whose values come as arguments."""
         return env_settings, init_settings, file_secret_settings
 
-    @field_validator("health_listen")
-    @classmethod
-    def _is_listen_address(cls, text: str) -> str:
-        try:
-            parse_listen_address(text)
-        except ValueError as error:
-            raise PydanticCustomError("listen_address", "no address to listen on") from error
-        return text
-
     @property
     def call_limit_s(self) -> int | None:
         """How long a call may last that its plan does not limit; None is for ever."""
@@ -174,6 +196,32 @@ class Settings(BaseSettings):
     def health_address(self) -> ListenAddress | None:
         """Return where health is told; None: nowhere."""
         return parse_listen_address(self.health_listen)
+
+    def agi_address(self) -> ListenAddress | None:
+        """Return where FastAGI is served; None: nowhere."""
+        return parse_listen_address(self.agi.listen)
+
+    @property
+    def has_balance_by_phone(self) -> bool:
+        """Whether phones can hear their balance."""
+        return bool(self.agi.listen and self.agi.balance_extension)
+
+    def balance_by_phone(self) -> BalanceByPhone | None:
+        """Return what a phone dials to hear its balance, and where the service listens; None: nothing.
+
+        Raises:
+            SettingsError: it is a number, or what is dialled before one.
+        """
+        extension, address = self.agi.balance_extension, self.agi_address()
+        if address is None or not self.has_balance_by_phone:
+            return None
+        rules = self.dial_rules()
+        if isinstance(read_dialled(extension, rules), Dialled) or extension in rules.home.caller_id_codes:
+            raise SettingsError(
+                f"agi.balance_extension {extension} is dialled for something else in {self.home_region}; "
+                "write another in the settings"
+            )
+        return BalanceByPhone(extension=extension, host=address.near_host, port=address.port)
 
     def dial_rules(self) -> DialRules:
         """Return how digits are read here.

@@ -55,6 +55,9 @@ FORMS: Mapping[str, _Form] = {
         "the path of a file in quotes, from the root", '"/var/log/asterisk/cdr-custom/tollgate.csv"'
     ),
     "asterisk.internal_context": _Form("a context of letters, digits, dashes and underscores", '"from-internal"'),
+    "agi": _Form("a section", "[agi]"),
+    "agi.listen": _Form("an IP address and a port in quotes, or nothing in quotes", '"127.0.0.1:4573"'),
+    "agi.balance_extension": _Form("* or # and up to 7 digits, * and # in quotes, or nothing in quotes", '"*62"'),
     "trunks": _Form("one section for each trunk", '[[trunks]] with endpoint = "my-carrier"'),
     "trunks.endpoint": _Form("the name of an endpoint in pjsip.conf", '"my-carrier"'),
     "trunks.dial_format": _Form("plus, e164, 00 or national", '"plus"'),
@@ -142,7 +145,7 @@ def _example(parts: Sequence[str], variable: str | None) -> str:
     name = ".".join(parts)
     example = FORMS[name].example
     if variable is None:
-        return example if name in ("asterisk", "metering", "trunks") else _line(parts, example)
+        return example if name in ("agi", "asterisk", "metering", "trunks") else _line(parts, example)
     if parts[0] in _LISTS:
         return f"{variable}='{_LISTS[parts[0]]}'"
     if example.startswith("["):

@@ -47,6 +47,9 @@ ami_port = {ami}
 ami_secret = "{ami_secret}"
 internal_context = "{context}"
 
+[agi]
+listen = ""
+
 [[trunks]]
 endpoint = "{trunk}"
 """

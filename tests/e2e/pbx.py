@@ -36,6 +36,9 @@ ami_port = {ami}
 ami_secret = "ami-secret"
 internal_context = "phones-internal"
 
+[agi]
+listen = "127.0.0.1:{agi}"
+
 [[trunks]]
 endpoint = "carrier1"
 
@@ -53,7 +56,7 @@ def settings_text(
     """Return a settings file for the PBX on this line; ``more`` are settings of no section."""
     ports = line.ports
     return SETTINGS.format(
-        url=url, node=node, http=ports.http, ami=ports.ami, metering=metering, more=more, health=health
+        url=url, node=node, http=ports.http, ami=ports.ami, agi=ports.agi, metering=metering, more=more, health=health
     )
 
 

@@ -145,7 +145,7 @@ Contact: <sip:phone@[local_ip]:[local_port]>
 Max-Forwards: 70{more}"""
 
 
-_PROGRESS = "".join(f'<recv response="{status}" optional="true"/>' for status in (100, 180, 181))
+_PROGRESS = "".join(f'<recv response="{status}" optional="true"/>' for status in (100, 180, 181, 183))
 _ANSWERED = '<recv response="200" rrs="true"/>'
 
 

@@ -99,6 +99,8 @@ async def _over_ari(settings: Settings) -> list[Check]:
             checks += await over_ari.check_trunks(ari, settings)
             checks.append(await over_ari.check_variables(ari))
             checks.append(await over_ari.check_modules(ari, settings))
+            if settings.has_balance_by_phone:
+                checks.append(await over_ari.check_sounds(ari, settings))
             checks.append(await over_ari.check_clock(ari, utc_now()))
         except AriUnavailableError as error:
             checks.append(fail("ARI", str(error), "see [asterisk] of the settings, ari.conf and http.conf"))

@@ -114,6 +114,7 @@ Tollgate is running. The public network is simulated: no call leaves this machin
     00 53 5 2123456      Cuba, 1.00 a minute, whole minutes
     112                  emergency: rings whatever happens
     102                  another extension
+    *62                  says what is left
   What the simulated network does, by the last two digits of 8 or more:
 {behaviours}
 

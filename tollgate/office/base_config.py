@@ -112,8 +112,16 @@ def asterisk_conf(binary: AsteriskBinary, directories: Mapping[str, Path]) -> st
         "transmit_silence = yes",
         # Shell and file functions are refused to ARI and AMI, whatever their users may do.
         "live_dangerously = no",
+        f"defaultlanguage = {_language(binary.data_dir / 'sounds')}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _language(sounds: Path) -> str:
+    """Return the folder of English sounds: Debian's is named after who speaks, until its packages have been set up."""
+    if (sounds / "en").exists():
+        return "en"
+    return next((folder.name for folder in sorted(sounds.glob("en_*"))), "en")
 
 
 def _escaped(path: Path) -> str:

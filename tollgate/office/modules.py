@@ -48,7 +48,9 @@ REQUIRED_MODULES = (
     "codec_alaw",
     "codec_a_mu",
     "codec_resample",
+    "codec_gsm",
     "format_pcm",
+    "format_gsm",
     "chan_bridge_media",
     "bridge_simple",
     "bridge_native_rtp",
@@ -63,6 +65,7 @@ REQUIRED_MODULES = (
     "app_userevent",
     "app_echo",
     "app_milliwatt",
+    "app_playback",
     "app_playtones",
     "app_directed_pickup",
     "app_blind_transfer",
@@ -117,6 +120,9 @@ REQUIRED_MODULES = (
     "res_ari_playbacks",
     "res_ari_recordings",
     "res_ari_sounds",
+    # FastAGI
+    "res_speech",
+    "res_agi",
     # records
     "cdr_custom",
 )

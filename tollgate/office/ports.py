@@ -35,6 +35,8 @@ class OfficePorts:
     """ARI (TCP)."""
     ami: int = 15038
     """The manager interface (TCP)."""
+    agi: int = 15045
+    """Where the PBX asks the service (TCP)."""
     simnet_trunk: int = 15070
     """Where the PBX reaches the simulated network (UDP)."""
     simnet_phones: int = 15071
@@ -60,6 +62,7 @@ _KINDS = {
     "sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM),
     "http": (socket.SOCK_STREAM,),
     "ami": (socket.SOCK_STREAM,),
+    "agi": (socket.SOCK_STREAM,),
 }
 """The sockets a port is used with, where that is more or other than UDP."""
 

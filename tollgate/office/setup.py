@@ -37,6 +37,9 @@ ami_user = "tollgate"
 ami_secret = "{state.ami_secret}"
 internal_context = "phones-internal"
 
+[agi]
+listen = "127.0.0.1:{ports.agi}"
+
 [[trunks]]
 endpoint = "{trunk}"
 """

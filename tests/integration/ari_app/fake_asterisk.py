@@ -143,7 +143,9 @@ class FakeAsterisk:
     def _managed(self, action: dict[str, str]) -> list[list[str]]:
         match action["Action"]:
             case "Getvar" if action["Channel"] in self.channels:
-                value = ARMED_S if action["Variable"].startswith("TIMEOUT") else ""
+                name = self.channels[action["Channel"]]["name"]
+                known = {"TIMEOUT(absolute)": str(ARMED_S), "CHANNEL": name}
+                value = known.get(action["Variable"], "")
                 return [["Response: Success", f"Variable: {action['Variable']}", f"Value: {value}"]]
             case "Getvar" | "Setvar" if action["Channel"] not in self.channels:
                 return [["Response: Error", "Message: No such channel"]]

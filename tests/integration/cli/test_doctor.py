@@ -23,6 +23,7 @@ FAR_CONTEXT = "[ Context 'far' created by 'pbx_config' ]\n  'T' =>            1.
 MODULES = """
 app_dial app_stack app_stasis chan_pjsip func_channel func_db func_dialplan func_logic func_strings func_timeout
 pbx_config res_ari res_ari_applications res_ari_channels res_ari_events res_stasis
+app_playback app_playtones func_cut res_agi
 """
 
 
@@ -65,6 +66,7 @@ def pbx(asterisk: FakeAsterisk, office: Terminal, store_in_use: Path, tmp_path: 
             {"attribute": "channelvars", "value": "TOLLGATE_CALL, TOLLGATE_ANSWERED"}
         ],
         "asterisk/modules": [{"name": f"{name}.so", "status": "Running"} for name in MODULES.split()],
+        "sounds/digits/1": {"id": "digits/1"},
         "asterisk/variable": lambda: {"value": str(int(time.time()))},
     }
     asterisk.commands |= {
@@ -108,6 +110,21 @@ def test_doctor_where_nothing_answers_fails_ari_and_ami_and_says_the_rest(
     assert checks["store"]["status"] == "OK"
     assert checks["trunks"]["status"] == checks["ARI"]["status"] == checks["AMI"]["status"] == "FAIL"
     assert checks["extensions"]["status"] == "WARN"
+
+
+def test_doctor_tells_where_the_balance_could_not_be_said(
+    pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert examine(office, 0)["sounds"]["detail"] == "numbers can be said: *62 tells the balance"
+    del pbx.resources["sounds/digits/1"]
+    assert examine(office, 0)["sounds"]["status"] == "WARN"
+    pbx.resources["asterisk/modules"] = [
+        {"name": f"{name}.so", "status": "Running"} for name in MODULES.replace("res_agi", "").split()
+    ]
+    assert examine(office, 1)["modules"]["detail"] == "not running: res_agi.so"
+    monkeypatch.setenv("TOLLGATE_AGI__BALANCE_EXTENSION", "")
+    pbx.commands["dialplan show"] = shown(office.done("dialplan").out)
+    assert "sounds" not in examine(office, 0)
 
 
 @pytest.mark.parametrize(("setting", "status"), [("hang_up", "OK"), ("meter", "OK"), ("alert", "WARN")])

@@ -13,7 +13,7 @@ import pytest
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
-from tollgate import health
+from tollgate import health, listen
 from tollgate.health import LARGEST_REQUEST_BYTES, MOST_CONNECTIONS, HealthServer
 from tollgate.listen import ListenAddress, parse_listen_address
 
@@ -217,7 +217,7 @@ async def test_thousands_of_connections_are_served_a_few_at_a_time_and_the_loop_
 
 
 async def test_address_that_is_taken_is_tried_until_it_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "LISTEN_AGAIN_S", 0.01)
+    monkeypatch.setattr(listen, "LISTEN_AGAIN_S", 0.01)
     clinic = Clinic(free_address())
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from agi.outcome import Outcome
+from agi.server import MOST_CONNECTIONS as MOST_AGI_CONNECTIONS
+from agi.server import MOST_FROM_ONE_ADDRESS
 from ari_app.alerts import MOST_WAITING as MOST_ALERTS
 from ari_app.ami import MOST_IN_FLIGHT as MOST_AMI_ACTIONS
 from ari_app.client import MOST_IN_FLIGHT as MOST_ARI_REQUESTS
@@ -11,8 +14,10 @@ from ari_app.overload import MOST_CALLS, MOST_LAG_S, MOST_RECORDED
 from ari_app.reports import MOST_WAITING as MOST_REPORTS
 from ari_app.switchboard import ENDED_REMEMBERED
 from ari_app.ungated import MOST_SUSPECTS
+from store.store import Store
 from store.writer import LONGEST_QUEUE, LONGEST_QUEUE_FOR_NEW
 from tests.unit.ari_app.test_run import service
+from tollgate.fastagi import agi_server
 from tollgate.health import MOST_CONNECTIONS, HealthServer
 from tollgate.listen import ListenAddress
 
@@ -23,6 +28,7 @@ BOUNDS: dict[str, str] = dict(re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", PAGE))
 async def test_every_metric_is_documented_and_every_documented_one_is_there() -> None:
     tollgate = service()
     HealthServer(ListenAddress("127.0.0.1", 1), tollgate.readiness, tollgate.metrics)
+    agi_server(tollgate, Store.in_memory())
     text = tollgate.metrics.text().decode()
     # Prometheus's client adds the moment at which a counter began to count.
     found = {name for name in re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text) if not name.endswith("_created")}
@@ -42,7 +48,13 @@ def test_documented_bounds_are_those_of_the_code() -> None:
         "ungated_suspects": [MOST_SUSPECTS],
         "reports_waiting": [MOST_REPORTS],
         "health_connections": [MOST_CONNECTIONS],
+        "agi_connections": [MOST_AGI_CONNECTIONS, MOST_FROM_ONE_ADDRESS],
     }
     for name, numbers in bounds.items():
         found = [int(number.replace(",", "")) for number in re.findall(r"[\d,]*\d", BOUNDS[name])]
         assert found[: len(numbers)] == numbers, name
+
+
+def test_every_outcome_of_a_fastagi_session_is_documented() -> None:
+    [row] = [line for line in PAGE.splitlines() if line.startswith("| `agi_sessions_total` |")]
+    assert {f"`{outcome}`" for outcome in Outcome} <= set(re.findall(r"`\w+`", row))

@@ -14,7 +14,7 @@ from tollgate.settings import SettingsError, check_environment, settings_from
         ("TOLLGATE_TRUNKS__ENDPOINT", "TOLLGATE_TRUNKS"),
         ("TOLLGATE_CONFIG_FILE", "TOLLGATE_CONFIG"),
         ("tollgate_log_lvl", "TOLLGATE_LOG_LEVEL"),
-        ("TOLLGATE_", "TOLLGATE_NODE"),
+        ("TOLLGATE_", "TOLLGATE_AGI"),
     ],
 )
 def test_a_variable_that_sets_nothing_is_refused_with_the_nearest(name: str, nearest: str) -> None:

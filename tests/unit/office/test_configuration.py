@@ -44,8 +44,8 @@ def test_modules_that_newer_releases_need_are_added_where_they_exist(binary: Ast
 def test_modules_that_are_missing_are_named_together(binary: AsteriskBinary) -> None:
     (binary.modules_dir / "app_dial.so").unlink()
 
-    with pytest.raises(OfficeError, match="lacks the modules app_dial, res_agi in"):
-        modules_conf(binary.modules_dir, extra=("res_agi",))
+    with pytest.raises(OfficeError, match="lacks the modules app_dial, res_smdi in"):
+        modules_conf(binary.modules_dir, extra=("res_smdi",))
 
 
 def test_no_module_is_listed_twice() -> None:

@@ -38,13 +38,15 @@ def test_everything_free_gives_the_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "busy", [(15060, UDP), (15060, TCP), (18088, TCP), (15038, TCP), (15070, UDP), (15071, UDP), (21000, UDP)]
+    "busy",
+    [(15060, UDP), (15060, TCP), (18088, TCP), (15038, TCP), (15045, TCP), (15070, UDP), (15071, UDP), (21000, UDP)],
 )
 def test_one_default_port_taken_moves_the_whole_block(busy: tuple[int, socket.SocketKind]) -> None:
     assert choose_ports(probe=all_free_but(busy)) == OfficePorts(
         sip=15160,
         http=18188,
         ami=15138,
+        agi=15145,
         simnet_trunk=15170,
         simnet_phones=15171,
         rtp_start=21000 + 2 * RTP_PORTS,
@@ -133,7 +135,7 @@ def test_all_blocks_together_use_no_port_twice_and_no_ephemeral_one() -> None:
 
 
 def every_port(ports: OfficePorts) -> list[int]:
-    single = [ports.sip, ports.http, ports.ami, ports.simnet_trunk, ports.simnet_phones]
+    single = [ports.sip, ports.http, ports.ami, ports.agi, ports.simnet_trunk, ports.simnet_phones]
     media = range(ports.rtp_start, ports.rtp_end + 1)
     return [*single, *media, *range(ports.simnet_rtp_start, ports.simnet_rtp_end + 1)]
 

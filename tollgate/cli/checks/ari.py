@@ -1,6 +1,8 @@
 """Checks over ARI: version, application, trunks, variables, modules, clock."""
 
 from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import quote
 
 from ari_app.client import JsonObject
 from ari_app.version import AsteriskVersion
@@ -32,6 +34,9 @@ _MODULES = (
 """What the dialplan and the service use."""
 _CDR_MODULES = ("cdr_custom.so", "func_cdr.so")
 """What they use besides where Asterisk's own CDRs are read."""
+_BALANCE_MODULES = ("app_playback.so", "app_playtones.so", "func_cut.so", "res_agi.so")
+"""What the balance by phone uses."""
+_DIGIT_SOUND = "digits/1"
 
 _CLOCK_WARN_S = 2
 _CLOCK_FAIL_S = 10
@@ -119,7 +124,11 @@ async def _seen_variables(ari: AriHttp) -> set[str] | None:
 
 async def check_modules(ari: AriHttp, settings: Settings) -> Check:
     """Check that the modules are loaded that the dialplan and the service use."""
-    wanted = _MODULES if settings.asterisk.cdr_file is None else (*_MODULES, *_CDR_MODULES)
+    wanted = [*_MODULES]
+    if settings.asterisk.cdr_file is not None:
+        wanted += _CDR_MODULES
+    if settings.has_balance_by_phone:
+        wanted += _BALANCE_MODULES
     reply = await ari.get("asterisk/modules")
     if not isinstance(reply.body, list):
         return warn("modules", "Asterisk does not list them", "load res_ari_asterisk.so")
@@ -128,6 +137,15 @@ async def check_modules(ari: AriHttp, settings: Settings) -> Check:
     if missing:
         return fail("modules", f"not running: {', '.join(missing)}", "load them in modules.conf")
     return ok("modules", f"all {len(wanted)} that are used are running")
+
+
+async def check_sounds(ari: AriHttp, settings: Settings) -> Check:
+    """Check that Asterisk can say the balance."""
+    extension = settings.agi.balance_extension
+    if (await ari.get(f"sounds/{quote(_DIGIT_SOUND, safe='')}")).status == HTTPStatus.NOT_FOUND:
+        mend = "install Asterisk's core sounds, or set agi.balance_extension to nothing"
+        return warn("sounds", f"there are none of numbers: who dials {extension} hears nothing", mend)
+    return ok("sounds", f"numbers can be said: {extension} tells the balance")
 
 
 async def check_clock(ari: AriHttp, now: datetime) -> Check:
