@@ -55,11 +55,13 @@ class LetThrough:
             return True
         if not ami.connected:
             return False
+        self._is_due = False  # who asks from here on has it done once more
         try:
             unseen = await self._unseen(ami)
             emergencies = await self._unseen_emergencies(ami)
         except (AsteriskError, StoreError) as error:
             log.warning("leg_records_not_read", error=repr(error))
+            self._is_due = True
             return False
         for records in unseen:
             mark = records[0].mark
@@ -71,7 +73,6 @@ class LetThrough:
             if not self._switchboard.knows(emergency.mark.call_id):
                 log.info("unseen_call_recorded", call_id=emergency.mark.call_id, kind=emergency.mark.kind)
                 _post_emergency(self._switchboard.observe(emergency.mark, emergency.began_at), emergency)
-        self._is_due = False
         return True
 
     async def _unseen_emergencies(self, ami: AmiAdapter) -> list[EmergencyRecord]:

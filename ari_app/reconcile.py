@@ -100,8 +100,12 @@ class Reconciler:
         gone = {live: ids - channels.keys() for live, ids in known.items()}
         is_start = not self._switchboard.reconciled
         if is_start or any(gone.values()) or (self._are_records_due and ami.connected):
-            await self._end_gone(found, gone, looked_at, ari, ami)
-            self._are_records_due = False
+            were_due, self._are_records_due = self._are_records_due, False
+            try:
+                await self._end_gone(found, gone, looked_at, ari, ami)
+            except BaseException:
+                self._are_records_due = self._are_records_due or were_due
+                raise
         for live in known:
             live.follow()
         self._switchboard.reconciled = True

@@ -146,6 +146,7 @@ class Service:
         self._reconciler = Reconciler(store, self.switchboard, gate.node, self.alerts, read_cdrs)
         self._reports = Reports(store, gate.node, self.alerts, self.metrics, self.switchboard.calls.__contains__)
         self._comparing = Comparing(self._compare, self._compared)
+        self.switchboard.answer_missed = self._answer_missed
         self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s, self.store_watch.is_there)
         self.switchboard.overload = self._overload = Overload(
             calls=self.switchboard.calls, ami=lambda: self.ami, store_is_busy=lambda: store.is_busy, lag=self._lag
@@ -311,6 +312,10 @@ class Service:
             replies.append(reply)
         if not replies[0].done:
             raise AriUnavailableError(f"the event filter was refused with status {replies[0].status}")
+
+    def _answer_missed(self) -> None:
+        self._reconciler.reconnected()
+        self._comparing.ask(ReconciliationCause.SWEEP)
 
     async def _compare(self, client: AriClient) -> Findings:
         return await self._reconciler.compare(client, self.ami)

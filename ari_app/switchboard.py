@@ -1,7 +1,7 @@
 """Finds the call that an event belongs to, and begins one where a caller enters or an unknown leg shows up."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol, TypeGuard
 
@@ -46,6 +46,8 @@ log = structlog.get_logger(__name__)
 
 ENDED_REMEMBERED = 10_000
 """Calls that ended lately: their late and repeated events begin nothing."""
+
+_OVER = frozenset({Phase.CLOSING, Phase.CLOSED})
 
 ChannelEvent = ChannelCreated | LegDialled | ChannelStateChanged | ChannelHangupRequested | ChannelDestroyed
 
@@ -96,6 +98,8 @@ class Switchboard:
         """Calls of this node that hold money in the store, and whose saved state cannot be read."""
         self.catalog = catalog
         self.strays: Strays | None = None
+        self.answer_missed: Callable[[], None] = lambda: None
+        """Is called where a leg's end tells that its answer went by unseen: what it left is to be read."""
         self.overload = Overload(calls=self.calls, ami=lambda: lines.ami, store_is_busy=lambda: False, lag=LoopLag())
         """Says why no paid call can be taken on."""
         self._ungated: dict[str, LiveCall] = {}
@@ -203,7 +207,12 @@ class Switchboard:
         if leg_call is None:
             self._stray_event(event)
             return
-        _post_leg_event(leg_call, event, trunk)
+        if isinstance(event, ChannelDestroyed) and _hides_answer(leg_call, event):
+            # Not its end yet: a comparison misses the leg, and takes both from what it left.
+            leg_call.post(ev.LegSeen(leg_call.moment(event.at), event.channel.channel_id, trunk))
+            self.answer_missed()
+        else:
+            _post_leg_event(leg_call, event, trunk)
         if self.strays is not None:
             self.strays.claimed(event.channel.channel_id)
             if leg_call.session.call.ungated and isinstance(event, ChannelStateChanged) and event.channel.state == "Up":
@@ -306,6 +315,14 @@ def _post_caller_event(live: LiveCall, event: ChannelEvent) -> None:
             live.post(ev.CallerGone(at))
         case _:
             pass
+
+
+def _hides_answer(live: LiveCall, event: ChannelDestroyed) -> bool:
+    """Whether a leg that ended had been answered, and neither an event nor the leg itself has told when."""
+    leg = live.session.leg(event.channel.channel_id)
+    is_told = event.channel.answered_at is not None or (leg is not None and leg.answered_at is not None)
+    is_over = live.session.phase in _OVER or event.channel.channel_id in live.session.ended_legs
+    return event.channel.state == "Up" and not is_told and not is_over
 
 
 def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:

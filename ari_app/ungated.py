@@ -146,6 +146,8 @@ class UngatedLegs:
                 self._done.pop(channel_id, None)
             return
         suspect.learn(event)
+        if suspect.answered_at is None and suspect.ended is not None and event.channel.state == "Up":
+            self._board.answer_missed()  # it needs no verdict any more: what it left tells of it
         if suspect.verdict is not None:
             self._follow_on(suspect)
         elif suspect.answered_at is not None and not suspect.failures:

@@ -10,7 +10,7 @@ import pytest
 from ari_app.ami import AmiAdapter
 from ari_app.asterisk_cdr import parse_cdrs
 from ari_app.emergency_records import parse_emergency_record
-from ari_app.leg_records import LegRecords, by_call, parse_leg_record
+from ari_app.leg_records import LegRecords, by_call, no_leg_records, parse_leg_record
 from ari_app.let_through import LetThrough
 from charging.cdr import Disposition, EndSource
 from rating.destination import DestinationClass
@@ -145,6 +145,25 @@ async def test_emergency_call_that_nobody_answered_is_recorded_too(morning: Morn
 
     [settle] = morning.desk.notes.settled()
     assert (settle.cdr.disposition, settle.cdr.leg, settle.cdr.answered_at) == (Disposition.NO_ANSWER, 0, None)
+
+
+async def test_leg_that_ended_while_records_were_read_is_recorded_the_next_time(morning: Morning) -> None:
+    left(morning)
+
+    class AskedMeanwhile(SomeStore):
+        async def known_call_ids(self, call_ids: Collection[str]) -> set[str]:
+            if not self.known:
+                self.known = set(call_ids)
+                found.ask()
+                return set(call_ids)
+            return set()
+
+    found = LetThrough(cast("Store", AskedMeanwhile()), morning.desk.board, no_leg_records)
+    await found.write_down(cast("AmiAdapter", morning.ami))
+    assert not morning.desk.notes.settled()
+    await found.write_down(cast("AmiAdapter", morning.ami))
+
+    assert len(morning.desk.notes.settled()) == 1
 
 
 async def test_emergency_call_that_the_store_knows_is_left_alone(morning: Morning) -> None:

@@ -1,5 +1,7 @@
 """The switchboard: every event finds its call, late and repeated ones begin nothing, nobody's leg is left alone."""
 
+from datetime import datetime
+
 import pytest
 
 from ari_app.overload import MOST_CALLS
@@ -95,6 +97,31 @@ async def test_leg_of_a_call_nobody_knows_is_a_stray(variable: str) -> None:
 
     assert office.strays.events == [answer]
     assert office.notes.refused == []
+
+
+async def test_end_of_a_leg_whose_answer_nobody_heard_is_left_to_what_the_leg_left() -> None:
+    office = await dialling()
+    missed = list[bool]()
+    office.board.answer_missed = lambda: missed.append(True)
+    office.board.channel_event(changed(1, leg("Ringing")))
+    office.board.channel_event(destroyed(3, leg("Up")))
+    office.board.channel_event(destroyed(3.01, caller()))
+
+    session = office.board.calls[CALL_ID].session
+    assert missed == [True]
+    assert [each.channel_id for each in session.legs] == [LEG], "a comparison finds that it is gone"
+    assert not office.notes.settled()
+
+
+@pytest.mark.parametrize("answered_at", [None, at(2)])
+async def test_end_of_a_leg_whose_answer_is_known_needs_no_comparison(answered_at: datetime | None) -> None:
+    office = await dialling()
+    office.board.answer_missed = lambda: pytest.fail("nothing was missed")
+    office.board.channel_event(changed(2, leg("Up" if answered_at is None else "Ringing")))
+    office.board.channel_event(destroyed(3, leg("Up", answered_at=answered_at)))
+
+    [settle] = office.notes.settled()
+    assert (settle.cdr.disposition, settle.cdr.answered_at) == (Disposition.ANSWERED, at(2))
 
 
 async def test_answer_of_a_call_that_has_ended_is_hung_up_and_no_stray() -> None:

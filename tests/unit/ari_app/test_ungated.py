@@ -6,6 +6,7 @@ import pytest
 
 from ari_app import ungated
 from ari_app.decode import ChannelCreated, LegDialled
+from ari_app.ungated_verdict import UngatedAction
 from tests.unit.ari_app.office import (
     CALL_ID,
     JERSEY,
@@ -19,7 +20,7 @@ from tests.unit.ari_app.office import (
     requested,
     until,
 )
-from tests.unit.ari_app.ungated_office import TARGET, UNGATED_ID, created, stray, watch
+from tests.unit.ari_app.ungated_office import ALERT, HANG_UP, TARGET, UNGATED_ID, created, stray, watch
 
 # --- who is suspected ----------------------------------------------------------------------------------------
 
@@ -100,6 +101,20 @@ async def test_leg_that_ended_before_it_was_judged_and_was_not_answered_leaves_n
     await office.sees(created(), destroyed(0.2, stray()))
 
     assert (office.told, office.records) == ([], [])
+
+
+@pytest.mark.parametrize("setting", [HANG_UP, ALERT])
+@pytest.mark.usefixtures("quick")
+async def test_leg_that_ended_and_whose_answer_nobody_heard_is_left_to_what_it_left(setting: UngatedAction) -> None:
+    office = watch(setting)
+    missed = list[bool]()
+    office.desk.board.answer_missed = lambda: missed.append(True)
+    del office.asterisk.channels[LEG]
+
+    await office.sees(created(), destroyed(0.2, stray("Up")))
+
+    assert missed == [True]
+    assert (office.told, office.records) == ([], []), "its record is what tells of it"
 
 
 async def test_flood_of_legs_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
