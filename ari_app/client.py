@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -314,6 +315,7 @@ def _finite(text: str) -> float:
     return number
 
 
+@lru_cache(maxsize=4096)  # a channel is asked for several things
 def _segment(text: str) -> str:
     """Return a text as one segment of a path, whatever is in it.
 

@@ -68,8 +68,11 @@ class StoreWatch:
 
     async def _watched(self, answer_of: Awaitable[T], what: str, limit_s: float | None) -> T:
         try:
-            async with asyncio.timeout(limit_s):
+            if limit_s is None:
                 answer = await answer_of
+            else:
+                async with asyncio.timeout(limit_s):
+                    answer = await answer_of
         except StoreOverloadedError:
             self._metrics.failures.labels("store", what).inc()
             raise

@@ -105,5 +105,4 @@ def _latest_answer_at(session: Session, policy: MeteringPolicy) -> datetime:
     leg = session.talking_leg
     if leg is not None and leg.answered_at is not None:
         return leg.answered_at
-    gate_limit = timedelta(milliseconds=policy.gate_limit_ms)
-    return (ring_limit_at(session, policy) or session.call.started_at) + gate_limit
+    return (ring_limit_at(session, policy) or session.call.started_at) + policy.gate_limit

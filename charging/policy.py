@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache, cached_property
 
 RING_GRACE = timedelta(seconds=5)
 """The dialplan's own ring limit comes first; ours is for the case that it did not."""
@@ -14,7 +15,7 @@ NODE_LOST_S = 60
 """For how long another node is silent before its calls are judged lost (:mod:`charging.lost`), as a rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is asked for with every event is worked out once
 class MeteringPolicy:
     """How far ahead calls are paid, when they are renewed, and how early a call is cut.
 
@@ -47,12 +48,17 @@ class MeteringPolicy:
     gate_limit_ms: int = 3000
     """The dialplan's guard: a caller waits no longer than this for a verdict."""
 
-    @property
+    @cached_property
     def margin(self) -> timedelta:
         """The cut-off margin as a time span."""
         return timedelta(milliseconds=self.cutoff_margin_ms)
 
-    @property
+    @cached_property
+    def gate_limit(self) -> timedelta:
+        """The guard's limit as a time span."""
+        return timedelta(milliseconds=self.gate_limit_ms)
+
+    @cached_property
     def retry(self) -> timedelta:
         """The retry pause as a time span."""
         return timedelta(milliseconds=self.retry_ms)
@@ -64,7 +70,7 @@ class MeteringPolicy:
 
     def ring_limit(self, trunks: int) -> timedelta:
         """Return how long a call may ring that tries so many trunks one after the other."""
-        return timedelta(seconds=self.ring_limit_s) * trunks + RING_GRACE
+        return _ring_limit(self.ring_limit_s, trunks)
 
     def further_s(self, slice_s: int) -> int:
         """Return how many seconds to ask for after a slice of ``slice_s`` seconds, of which its lead is left then."""
@@ -75,3 +81,8 @@ class MeteringPolicy:
         """Return how long before the end of a slice of ``slice_s`` seconds the next one is asked for."""
         lead = timedelta(seconds=min(self.renew_lead_s, slice_s / 2))
         return max(lead, self.margin + LEAST_LEAD) + timedelta(seconds=self.store_away_s)
+
+
+@cache
+def _ring_limit(each_s: int, trunks: int) -> timedelta:
+    return timedelta(seconds=each_s) * trunks + RING_GRACE

@@ -6,6 +6,7 @@ loaded is rehearsed: it is taken to its end.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +19,8 @@ from rating.errors import RatingError
 _SESSION: TypeAdapter[Session] = TypeAdapter(Session)
 _POLICY = MeteringPolicy()
 _FAR_AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
+_REMEMBERED = 512
+"""Sessions that were loaded last. They are values, and the same ones are looked at again and again while they wait."""
 _FAULTS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 """What comes of values that are of the right type and mean nothing."""
 
@@ -31,6 +34,7 @@ def dump_session(session: Session) -> str:
     return _SESSION.dump_json(session).decode()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def load_session(text: str) -> Session:
     """Return the session that :func:`dump_session` wrote.
 

@@ -26,12 +26,13 @@ def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
         case Phase.OPENING | Phase.ADMITTING:
             return verdict_limit_at(session, policy)
         case Phase.DIALLING | Phase.TALKING:
-            leg = session.talking_leg
-            moments = [hang_up_at(session, each, policy) for each in session.legs]
-            if leg is not None:
-                moments += [arm_at(session, leg, policy), renew_at(session, leg, policy)]
-            elif not session.legs:
-                moments.append(dial_end_at(session, policy))
+            if not session.legs:
+                return dial_end_at(session, policy)
+            limit = talk_limit(session, policy)
+            moments = [_hang_up_at(session, each, policy, limit) for each in session.legs]
+            if (leg := session.talking_leg) is not None:
+                cut = _cut_at(leg, limit)
+                moments += (_arm_at(leg, cut), _renew_at(session, policy, cut))
             return _earliest(*moments)
         case _:
             return None
@@ -39,7 +40,7 @@ def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
 
 def verdict_limit_at(session: Session, policy: MeteringPolicy) -> datetime:
     """Return when nothing more is to be heard of a verdict: the dialplan's guard has fired long ago."""
-    return session.call.started_at + timedelta(milliseconds=policy.gate_limit_ms) + OUTCOME_LIMIT
+    return session.call.started_at + policy.gate_limit + OUTCOME_LIMIT
 
 
 def ring_limit_at(session: Session, policy: MeteringPolicy) -> datetime | None:
@@ -69,24 +70,35 @@ def talk_limit(session: Session, policy: MeteringPolicy) -> timedelta | None:
 
 def cut_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
     """Return when an answered leg is cut."""
-    limit = talk_limit(session, policy)
+    return _cut_at(leg, talk_limit(session, policy))
+
+
+def _cut_at(leg: Leg, limit: timedelta | None) -> datetime | None:
     return None if limit is None or leg.answered_at is None or leg.exempt else leg.answered_at + limit
 
 
 def hang_up_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
     """Return when a leg is to be hung up, or to be hung up again."""
-    over_at = _over_at(session, leg, policy)
+    return _hang_up_at(session, leg, policy, talk_limit(session, policy))
+
+
+def _hang_up_at(session: Session, leg: Leg, policy: MeteringPolicy, limit: timedelta | None) -> datetime | None:
+    """Return it for a leg of a call that may talk for as long as ``limit``, which is worked out once for all of them.
+
+    The next alarm is looked for after each event.
+    """
+    over_at = _over_at(session, leg, policy, limit)
     return over_at if over_at is None or leg.hang_up_retry_at is None else max(over_at, leg.hang_up_retry_at)
 
 
-def _over_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
+def _over_at(session: Session, leg: Leg, policy: MeteringPolicy, limit: timedelta | None) -> datetime | None:
     if leg.exempt:
         return None
     if leg.answered_at is None:
         return ring_limit_at(session, policy) if session.barred is None else session.dialling_since
     if leg.surplus:
         return leg.answered_at if session.call.metered or session.barred is not None else None
-    return _earliest(cut_at(session, leg, policy), _unverified_at(session, leg))
+    return _earliest(_cut_at(leg, limit), _unverified_at(session, leg))
 
 
 def _unverified_at(session: Session, leg: Leg) -> datetime | None:
@@ -100,7 +112,10 @@ def _unverified_at(session: Session, leg: Leg) -> datetime | None:
 
 def arm_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
     """Return when the leg's deadline is to be checked or armed."""
-    wanted = cut_at(session, leg, policy)
+    return _arm_at(leg, cut_at(session, leg, policy))
+
+
+def _arm_at(leg: Leg, wanted: datetime | None) -> datetime | None:
     if wanted is None or leg.armed_cut_at == wanted:
         return None
     return leg.arm_retry_at or leg.answered_at
@@ -108,11 +123,14 @@ def arm_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | Non
 
 def renew_at(session: Session, leg: Leg, policy: MeteringPolicy) -> datetime | None:
     """Return when the next slice is asked for; None where none is wanted, or none would come in time."""
-    paid_end = paid_end_at(session)
-    last_moment = cut_at(session, leg, policy)
-    longest_s = session.call.longest_call_s
+    return _renew_at(session, policy, cut_at(session, leg, policy))
+
+
+def _renew_at(session: Session, policy: MeteringPolicy, last_moment: datetime | None) -> datetime | None:
+    paid_end = None if last_moment is None else paid_end_at(session)
     if paid_end is None or last_moment is None:
         return None
+    longest_s = session.call.longest_call_s
     if longest_s is not None and timedelta(seconds=session.paid_s) >= timedelta(seconds=longest_s) + policy.margin:
         return None
     at = paid_end - policy.renew_lead(session.slice_s)
@@ -130,4 +148,4 @@ def ends_a_day(session: Session, paid_s: int) -> bool:
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:
-    return min(filter(None, moments), default=None)
+    return min([moment for moment in moments if moment is not None], default=None)

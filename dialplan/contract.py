@@ -155,6 +155,7 @@ def ungated_leg_of(call_id: str) -> str:
     return own.removeprefix(_UNGATED) if own.startswith(_UNGATED) else ""
 
 
+@lru_cache(maxsize=4096)
 def caller_channel_of(call_id: str) -> str:
     """Return the caller's channel id in a call id: ``NODE/UNIQUEID-ENTRY``, or without the node as it once was."""
     return call_id.rpartition("/")[2].rpartition("-")[0]
@@ -166,6 +167,7 @@ def entry_of(call_id: str) -> int:
     return int(entry) if _ENTRY.fullmatch(entry) else 0
 
 
+@lru_cache(maxsize=4096)
 def endpoint_of(channel_name: str) -> str:
     """Return the endpoint in a channel name: ``PJSIP/101`` for ``PJSIP/101-0000001f``; '' for other channels."""
     technology, slash, rest = channel_name.partition("/")

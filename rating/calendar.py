@@ -48,7 +48,11 @@ def later(at: datetime, span: timedelta) -> datetime:
 
 def day_at(at: datetime, zone: tzinfo) -> Period:
     """Return the local day that an instant lies in."""
-    day = at.astimezone(zone).date()
+    return _day(at.astimezone(zone).date(), zone)
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, zone: tzinfo) -> Period:
     return Period(day, local_midnight(day, zone), local_midnight(day + timedelta(days=1), zone))
 
 
@@ -61,11 +65,16 @@ def period_at(at: datetime, zone: tzinfo, month_day: int = 1) -> Period:
         month_day: the day of the month on which its periods begin, 1 to 31.
     """
     local = at.astimezone(zone)
-    first_day = _day_of_month(local.year, local.month, month_day)
+    period = _period(local.year, local.month, month_day, zone)
     # Compared as instants: where the midnight of that day comes twice, the first one counts.
-    if at < local_midnight(first_day, zone):
-        first_day = _day_of_month(*_later(local.year, local.month, -1), month_day)
-    next_day = _day_of_month(*_later(first_day.year, first_day.month, 1), month_day)
+    return _period(*_later(local.year, local.month, -1), month_day, zone) if at < period.starts_at else period
+
+
+@lru_cache(maxsize=4096)
+def _period(year: int, month: int, month_day: int, zone: tzinfo) -> Period:
+    """Return the period that begins in a month."""
+    first_day = _day_of_month(year, month, month_day)
+    next_day = _day_of_month(*_later(year, month, 1), month_day)
     return Period(first_day, local_midnight(first_day, zone), local_midnight(next_day, zone))
 
 

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from phonenumbers import SUPPORTED_REGIONS
@@ -115,6 +115,7 @@ class Plan:
         return tuple(map(compile_pattern, self.included_short))
 
 
+@lru_cache(maxsize=64)  # all plans are read again whenever anything of the catalog has changed
 def parse_plan(text: str) -> Plan:
     """Read a plan from TOML.
 

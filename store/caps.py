@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from sqlalchemy import bindparam, literal_column, select
@@ -19,6 +20,7 @@ from store.balances import read_available
 from store.operation import Operation, Sql
 from store.spend import WHOLE_ACCOUNT
 
+_DAYS = json.JSONEncoder(separators=(",", ":"))
 _SPEND = schema.spend.c
 _SESSION = schema.session.c
 
@@ -121,10 +123,11 @@ class Hold(NamedTuple):
 
 def days_text(by_day: Mapping[str, int]) -> str:
     """Answer ``session.held_by_day`` of micro-units by local day."""
-    return json.dumps(by_day, separators=(",", ":"))
+    return _DAYS.encode(by_day)
 
 
-def text_days(held_by_day: str) -> dict[str, int]:
+@lru_cache(maxsize=1024)  # each call that asks whether a cap leaves room looks at all that hold money
+def text_days(held_by_day: str) -> Mapping[str, int]:
     """Answer the micro-units by local day of ``session.held_by_day``."""
     by_day: dict[str, int] = json.loads(held_by_day)
     return by_day

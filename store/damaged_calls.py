@@ -75,8 +75,7 @@ def _latest_answer_at(row: OpenSession, policy: MeteringPolicy) -> datetime:
     """Return when the call was answered, or the last moment at which it can have been."""
     if row.paid_until_ms is not None:
         return from_ms(row.paid_until_ms) - timedelta(seconds=row.paid_s)
-    gate_limit = timedelta(milliseconds=policy.gate_limit_ms)
-    return from_ms(max(row.opened_at_ms, row.updated_at_ms)) + policy.ring_limit(_MOST_TRUNKS) + gate_limit
+    return from_ms(max(row.opened_at_ms, row.updated_at_ms)) + policy.ring_limit(_MOST_TRUNKS) + policy.gate_limit
 
 
 def _told(state: str) -> dict[str, str]:

@@ -76,12 +76,8 @@ class CompiledSql:
     text: str
     names: tuple[str, ...]
     constants: Params
-    pick: Callable[[Params], tuple[SqlValue, ...]]
-    """Takes the names' values out of a mapping: no call binds its twenty statements' values one by one."""
-
-    def arguments(self, params: Params) -> tuple[SqlValue, ...]:
-        """Put ``params`` in the order of the text; a missing one is a ``KeyError``."""
-        return self.pick({**self.constants, **params} if self.constants else params)
+    arguments: Callable[[Params], tuple[SqlValue, ...]]
+    """Puts parameters in the order of the text, all at once; a missing one is a ``KeyError``."""
 
 
 @cache
@@ -93,10 +89,13 @@ def compile_sql(sql: Sql, dialect: Dialect) -> CompiledSql:
     assert isinstance(compiled, SQLCompiler), "only data statements are operations"
     names = tuple(compiled.positiontup or ())
     constants = {name: compiled.binds[name].value for name in names if not compiled.binds[name].required}
-    return CompiledSql(str(compiled), names, constants, _picker(names))
+    return CompiledSql(str(compiled), names, constants, _picker(names, constants))
 
 
-def _picker(names: tuple[str, ...]) -> Callable[[Params], tuple[SqlValue, ...]]:
+def _picker(names: tuple[str, ...], constants: Params) -> Callable[[Params], tuple[SqlValue, ...]]:
+    if constants:
+        pick = _picker(names, {})
+        return lambda params: pick({**constants, **params})
     if len(names) > 1:
         return itemgetter(*names)
     return lambda params: tuple(params[name] for name in names)

@@ -228,6 +228,7 @@ def rate_json(rate: Rate) -> str:
     return json.dumps(values, separators=(",", ":"))
 
 
+@lru_cache(maxsize=4096)
 def rate_from_json(text: str) -> Rate:
     """Answer the rate that :func:`rate_json` wrote, by this version or an earlier one.
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from store.errors import StoreConstraintError, StoreError, StoreUnavailableError
 from store.many_rows import insert_rows
-from store.operation import CompiledSql, ManyStatement, Operation, Rows, Sql, Statement, compile_sql
+from store.operation import CompiledSql, Operation, Rows, Sql, Statement, compile_sql
 
 T = TypeVar("T")
 DIALECT = sqlite_dialect.dialect(paramstyle="qmark")
@@ -44,24 +44,23 @@ class OperationRunner:
         return result
 
     def _drive(self, connection: sqlite3.Connection, operation: Operation[T]) -> T:
-        rows: Rows = []
         try:
             statement = next(operation)
             while True:
-                rows = self._execute(connection, statement)
+                compiled = self._compiled.get(statement.sql) or self._compile(statement.sql)
+                rows: Rows = []
+                if isinstance(statement, Statement):
+                    rows = connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
+                else:
+                    insert_rows(connection, compiled.text, statement.rows)
                 statement = operation.send(rows)
         except StopIteration as stop:
             answer: T = stop.value
             return answer
 
-    def _execute(self, connection: sqlite3.Connection, statement: Statement | ManyStatement) -> Rows:
-        compiled = self._compiled.get(statement.sql)
-        if compiled is None:
-            compiled = self._compiled[statement.sql] = compile_sql(statement.sql, DIALECT)
-        if isinstance(statement, Statement):
-            return connection.execute(compiled.text, compiled.arguments(statement.params)).fetchall()
-        insert_rows(connection, compiled.text, statement.rows)
-        return []
+    def _compile(self, sql: Sql) -> CompiledSql:
+        compiled = self._compiled[sql] = compile_sql(sql, DIALECT)
+        return compiled
 
 
 def _undo(connection: sqlite3.Connection) -> None:
