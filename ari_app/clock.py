@@ -9,23 +9,34 @@ The steady clock is Linux's CLOCK_BOOTTIME, which goes on while the machine is s
 two drift apart by less than ``STEP`` between two looks, the clock is being slewed, which is how NTP corrects it as a
 rule, and the time of day is right.
 
+What Asterisk left word of, and what is read later, may be stamped before the clock was set or after. So the clock keeps
+in mind when it was set (:class:`Era`): a stamp means the moment at which the clock showed it. Where it was set back it
+showed some of them twice; then the later one is meant.
+
 A call outlives its service. What is saved of it says what both clocks showed (:class:`~charging.state.ClockReading`),
 so that a successor on the same machine goes on in the call's own time, whatever was done to the clock in between.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from ari_app.moments import EARLIEST, LATEST
 from charging.state import ClockReading
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-STEP = timedelta(seconds=1)
+STEP_S = 1.0
+STEP = timedelta(seconds=STEP_S)
 """A difference between two looks that no slewing clock makes."""
+SAME_LOOK = timedelta(milliseconds=10)
+"""Two clocks are not read at once: a moment that lies outside of an era by no more than this lies in it."""
+ERAS_REMEMBERED = 32
+"""What was stamped before so many settings of the clock is not read any more."""
 
 
 def _machine_now() -> datetime:
@@ -79,6 +90,17 @@ def boot_id() -> str:
         return ""
 
 
+class Era(NamedTuple):
+    """A time in which the clock was not set; both ends are told in the time of day as it was at first."""
+
+    jumped: timedelta
+    """By how much the clock had been put forward by then."""
+    begins: datetime
+    """The last look before the clock was set: it did not begin before."""
+    ends: datetime
+    """The look that found the clock set again."""
+
+
 class Clock:
     """Tells the time of day, and by how much it has been set since this clock was made."""
 
@@ -88,6 +110,9 @@ class Clock:
         self._steady = steady
         self._seen_at, self._seen_s = wall(), steady()
         self._jumped = timedelta()
+        self.eras = [Era(self._jumped, EARLIEST, LATEST)]
+        """What is remembered of how the clock was set: the newest last, one where it never was."""
+        self.began_at = self._seen_at
 
     @property
     def jumped(self) -> timedelta:
@@ -103,11 +128,36 @@ class Clock:
     def now(self) -> datetime:
         """Return the time of day, and take note of a jump since the last look."""
         now, steady = self._wall(), self._steady()
-        drift = now - self._seen_at - timedelta(seconds=steady - self._seen_s)
-        if abs(drift) >= STEP:
-            self._jumped += drift
+        # In seconds: this is asked for several times with each event, and to make a span of time costs most of it.
+        drift_s = (now - self._seen_at).total_seconds() - (steady - self._seen_s)
+        if abs(drift_s) >= STEP_S:
+            self._note(timedelta(seconds=drift_s), now)
         self._seen_at, self._seen_s = now, steady
         return now
+
+    def _note(self, jump: timedelta, now: datetime) -> None:
+        """Take note of a jump between the last look and this one."""
+        begins = self._seen_at - self._jumped
+        self._jumped += jump
+        self.eras[-1] = self.eras[-1]._replace(ends=now - self._jumped)
+        self.eras = [*self.eras[-ERAS_REMEMBERED + 1 :], Era(self._jumped, begins, LATEST)]
+
+    def era_of(self, stamp: datetime, before_us: Sequence[Era] = ()) -> Era:
+        """Return the era in which the clock showed this: the one that it lies in, or nearest to; of two the later one.
+
+        Args:
+            before_us: What is known of the time before this clock was made.
+        """
+        now = self.now() - self._jumped
+        newest = self.eras[-1]
+        if max(newest.begins, self.began_at) <= stamp - newest.jumped <= now + STEP:  # as a rule
+            return newest
+        return min((*before_us, *self.eras), key=lambda era: _distance(era, stamp - era.jumped, now))
+
+    def present(self, stamp: datetime) -> datetime:
+        """Return a moment that the clock showed in the time of day as it is now."""
+        self.now()
+        return stamp if len(self.eras) == 1 else stamp - self.era_of(stamp).jumped + self._jumped
 
     def reading(self, at: datetime) -> ClockReading:
         """Return what the steady clock shows at ``at``, which is now in somebody's own time of day."""
@@ -134,6 +184,10 @@ class CallClock:
         """Begin with the time of day as it is, or as it would be had it not been set since the call was saved."""
         self._clock = clock
         self._before = clock.jumped - clock.set_since(saved_by)
+        is_known = saved_by is not None and saved_by.boot == boot_id()
+        self._before_us = [Era(self._before, EARLIEST, clock.began_at)] if is_known and self._before else []
+        """The era in which the call began, where the clock was set before this service could see it: nobody knows when.
+        """
 
     def reading(self) -> ClockReading:
         """Return what a successor needs to go on in the call's own time."""
@@ -147,14 +201,24 @@ class CallClock:
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time.
 
-        Asterisk stamped it before its clock was set, or after that: what lies nearer to the present, and not after it,
-        is meant.
+        Asterisk stamped it before its clock was set, or after that.
         """
-        shift = self._shift()
-        if not shift:
-            return at
-        now = self.now()
-        return min((at, at - shift), key=lambda meant: (meant > now + STEP, abs(meant - now)))
+        return self.past(at)[0]
 
-    def _shift(self) -> timedelta:
-        return self._clock.jumped - self._before
+    def past(self, *stamps: datetime) -> tuple[datetime, ...]:
+        """Return moments of Asterisk's in the call's own time, as far from each other as they were, none ahead of now.
+
+        What lies ahead was stamped by a clock of which nobody knows that it was set.
+        """
+        now, clock = self.now(), self._clock
+        moments = stamps
+        if len(clock.eras) > 1 or self._before_us:
+            moments = tuple(at - clock.era_of(at, self._before_us).jumped + self._before for at in stamps)
+        latest = max(moments)
+        return tuple(at - (latest - now) for at in moments) if latest > now + STEP else moments
+
+
+def _distance(era: Era, at: datetime, now: datetime) -> tuple[timedelta, timedelta]:
+    """Return how far a moment lies outside of an era, and how long ago it was."""
+    outside = max(era.begins - at, at - era.ends, at - now - STEP, SAME_LOOK)
+    return outside, abs(now - at)

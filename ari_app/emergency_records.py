@@ -56,11 +56,12 @@ def parse_emergency_record(value: str) -> EmergencyRecord | None:
     try:
         variable, ended, talked_ms, cause = value.rsplit(",", 3)
         ended_at = read_moment(ended)
-        talked = timedelta(milliseconds=int(talked_ms or 0))
         mark = parse_leg_variable(variable)
-        if not isinstance(mark, LegMark) or talked < timedelta():
+        if not isinstance(mark, LegMark):
             return None
-        answered_at = read_moment(str((ended_at - talked).timestamp())) if talked else None
+        talked = timedelta(milliseconds=int(talked_ms or 0))
+        # Asterisk tells how long by the time of day: where that was set back meanwhile, it is less than nothing.
+        answered_at = read_moment(str((ended_at - max(talked, timedelta())).timestamp())) if talked else None
         return EmergencyRecord(mark, answered_at, ended_at, int(cause) if cause else None)
     except (ValueError, OverflowError):
         return None

@@ -51,6 +51,7 @@ class LiveCall:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
         self._followed = False
+        self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
         """How often Asterisk did not take a hang-up, by channel."""
 
@@ -61,6 +62,10 @@ class LiveCall:
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time."""
         return self._clock.moment(at)
+
+    def past(self, *stamps: datetime) -> tuple[datetime, ...]:
+        """Return moments that Asterisk left word of in the call's own time, none later than now."""
+        return self._clock.past(*stamps)
 
     def to_save(self) -> Session:
         """Return the session as the store is to have it, for a successor to go on in the call's own time."""
@@ -78,7 +83,7 @@ class LiveCall:
 
     def post(self, event: Event) -> None:
         """Step the session through an event and carry out what follows."""
-        log.debug("call_event", call_id=self.call_id, event_type=type(event).__name__, phase=self.session.phase)
+        self._log.debug("call_event", event_type=type(event).__name__, phase=self.session.phase)
         self._apply(step(self.session, event, self._policy))
 
     def stop(self) -> None:

@@ -358,9 +358,10 @@ class Service:
 
         Events are not replayed, so none is old; it is taken to have happened now.
         """
-        now = utc_now()
-        if abs(now - event.at) <= MOST_LATE:
-            return event
+        now, at = utc_now(), self._clock.present(event.at)
+        if abs(now - at) <= MOST_LATE:
+            # A call begins in the time of day as it is; a call that lives takes the stamp in its own.
+            return replace(event, at=at) if isinstance(event, CallerEntered) and at != event.at else event
         stamped_at = event.at.isoformat()
         self._ari_complaints.note("misdated", "event_misdated", event_type=type(event).__name__, stamped_at=stamped_at)
         return replace(event, at=now)

@@ -7,7 +7,7 @@ from typing import Protocol, TypeGuard
 
 import structlog
 
-from ari_app.clock import Clock
+from ari_app.clock import CallClock, Clock
 from ari_app.decode import (
     CallerEntered,
     Channel,
@@ -291,7 +291,12 @@ class Switchboard:
         return live
 
     def observe(self, mark: LegMark, at: datetime, trunk: str = "") -> LiveCall:
-        """Make a call live of which a mark tells, on this trunk: the dialplan let it through by itself, or we did."""
+        """Make a call live of which a mark tells, on this trunk: the dialplan let it through by itself, or we did.
+
+        Args:
+            at: When it began, as Asterisk stamped it.
+        """
+        (at,) = CallClock(self._clock).past(at)
         if ungated_leg_of(mark.call_id) and self.strays is not None:
             return self.take(self.strays.recall(mark, trunk, at))
         return self.take(observe(observed_call(mark, at, self.catalog, self._gate), at))
@@ -332,8 +337,10 @@ def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
             live.post(ev.LegAnswered(at, channel_id, trunk))
         case ChannelStateChanged():
             live.post(ev.LegSeen(at, channel_id, trunk))
-        case ChannelHangupRequested(soft=False):
-            live.post(ev.LegHangupRequested(at, channel_id))
+        case ChannelHangupRequested():
+            live.post(ev.LegSeen(at, channel_id, trunk))  # nothing else may be heard of it
+            if not event.soft:
+                live.post(ev.LegHangupRequested(at, channel_id))
         case ChannelDestroyed():
             answered_at = event.channel.answered_at
             answered_at = None if answered_at is None else live.moment(answered_at)

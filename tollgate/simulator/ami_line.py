@@ -56,6 +56,7 @@ class AmiLine(AmiAdapter):
         if not self._pbx.is_up or self._is_cut():
             raise AmiUnavailableError("AMI does not answer")
         self._line = self._world.loop.create_future()
+        self._pbx.ami_up_since = self._world.now()
 
     async def wait_lost(self) -> None:
         """Return when the connection is lost."""
@@ -65,6 +66,7 @@ class AmiLine(AmiAdapter):
 
     def close(self) -> None:
         """Close the connection, or have it lost."""
+        self._pbx.ami_up_since = None
         if self._line is not None and not self._line.done():
             self._line.set_result(None)
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from ari_app.access import AriAccess
 from ari_app.client import AriClient, AriReply, JsonObject
 from ari_app.errors import AriUnavailableError
+from ari_app.ungated_leg import ANSWER
 from ari_app.version import AsteriskVersion
 from tollgate.simulator.pbx import Pbx, Socket
 from tollgate.simulator.process import LIMIT_S, QUICK_S, SLOW_S, Process
@@ -79,7 +80,10 @@ class AriLine(AriClient):
         self._process.check()
         subject = _subject(path, query)
         roll = world.dice.random()
-        await self._travel(world.between(*(SLOW_S if roll > 1.0 - rates.request_slow else QUICK_S)))
+        low_s, high_s = SLOW_S if roll > 1.0 - rates.request_slow else QUICK_S
+        # Requests travel on one socket, where none overtakes another.
+        self._last_at_s = max(self._last_at_s, world.loop.time() + world.between(low_s, high_s))
+        await world.loop.until(self._last_at_s)
         self._process.check()
         if self._lost.done():
             raise AriUnavailableError("ARI is not connected")
@@ -92,12 +96,6 @@ class AriLine(AriClient):
             world.trace.note("answer lost", subject, f"{method} {path}")
             await self._no_answer()
         return reply
-
-    async def _travel(self, way_s: float) -> None:
-        """Wait for so long: requests travel on one socket, where none overtakes another."""
-        loop = self._world.loop
-        self._last_at_s = max(self._last_at_s, loop.time() + way_s)
-        await loop.until(self._last_at_s)
 
     async def _no_answer(self) -> None:
         await asyncio.wait((self._lost,), timeout=LIMIT_S)
@@ -135,7 +133,8 @@ class AriLine(AriClient):
         channel = self._pbx.channels.get(channel_id)
         if channel is None:
             return AriReply(404, {"message": "Channel not found"})
-        value = read_variable(channel, name, self._world.loop.time())
+        is_answer = name == ANSWER
+        value = self._pbx.cdr_answer_of(channel) if is_answer else read_variable(channel, name, self._world.loop.time())
         return AriReply(200, {"value": value}) if value else AriReply(404, {"message": _NOT_SET})
 
 

@@ -59,8 +59,7 @@ class InboundCall:
 
     def _is_answered(self) -> None:
         if self.leg.lives and self._script.talk_s is not None:
-            self.leg.state, self.leg.answered_at = "Up", self._pbx.world.now()
-            self._pbx.tell_state(self.leg)
+            self._pbx.answer(self.leg)
         self._pbx.world.later(self._script.talk_s or 0.0, self._hangs_up)
 
     def _hangs_up(self) -> None:
@@ -130,8 +129,7 @@ class UngatedCall:
         if self.script.talk_s is None:
             self._pbx.end(self.leg, NO_ANSWER, "nobody answered")
             return
-        self.leg.state, self.leg.answered_at = "Up", self._pbx.world.now()
-        self._pbx.tell_state(self.leg)
+        self._pbx.answer(self.leg)
         self._pbx.world.later(self.script.talk_s, self._hangs_up)
 
     def _hangs_up(self) -> None:

@@ -22,9 +22,11 @@ from rating.rate import Rate
 from tollgate.simulator.beside import LEFT_ALONE, InboundCall, UngatedCall
 from tollgate.simulator.books import Books
 from tollgate.simulator.channels import Channel
-from tollgate.simulator.office import RATES
+from tollgate.simulator.dates import Dates, Talk
+from tollgate.simulator.office import rate_of
 from tollgate.simulator.pbx import Pbx
 from tollgate.simulator.plain_price import plain_charge_micros
+from tollgate.simulator.wall_clock import WallClock
 from tollgate.simulator.world import World
 
 GOES_ON = "no un-gated leg goes on"
@@ -76,13 +78,13 @@ class BesideAudit:
             if records.get(inbound.ungated_id):
                 self._world.violated(LEFT_ALONE, inbound.call_id, "an inbound call has a record")
         for call in pbx.ungated:
-            self._check_records(call, records.get(call.call_id, ()))
+            self._check_records(call, records.get(call.call_id, ()), pbx.clock)
         if self._is_calm:
             for leg in (leg for placed in pbx.placed for leg in placed.legs):
                 if records.get(ungated_call_id(pbx.node, leg.channel_id)):
                     self._world.violated(LEFT_ALONE, leg.channel_id, "a leg that passed the gate was judged")
 
-    def _check_records(self, call: UngatedCall, records: Sequence[Cdr]) -> None:
+    def _check_records(self, call: UngatedCall, records: Sequence[Cdr], clock: WallClock) -> None:
         is_due = call.call_id in self._due or (self._is_calm and bool(call.leg.record_key))
         if len(records) > 1 or (is_due and not records):
             self._world.violated(ONE_RECORD, call.call_id, f"{len(records)} records")
@@ -91,9 +93,9 @@ class BesideAudit:
             if not record.ungated:
                 self._world.violated(ONE_RECORD, call.call_id, "its record does not say that it is un-gated")
             elif record.answered_at is not None:
-                self._check_price(call, record)
+                self._check_price(call, record, clock)
 
-    def _check_price(self, call: UngatedCall, record: Cdr) -> None:
+    def _check_price(self, call: UngatedCall, record: Cdr, clock: WallClock) -> None:
         assert record.answered_at is not None
         rate = _rate_of(call)
         talked_ms = (record.ended_at - record.answered_at) // timedelta(milliseconds=1)
@@ -104,15 +106,20 @@ class BesideAudit:
             expected_micros = plain_charge_micros(rate, talked_ms, record.allowance_s)
         found_micros = record.charged_micros + record.unfunded_micros
         is_true = record.end_source in {EndSource.EVENT, EndSource.HANDLER}
-        if is_true and (record.ended_at != call.leg.ended_at or found_micros != expected_micros):
+        if is_true and not (self._is_talk(call, record, clock) and found_micros == expected_micros):
             detail = f"{record.end_source} {found_micros} for {talked_ms} ms, which are {expected_micros}"
             self._world.violated(COSTS, call.call_id, detail)
 
+    def _is_talk(self, call: UngatedCall, record: Cdr, clock: WallClock) -> bool:
+        book, leg = self._books.calls[call.call_id], call.leg
+        recorded_at = book.recorded_at
+        if recorded_at is None or leg.answered_at is None or leg.ended_at is None:
+            return False
+        # One that was found talking was answered when it was found, where nobody could read when that was.
+        talk = Talk(leg.answered_at, leg.ended_at, is_answer_noted=False)
+        return Dates(clock, call.placed_at, recorded_at, recorded_at, book.recorded_by).is_talk(record, talk)
+
 
 def _rate_of(call: UngatedCall) -> Rate | None:
-    """Return the longest of the office's rates that covers what it dials; None where it costs nothing."""
-    if call.is_emergency:
-        return None
-    digits = call.script.dialled.lstrip("+0")
-    covering = [rate for rate in RATES if digits.startswith(rate.prefix)]
-    return max(covering, key=lambda rate: len(rate.prefix), default=None)
+    """Return what it costs; None where it costs nothing."""
+    return None if call.is_emergency else rate_of(call.script.dialled)

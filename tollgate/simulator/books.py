@@ -22,10 +22,12 @@ emergency free of charge           no record of an emergency call has a charge
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rating.destination import DestinationClass
 from store.journal import Bucket, EntryKind
+from tollgate.simulator.loop import OWNER, Owner
 from tollgate.simulator.world import World
 
 _JOURNAL_ROW = "NEW.key, NEW.account_id, NEW.kind, NEW.debit_bucket, NEW.credit_bucket, NEW.amount_micros, NEW.call_id"
@@ -102,6 +104,10 @@ class CallBook:
     """By kind of journal entry."""
     charged_micros: dict[int, int] = field(default_factory=dict)
     """Of each record, by leg."""
+    recorded_at: datetime | None = None
+    """When the newest of them was written, in true time."""
+    recorded_by: Owner | None = None
+    """By which process it was."""
 
 
 class Books:
@@ -211,7 +217,9 @@ class Books:
         self._touched_calls[call_id] = None
 
     def _record(self, call_id: str, leg: int, charged_micros: int, provisional: int, kind: str | None) -> None:
-        self.calls[call_id].charged_micros[leg] = charged_micros
+        call = self.calls[call_id]
+        call.charged_micros[leg] = charged_micros
+        call.recorded_at, call.recorded_by = self._world.loop.now(), OWNER.get()
         self._touched_calls[call_id] = None
         name = "charged provisionally" if provisional else "record"
         self._world.trace.note(name, call_id, f"leg {leg} charged {charged_micros}")

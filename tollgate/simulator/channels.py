@@ -36,7 +36,13 @@ class Channel:
     deadline_s: float | None = None
     """When its TIMEOUT(absolute) fires, in the loop's time."""
     deadline: asyncio.TimerHandle | None = None
+    is_deadline_late: bool = False
+    """Whether the clock was set back since it was set."""
+    mended_at: datetime | None = None
+    """When a late one was set anew."""
     has_handler: bool = False
+    cdr_answered_at: datetime | None = None
+    """When Asterisk's CDR has it answered: one that is transferred begins a CDR then."""
     refuses_hangups: int = 0
     """So many DELETEs fail before one succeeds."""
     # --- the truth -------------------------------------------------------------------------------------------

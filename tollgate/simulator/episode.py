@@ -39,6 +39,7 @@ TROUBLES = (
     "store refused",
     "store slow",
     "store away",
+    "clock set",
     "service killed",
     "service stops",
     "second instance",
@@ -69,6 +70,7 @@ AROUND = (
     "ari cut",
     "ami cut",
     "store away",
+    "clock set",
 )
 NODES = ("pbx1", "pbx2")
 OPENED_AT_S = 1.0

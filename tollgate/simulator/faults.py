@@ -45,6 +45,8 @@ class FaultRates:
     ari_cut: float = 0.0016
     ami_cut: float = 0.0016
     store_away: float = 0.0008
+    clock_set: float = 0.0012
+    """A machine's clock is set, by an hour or by seconds."""
 
     def times(self, factor: float) -> "FaultRates":
         """Return the rates of rougher or calmer weather."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from ari_app.clock import utc_now
+from ari_app.clock import clock_of, utc_now
 from ari_app.gate import GateSettings
 from ari_app.run import ApplicationTakenError, Service
 from ari_app.ungated_verdict import UngatedAction
@@ -44,10 +44,20 @@ class Instance:
         """Start it."""
         self._world = world
         self._on_end = on_end
-        self.process = process = Process(pbx.node, lambda when: on_end(self, "service killed", when))
-        self.store = StoreLine(world, ledger, process)
-        self.ami = ami = AmiLine(world=world, pbx=pbx, process=process, is_cut=is_ami_cut)
-        service = Service(
+        with clock_of(pbx.clock.now, world.loop.time):  # what begins here goes by this machine's clock
+            self.process = process = Process(pbx.node, lambda when: on_end(self, "service killed", when))
+            self.store = StoreLine(world, ledger, process)
+            self.ami = AmiLine(world=world, pbx=pbx, process=process, is_cut=is_ami_cut)
+            service = self._service(pbx, ungated, is_ari_cut)
+        pbx.clock.watched_by(process)
+        self._tasks = [
+            world.loop.create_task(self._serve(service), context=process.context),
+            world.loop.create_task(keep_house(self.store, WARN_DAYS, clock=utc_now), context=process.context),
+        ]
+
+    def _service(self, pbx: Pbx, ungated: UngatedAction, is_ari_cut: Callable[[], bool]) -> Service:
+        world, process = self._world, self.process
+        return Service(
             store=self.store,
             ari=ari_line.ACCESS,
             ami=ami_line.ACCESS,
@@ -62,12 +72,8 @@ class Instance:
             rules=RULES,
             ungated=ungated,
             new_ari=lambda *given: AriLine(*given, world=world, pbx=pbx, process=process, is_cut=is_ari_cut),
-            new_ami=lambda _access, _complaints: ami,
+            new_ami=lambda _access, _complaints: self.ami,
         )
-        self._tasks = [
-            world.loop.create_task(self._serve(service), context=process.context),
-            world.loop.create_task(keep_house(self.store, WARN_DAYS, clock=utc_now), context=process.context),
-        ]
 
     async def _serve(self, service: Service) -> None:
         try:

@@ -158,6 +158,10 @@ class Node:
     def _mend_ami(self) -> None:
         self._ami_is_cut = False
 
+    def set_clock(self) -> None:
+        """Have this machine's clock be set."""
+        self.pbx.clock.is_set_wrong()
+
     def lose_store(self) -> None:
         """Have this node not reach the store for a while."""
         for instance in self._instances:

@@ -145,6 +145,13 @@ def _account(name: str, plan: str, cap_micros: int | None, at_ms: int) -> Operat
     return create_account(name=name, currency="EUR", timezone=ZONE, at_ms=at_ms, plan=plan, daily_cap_micros=cap_micros)
 
 
+def rate_of(number: str) -> Rate | None:
+    """Return the longest of the rates that covers a number in international form; None where none does."""
+    digits = number.lstrip("+0")
+    covering = [rate for rate in RATES if digits.startswith(rate.prefix)]
+    return max(covering, key=lambda rate: len(rate.prefix), default=None)
+
+
 async def _rates() -> AsyncIterator[Rate]:
     for rate in RATES:
         yield rate

@@ -17,6 +17,7 @@ from tollgate.simulator.channels import Channel
 from tollgate.simulator.placed_call import PlacedCall
 from tollgate.simulator.process import Process
 from tollgate.simulator.scripts import CallScript
+from tollgate.simulator.wall_clock import WallClock
 from tollgate.simulator.world import World
 
 JsonObject = dict[str, Any]
@@ -26,6 +27,9 @@ UNSYNCED = timedelta(seconds=1)
 LATEST_S = 3.0
 REPLACED_ENDS_WITHIN_S = 10.0
 GIVES_WAY = "a replaced service gives way"
+ARMED_ANEW = "a late deadline is armed anew"
+ARMED_WITHIN_S = 10.0
+"""After the clock was set back, by a service that follows the call: what it asks may fail once or twice."""
 EVENT_S = (0.0005, 0.0025)
 
 
@@ -55,12 +59,16 @@ class Pbx:
     ) -> None:
         self.world = world
         self.node = node
+        self.clock = WallClock(world, node, self._clock_set)
+        """By which all of its stamps are, and its deadlines."""
         self.trunks = trunks
         self.emergency_numbers = emergency_numbers
         self._away_prefixes = away
         self.is_up = False
         self.started_at = datetime.min.replace(tzinfo=UTC)
         self.socket: Socket | None = None
+        self.ami_up_since: datetime | None = None
+        """Since when the service can ask over AMI."""
         self.channels: dict[str, Channel] = {}
         self.database: dict[str, dict[str, str]] = {
             LEG_RECORDS_FAMILY: {},
@@ -83,7 +91,7 @@ class Pbx:
         if self.is_up:
             return
         self.is_up = True
-        self.started_at = self.world.now()
+        self.started_at = self.clock.stamp()
         self.world.trace.note("asterisk starts", "", self.node)
 
     def stop(self) -> None:
@@ -220,8 +228,8 @@ class Pbx:
         """Run tg-hang on a leg: of one that was not answered it leaves nothing."""
         if channel.answered_at is None:
             return
-        answered = channel.answered_variable or f"{channel.answered_at.timestamp():.3f}"
-        fields = (channel.leg_variable, answered, f"{self.world.now().timestamp():.3f}", str(cause), channel.trunk)
+        answered = channel.answered_variable or _epoch(self.clock.shown(channel.answered_at))
+        fields = (channel.leg_variable, answered, _epoch(self.clock.stamp()), str(cause), channel.trunk)
         self._write(LEG_RECORDS_FAMILY, channel, ",".join(fields))
 
     def _write_around_record(self, call: UngatedCall, cause: int) -> None:
@@ -231,22 +239,33 @@ class Pbx:
             return
         behind = "" if call.caller is None else call.caller.name
         mark = leg.leg_variable or f"{MarkKind.AROUND}|{call.call_id}|{behind}|{call.target}"
-        answered, ended = (f"{at.timestamp():.3f}" for at in (leg.answered_at, self.world.now()))
+        answered, ended = _epoch(self.clock.shown(leg.answered_at)), _epoch(self.clock.stamp())
         self._write(AROUND_RECORDS_FAMILY, leg, f"{mark},{answered},{ended},{cause},{leg.trunk}")
 
     def _write_emergency_record(self, call: PlacedCall, cause: int) -> None:
         """Run tg-emergency-end on the caller of an emergency call, as the dialplan has it do."""
         if not call.rings_emergency:
             return
-        ended = f"{self.world.now().timestamp():.3f}"
+        ended = _epoch(self.clock.stamp())
         self._write(EMERGENCY_RECORDS_FAMILY, call.caller, f"{call.mark},{ended},{call.talked_ms() or ''},{cause}")
 
     def _write(self, family: str, channel: Channel, value: str) -> None:
         now = self.world.now()
-        channel.record_key = f"{now.strftime(RECORD_HOUR)}/{channel.channel_id}"
+        channel.record_key = f"{self.clock.stamp().strftime(RECORD_HOUR)}/{channel.channel_id}"
         self.database[family][channel.record_key] = value
         self._written = [each for each in self._written if each[0] > now - UNSYNCED]
         self._written.append((now, family, channel))
+
+    def answer(self, leg: Channel) -> None:
+        """Have a leg be answered, and tell of it."""
+        leg.state, leg.answered_at = "Up", self.world.now()
+        leg.cdr_answered_at = leg.answered_at
+        self.tell_state(leg)
+
+    def cdr_answer_of(self, channel: Channel) -> str:
+        """Return CDR(answer,u)."""
+        at = channel.cdr_answered_at
+        return "0.000000" if at is None else f"{self.clock.shown(at).timestamp():.6f}"
 
     def name_of(self, channel: Channel) -> str:
         """Return the id of a channel's call, or its own: what the trace calls it."""
@@ -259,10 +278,36 @@ class Pbx:
         if channel.deadline is not None:
             channel.deadline.cancel()
             channel.deadline, channel.deadline_s = None, None
+        if channel.is_deadline_late:
+            channel.is_deadline_late, channel.mended_at = False, self.world.now()
         if seconds > 0:
             channel.deadline_s = self.world.loop.time() + seconds
             channel.deadline = self.world.later(seconds, self._deadline_fires, channel)
         self.world.trace.note("deadline", self.name_of(channel), f"{channel.channel_id} in {seconds:.3f} s")
+
+    def _clock_set(self, by: timedelta) -> None:
+        """Have every deadline come sooner or later: Asterisk counts them by the time of day (``ast_tvnow``)."""
+        by_s = by.total_seconds()
+        for channel in list(self.channels.values()):
+            if channel.deadline is not None and channel.deadline_s is not None:
+                channel.deadline.cancel()
+                channel.deadline_s -= by_s
+                left_s = max(0.0, channel.deadline_s - self.world.loop.time())
+                channel.deadline = self.world.later(left_s, self._deadline_fires, channel)
+                if by_s < 0:
+                    channel.is_deadline_late = True
+                    self.world.later(ARMED_WITHIN_S, self._check_armed, channel, self.world.now())
+            if isinstance(channel.call, PlacedCall) and channel is channel.call.caller:
+                channel.call.clock_set(by_s)
+
+    def _check_armed(self, channel: Channel, set_at: datetime) -> None:
+        """Look whether a service that has followed the call from its beginning has mended its deadline."""
+        call = channel.call
+        if not channel.lives or not channel.is_deadline_late or not isinstance(call, PlacedCall):
+            return
+        is_served = call.was_served_since(call.placed_at) and channel is call.main_leg and channel.up_told
+        if is_served and self.ami_up_since is not None and self.ami_up_since <= set_at:
+            self.world.violated(ARMED_ANEW, call.call_id, f"{channel.channel_id}, set back at {set_at}")
 
     def _deadline_fires(self, channel: Channel) -> None:
         if channel.lives:
@@ -299,7 +344,7 @@ class Pbx:
         socket, world = self.socket, self.world
         if socket is None:
             return
-        event["timestamp"] = f"{world.now().isoformat(timespec='milliseconds')}"
+        event["timestamp"] = self.clock.stamp().isoformat(timespec="milliseconds")
         event["channel"] = channel.document()
         rates, roll = world.rates, world.dice.random()
         now_s = world.loop.time()
@@ -385,3 +430,8 @@ class Pbx:
             channel.is_told = True
             channel.up_told = channel.up_told or channel.state == "Up"
         return [channel.document() for channel in self.channels.values()]
+
+
+def _epoch(at: datetime) -> str:
+    """Return a moment as the dialplan's STRFTIME writes it."""
+    return f"{at.timestamp():.3f}"

@@ -67,7 +67,7 @@ class PlacedCall:
         """A living service was told of the caller."""
         self._guard: asyncio.TimerHandle | None = None
         self._patience = pbx.world.later(script.patience_s, self._gives_up)
-        self._transferred = False
+        self.is_transferred = False
 
     @property
     def lives(self) -> bool:
@@ -105,6 +105,17 @@ class PlacedCall:
             self._ring_internal()
         else:
             self._let_through(CallKind(verdict))
+
+    def clock_set(self, by_s: float) -> None:
+        """Have what Asterisk counts by the time of day come sooner or later: the guard, and the limit of a Dial."""
+        guard = self._guard
+        if self.caller.in_application and guard is not None:
+            guard.cancel()
+            left_s = max(0.0, guard.when() - by_s - self._world.loop.time())
+            self._guard = self._world.later(left_s, self._guard_fires)
+        if by_s >= RING_LIMIT_S and self.kind is not CallKind.EMERGENCY:
+            for leg in [leg for leg in self.legs if leg.lives and leg.state != "Up"]:
+                self._fails(leg, Outcome.SILENCE, self._pbx.trunks.index(leg.trunk))
 
     def _guard_fires(self) -> None:
         if self.caller.in_application:
@@ -168,11 +179,12 @@ class PlacedCall:
         return _CUT_BREAKS.get(self.kind, "")
 
     def talked_ms(self) -> int:
-        """Return how long it has talked so far: Dial's ANSWEREDTIME_MS; 0 where nobody has answered."""
+        """Return Dial's ANSWEREDTIME_MS, 0 where nobody has answered: how long it talked by the time of day."""
         if self.main_leg is None or self.main_leg.answered_at is None:
             return 0
-        until = self.main_leg.ended_at or self._world.now()
-        return (until - self.main_leg.answered_at) // timedelta(milliseconds=1)
+        clock = self._pbx.clock
+        until = clock.stamp() if self.main_leg.ended_at is None else clock.shown(self.main_leg.ended_at)
+        return (until - clock.shown(self.main_leg.answered_at)) // timedelta(milliseconds=1)
 
     def _rings(self, leg: Channel) -> None:
         if leg.lives and leg.state == "Down":
@@ -195,8 +207,7 @@ class PlacedCall:
         if not leg.lives:
             return
         self._patience.cancel()
-        leg.state, leg.answered_at = "Up", self._world.now()
-        self._pbx.tell_state(leg)
+        self._pbx.answer(leg)
         self._world.later(self._world.between(*ARMED_AFTER_S), lambda: self._runs_tg_answer(leg))
         if self.main_leg is None:
             self.main_leg = leg
@@ -211,13 +222,14 @@ class PlacedCall:
         slice_s = self.caller.variables.get(SLICE_VARIABLE, "")
         if self.kind is CallKind.METERED:
             self._pbx.set_deadline(leg, float(slice_s))
-        leg.answered_variable = f"{self._world.now().timestamp():.3f}"
+        leg.answered_variable = f"{self._pbx.clock.stamp().timestamp():.3f}"
         leg.has_handler = True
 
     def _transfers(self) -> None:
         leg = self.main_leg
         if self.caller.lives and leg is not None and leg.lives:
-            self._transferred = True
+            self.is_transferred = True
+            leg.cdr_answered_at = self._world.now()
             self._world.trace.note("transfers", self.call_id)
             self._pbx.end(self.caller, NORMAL, "transfer")
             if self.script.caller_ends:  # the party it was transferred to hangs up instead
@@ -245,7 +257,7 @@ class PlacedCall:
         if channel is self.caller:
             self._patience.cancel()
             self._leave_application()
-            if not self._transferred:
+            if not self.is_transferred:
                 for leg in self.legs:
                     if leg.lives:
                         self._pbx.end(leg, NORMAL, "caller")

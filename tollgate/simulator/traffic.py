@@ -121,6 +121,7 @@ class Traffic:
             (rates.ari_cut, node.cut_ari),
             (rates.ami_cut, node.cut_ami),
             (rates.store_away, node.lose_store),
+            (rates.clock_set, node.set_clock),
         )
         roll = self._world.dice.random()
         for probability, trouble in troubles:

@@ -5,7 +5,7 @@ from asyncio import TimerHandle
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tollgate.simulator.faults import FaultRates
 from tollgate.simulator.loop import VirtualLoop
@@ -39,7 +39,7 @@ class World:
     def now(self) -> datetime:
         """Return the virtual time of day, in whole milliseconds as Asterisk tells it."""
         now = self.loop.now()
-        return now - timedelta(microseconds=now.microsecond % 1000)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
     def chance(self, probability: float) -> bool:
         """Throw the dice."""

@@ -13,6 +13,7 @@ import store.provisional
 import store.renewal
 import store.sessions
 from ari_app import leg_records, let_through, switchboard, ungated
+from ari_app.clock import Clock
 from ari_app.execute import CommandExecutor
 from ari_app.legs import LegCommands
 from ari_app.live import LiveCall
@@ -24,14 +25,14 @@ from charging import records, session
 from charging.policy import MeteringPolicy
 from dialplan.contract import LEG_RECORDS_FAMILY, LegMark, MarkKind
 from rating.price import charge_micros
-from tollgate.simulator import traffic
+from tollgate.simulator import episode, traffic
 from tollgate.simulator.campaign import Order, run_campaign
+from tollgate.simulator.faults import USUAL
 
 CALLS = 250
 SEEDS = range(1, 13)
 CALM_SEEDS = (10, 6, 19, 28, 29, 32, 37)
 """Without faults; un-gated legs are hung up, or metered."""
-SEEDS_OF_SECOND_INSTANCES = range(16, 30)
 Patch = pytest.MonkeyPatch
 
 
@@ -150,6 +151,34 @@ def record_of_a_gone_leg_is_not_read(patch: Patch) -> None:
     patch.setattr(traffic, "INBOUND", 0.5)
 
 
+def _clocks_are_set_often(patch: Patch) -> None:
+    patch.setattr(episode, "USUAL", replace(USUAL, clock_set=0.1))
+
+
+def clock_that_is_set_is_not_noticed(patch: Patch) -> None:
+    """A call's seconds are what the time of day says."""
+    patch.setattr(Clock, "_note", lambda *_jump: None)
+    _clocks_are_set_often(patch)
+
+
+def deadlines_stay_late_when_the_clock_is_set_back(patch: Patch) -> None:
+    """Nobody arms Asterisk's deadlines anew, which it counts by the time of day."""
+    patch.setitem(session._HANDLERS, ev.ClockSet, lambda state, _event, _policy: (state, ()))
+    _clocks_are_set_often(patch)
+
+
+def successor_goes_by_the_clock_as_it_is(patch: Patch) -> None:
+    """What a session says of the clock by which it was saved is not looked at."""
+    patch.setattr(Clock, "set_since", lambda *_reading: timedelta())
+    _clocks_are_set_often(patch)
+
+
+def stamps_are_taken_for_the_newest_time(patch: Patch) -> None:
+    """What was stamped before the clock was set is taken for stamped after it."""
+    patch.setattr(Clock, "era_of", lambda clock, *_stamp: clock.eras[-1])
+    _clocks_are_set_often(patch)
+
+
 MUTATIONS: list[tuple[Callable[[Patch], None], str]] = [
     (settle_forgets_the_release, "journal sums to the balance"),
     (renewal_holds_nothing, "a call's hold is what it took"),
@@ -166,17 +195,25 @@ MUTATIONS: list[tuple[Callable[[Patch], None], str]] = [
     (record_of_a_gone_leg_is_not_read, "un-gated legs cost what they talked"),
     (included_calls_are_judged, "inbound and included calls are left alone"),
     (records_around_the_gate_are_not_read, "each un-gated leg has one record"),
+    (clock_that_is_set_is_not_noticed, "the end is known as well as it can be"),
+    (deadlines_stay_late_when_the_clock_is_set_back, "a late deadline is armed anew"),
+    (successor_goes_by_the_clock_as_it_is, "the end is known as well as it can be"),
+    (stamps_are_taken_for_the_newest_time, "records tell of what was"),
 ]
 SEEDS_OF: dict[Callable[[Patch], None], Iterable[int]] = {
     ungated_legs_are_not_looked_at: CALM_SEEDS[1:],  # in the first one a leg goes by that nobody judged at all
     records_of_emergencies_are_not_read: CALM_SEEDS,
     ungated_talk_is_not_priced: (9, 7, 8, 4),
     record_of_a_gone_leg_is_not_read: (210, 216, 16, 213),
-    included_calls_are_judged: CALM_SEEDS,
+    included_calls_are_judged: (3, 4, 6, 8),
     records_around_the_gate_are_not_read: CALM_SEEDS[3:],
     answer_counts_each_time: (26, 22, 42, 44),  # few answers are told twice
     deadline_is_never_armed: CALM_SEEDS,
-    replaced_service_goes_on: SEEDS_OF_SECOND_INSTANCES,
+    replaced_service_goes_on: (8, 40, 50, 148),
+    clock_that_is_set_is_not_noticed: (60, 63, 65),
+    deadlines_stay_late_when_the_clock_is_set_back: (40, 73, 90, 94),
+    successor_goes_by_the_clock_as_it_is: (47, 48, 52, 54),
+    stamps_are_taken_for_the_newest_time: (61, 62, 64, 66),
 }
 
 

@@ -156,10 +156,11 @@ class LostCalls(StoreMachine):
     @rule(pick=picks, part=st.integers(0, 100))
     def settle(self, pick: int, part: int) -> None:
         call_id, call = self.pick(pick)
-        charged_micros, used_s = call.held_micros * part // 100, call.allowance_s * part // 100
+        charged_s, used_s = call.held_micros * part // 100 // 10_000, call.allowance_s * part // 100
+        charged_micros = charged_s * 10_000  # the price of whole seconds: the books are compared with it
         cdr = replace(
             make_cdr(call_id, account_id=1, charged_micros=charged_micros),
-            billable_s=used_s + charged_micros // 10_000,
+            billable_s=used_s + charged_s,
             allowance_s=used_s,
         )
         answer = self.apply(settle_leg(cdr=cdr, close=True, at_ms=self.now_ms))

@@ -105,6 +105,13 @@ class SomeAri:
     meanwhile: Callable[[], None] = lambda: None
     status_code: int = 200
     info: Any = field(default_factory=lambda: asterisk_since(4000))
+    answers: dict[str, str] = field(default_factory=dict)
+    """What Asterisk's own CDR says of legs, by their channels."""
+
+    async def get_variable(self, channel_id: str, name: str) -> AriReply:
+        """Return when a leg was answered."""
+        assert name == "CDR(answer,u)"
+        return AriReply(200, {"value": self.answers.get(channel_id, "0.000000")})
 
     async def status(self) -> AriReply:
         """Return when Asterisk was started."""

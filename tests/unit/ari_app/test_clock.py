@@ -59,6 +59,68 @@ def test_asterisks_moments_are_taken_in_the_calls_time_on_both_sides_of_a_jump(j
     assert call.moment(answered) == answered, "it was answered long before the jump"
 
 
+@pytest.mark.parametrize("jump", [timedelta(seconds=5), timedelta(seconds=-5), HOUR])
+def test_moment_from_before_a_jump_that_is_read_long_after_it_is_taken_as_it_was_stamped(jump: timedelta) -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(10)
+    call.now()
+    before = machine.now - timedelta(seconds=6)
+    machine.now += jump
+    call.now()
+    machine.run(20)
+    after = machine.now - timedelta(seconds=4)
+    machine.run(60)
+    assert call.moment(before) == T0 + timedelta(seconds=4)
+    assert call.moment(after) == T0 + timedelta(seconds=26)
+
+
+def test_moment_between_two_jumps_that_cancel_out_is_taken_as_it_was_stamped() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.now += HOUR
+    call.now()
+    machine.run(10)
+    between = machine.now
+    machine.run(10)
+    machine.now -= HOUR
+    call.now()
+    machine.run(10)
+    assert call.moment(between) == T0 + timedelta(seconds=10)
+
+
+def test_call_that_begins_after_a_jump_knows_what_was_stamped_before_it() -> None:
+    machine = Machine()
+    stamped = machine.now
+    machine.run(1)
+    machine.clock.now()
+    machine.now -= HOUR
+    assert CallClock(machine.clock).moment(stamped) == machine.now - timedelta(seconds=1)
+    assert machine.clock.present(stamped) == machine.now - timedelta(seconds=1)
+
+
+def test_clock_that_is_set_again_and_again_remembers_the_last_times() -> None:
+    machine = Machine()
+    for _ in range(2 * clock.ERAS_REMEMBERED):
+        machine.run(10)
+        machine.now += HOUR
+        machine.clock.now()
+    machine.run(10)
+    assert len(machine.clock.eras) == clock.ERAS_REMEMBERED
+    before = machine.now - timedelta(seconds=15) - HOUR
+    assert machine.clock.present(before) == machine.now - timedelta(seconds=15)
+
+
+def test_past_that_lies_ahead_was_stamped_by_a_clock_that_was_set_unseen_and_keeps_its_length() -> None:
+    machine = Machine()
+    answered, ended = T0 + HOUR, T0 + HOUR + timedelta(seconds=30)
+    machine.run(60)
+    call = CallClock(machine.clock)
+    assert call.past(answered, ended) == (machine.now - timedelta(seconds=30), machine.now)
+    assert call.past(T0) == (T0,)
+    assert call.moment(answered) == machine.now
+
+
 def test_clock_that_is_slewed_is_believed() -> None:
     machine = Machine()
     call = CallClock(machine.clock)

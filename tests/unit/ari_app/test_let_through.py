@@ -147,6 +147,28 @@ async def test_emergency_call_that_nobody_answered_is_recorded_too(morning: Morn
     assert (settle.cdr.disposition, settle.cdr.leg, settle.cdr.answered_at) == (Disposition.NO_ANSWER, 0, None)
 
 
+async def test_emergency_call_that_talked_while_the_clock_was_set_back_is_recorded_as_answered(
+    morning: Morning,
+) -> None:
+    emergency_left(morning, talked="-3595500")
+    await write_down(morning, SomeStore())
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.disposition, settle.cdr.end_source) == (Disposition.ANSWERED, EndSource.HANDLER)
+    assert settle.cdr.answered_at == settle.cdr.ended_at
+
+
+async def test_emergency_call_that_ended_before_the_clock_was_set_back_is_recorded_at_once(morning: Morning) -> None:
+    mark = f"emergency|{CALL_ID}|PJSIP/101-00000001|112"
+    morning.ami.emergencies = {f"2026110209/{CALLER}": f"{mark},{epoch(ago(-3600))},,16"}
+    await write_down(morning, SomeStore())
+    await until(lambda: bool(morning.desk.notes.settled()))
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.disposition is Disposition.NO_ANSWER
+    assert settle.cdr.ended_at <= ago(0)
+
+
 async def test_leg_that_ended_while_records_were_read_is_recorded_the_next_time(morning: Morning) -> None:
     left(morning)
 
@@ -176,7 +198,7 @@ async def test_emergency_call_that_the_store_knows_is_left_alone(morning: Mornin
     "value",
     [
         "",
-        "emergency|1-1|PJSIP/101-1|112,1793610000.000,-5,16",
+        "emergency|1-1|PJSIP/101-1|112,1793610000.000,-,16",
         "emergency|1-1|PJSIP/101-1|112,1793610000.000,1e3,16",
         "emergency|1-1|PJSIP/101-1|112,never,4500,16",
         "emergency|1-1|PJSIP/101-1|112,1793610000.000,99999999999999999999,16",

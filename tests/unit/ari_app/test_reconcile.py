@@ -261,6 +261,21 @@ async def test_emergency_leg_of_no_session_is_followed(morning: Morning) -> None
     assert morning.session.phase is Phase.TALKING
 
 
+@pytest.mark.parametrize("mark", ["emergency", "away"])
+async def test_answer_that_went_by_unseen_and_is_not_noted_is_the_one_of_asterisks_cdr(
+    morning: Morning, mark: str
+) -> None:
+    channel = leg_channel("Up")
+    channel["channelvars"] = {"TOLLGATE_CALL": f"{mark}|{CALL_ID}|PJSIP/101-00000001|112"}
+    morning.ari.channels = [channel]
+    answered_at = ago(20)
+    morning.ari.answers[LEG] = f"{answered_at.timestamp():.6f}"
+
+    await morning.compare()
+
+    assert [leg.answered_at for leg in morning.session.legs] == [answered_at]
+
+
 async def test_leg_of_no_session_that_calls_an_emergency_is_left_alone(morning: Morning) -> None:
     morning.ari.channels = [{**leg_channel("Up"), "dialplan": {"context": "tg-emergency"}}]
 

@@ -9,7 +9,7 @@ import pytest
 from ari_app import run
 from ari_app.access import AmiAccess, AriAccess
 from ari_app.clock import Clock, utc_now
-from ari_app.decode import ChannelDestroyed
+from ari_app.decode import CallerEntered, ChannelDestroyed
 from ari_app.live import LiveCall
 from ari_app.run import Service
 from charging import events as ev
@@ -94,6 +94,23 @@ async def test_event_whose_stamp_is_far_from_now_has_happened_now(
 
     assert (seen[0].at == stamped_at) is is_believed
     assert abs(seen[0].at - utc_now()) < timedelta(minutes=1)
+
+
+async def test_event_that_was_on_its_way_when_the_clock_was_set_is_believed_and_a_call_begins_by_the_new_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tollgate, seen, entered = service(), list[ChannelDestroyed](), list[CallerEntered]()
+    monkeypatch.setattr(tollgate.switchboard, "channel_event", seen.append)
+    monkeypatch.setattr(tollgate.switchboard, "caller_entered", entered.append)
+    machine = [utc_now() - timedelta(hours=1)]
+    tollgate._clock = Clock(lambda: machine[0], lambda: 0.0)
+    stamped_at = machine[0]
+    machine[0] += timedelta(hours=1)
+    tollgate._on_event(destroyed(stamped_at))
+    tollgate._on_event({**destroyed(stamped_at), "type": "StasisStart", "args": []})
+
+    assert [event.at for event in seen] == [stamped_at]
+    assert [event.at for event in entered] == [machine[0]]
 
 
 async def test_messages_are_counted_by_what_became_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

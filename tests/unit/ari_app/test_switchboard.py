@@ -124,6 +124,17 @@ async def test_end_of_a_leg_whose_answer_is_known_needs_no_comparison(answered_a
     assert (settle.cdr.disposition, settle.cdr.answered_at) == (Disposition.ANSWERED, at(2))
 
 
+@pytest.mark.parametrize("soft", [True, False])
+async def test_leg_that_is_first_heard_of_when_it_hangs_up_lives_until_its_end_is_known(soft: bool) -> None:
+    office = await dialling()
+    office.board.channel_event(requested(3, leg("Up"), soft=soft))
+    office.board.channel_event(destroyed(3.01, caller()))
+
+    session = office.board.calls[CALL_ID].session
+    assert [(each.channel_id, each.far_end_hung_up) for each in session.legs] == [(LEG, not soft)]
+    assert session.end_of_dial_at is None, "a comparison reads what the leg left"
+
+
 async def test_answer_of_a_call_that_has_ended_is_hung_up_and_no_stray() -> None:
     office = await dialling()
     office.board.reconciled = True
@@ -265,7 +276,6 @@ async def test_second_call_of_one_caller_has_its_own_events() -> None:
         changed(1, channel("x.1", "PJSIP/102-00000005", "Up")),
         changed(1, channel("x.1", "PJSIP/carrier1-00000005", "Up")),
         changed(1, channel("x.1", "PJSIP/stranger-00000005", "Up", leg_variable=CALL_ID)),
-        requested(1, leg(), soft=True),
     ],
 )
 async def test_event_of_a_channel_that_is_none_of_ours_changes_nothing(event: object) -> None:
@@ -273,7 +283,7 @@ async def test_event_of_a_channel_that_is_none_of_ours_changes_nothing(event: ob
     office.board.reconciled = True
     before = office.board.calls[CALL_ID].session
 
-    office.board.channel_event(event)  # type: ignore[arg-type]  # one of the three, which parametrize hides
+    office.board.channel_event(event)  # type: ignore[arg-type]  # one of them, which parametrize hides
 
     assert office.board.calls[CALL_ID].session == before
     assert office.notes.refused == []
