@@ -28,7 +28,7 @@ from ari_app.live import LiveCall
 from ari_app.living import Channels, asterisk_since, list_channels
 from ari_app.orphans import Orphans
 from ari_app.switchboard import Switchboard
-from ari_app.ungated_leg import read_answered_at
+from ari_app.ungated_leg import LegGoneError, read_answered_at
 from charging import events as ev
 from charging.call import Leg
 from charging.session import Phase, Session
@@ -95,9 +95,9 @@ class Reconciler:
         store_answers = await self._look_into_store(found, ari, ami)
         known = {live: _channels_of(live) for live in self._switchboard.calls.values()}
         looked_at = utc_now()
-        channels = await list_channels(ari)
+        channels = dict(await list_channels(ari))
         legs = self._legs_by_call(channels)
-        await self._read_answers(legs, ari)
+        await self._read_answers(channels, legs, ari)
         for live in known:
             self._post_unseen(live, legs.get(live.call_id, ()), looked_at)
         gone = {live: ids - channels.keys() for live, ids in known.items()}
@@ -179,18 +179,26 @@ class Reconciler:
                 legs.setdefault(owner, []).append(channel)
         return legs
 
-    async def _read_answers(self, legs: Mapping[str, list[Channel]], ari: AriClient) -> None:
+    async def _read_answers(
+        self, channels: dict[str, Channel], legs: Mapping[str, list[Channel]], ari: AriClient
+    ) -> None:
         """Have Asterisk's own CDR tell when legs were answered that carry no note of it, and whose call does not know.
 
-        The dialplan notes nothing on an emergency call's leg, and its note is a few milliseconds behind the answer.
+        The dialplan notes nothing on an emergency call's leg, and its note is a few milliseconds behind the answer. A
+        leg that has ended meanwhile lives no more: what it left is read.
         """
         for call_id, call_legs in legs.items():
             live = self._switchboard.calls.get(call_id)
-            for index, channel in enumerate(call_legs):
+            for channel in tuple(call_legs):
                 leg = None if live is None else live.session.leg(channel.channel_id)
                 is_known = channel.answered_at is not None or (leg is not None and leg.answered_at is not None)
-                if channel.state == "Up" and not is_known:
-                    call_legs[index] = replace(channel, answered_at=await read_answered_at(channel, ari))
+                if channel.state != "Up" or is_known:
+                    continue
+                call_legs.remove(channel)
+                try:
+                    call_legs.append(replace(channel, answered_at=await read_answered_at(channel, ari)))
+                except LegGoneError:
+                    del channels[channel.channel_id]
 
     def _post_unseen(self, live: LiveCall, legs: Iterable[Channel], at: datetime) -> None:
         """Post legs, and answers of legs, whose events went by unseen."""

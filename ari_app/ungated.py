@@ -299,6 +299,8 @@ class UngatedLegs:
         if record is None:
             return suspect.called
         suspect.leg = replace(suspect.leg, leg_variable=str(record.mark or record.call_id))
+        if suspect.is_found_talking:
+            suspect.answer_is_read(record.answered_at)
         if self._board.is_let_through(suspect.leg) or await self._is_gated(suspect.leg, ari):
             return False
         return suspect.called if record.mark is None else await self._has_learnt(suspect, ari)

@@ -30,7 +30,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ari_app.client import AriClient
+from ari_app.client import AriClient, JsonObject
 from ari_app.decode import Channel
 from ari_app.errors import AriUnavailableError, AsteriskError
 from ari_app.living import list_channels
@@ -83,9 +83,14 @@ async def read_variable(channel_id: str, name: str, ari: AriClient) -> str:
         return str(body.get("value") or "")
     if reply.status != 404:
         raise AriUnavailableError(f"ARI answers with status {reply.status} where a variable is asked for")
-    if "variable" in str(body.get("message", "")).lower():  # both are 404: a variable that is not set, and no channel
+    if _is_of_variable(body):
         return ""
     raise LegGoneError(f"no channel {channel_id}")
+
+
+def _is_of_variable(body: JsonObject) -> bool:
+    """Whether an answer of status 404 tells of a variable that is not set, and not of a channel that is not there."""
+    return "variable" in str(body.get("message", "")).lower()
 
 
 async def read_is_outbound(leg: Channel, ari: AriClient) -> bool:
@@ -111,13 +116,16 @@ async def read_answered_at(leg: Channel, ari: AriClient) -> datetime | None:
     """Return when a leg was answered, as Asterisk's own CDR has it; None where that is not kept.
 
     Raises:
-        AriUnavailableError: ARI does not answer.
+        AriUnavailableError: ARI does not answer; LegGoneError: the leg has ended.
     """
     reply = await ari.get_variable(leg.channel_id, ANSWER)
-    if not reply.done or not isinstance(reply.body, dict):
+    body = reply.body if isinstance(reply.body, dict) else {}
+    if reply.status == 404 and not _is_of_variable(body):
+        raise LegGoneError(f"no channel {leg.channel_id}")
+    if not reply.done:  # without its CDRs Asterisk says 500 to the function
         return None
     try:
-        answered_at = read_moment(str(reply.body.get("value")))
+        answered_at = read_moment(str(body.get("value")))
     except ValueError:
         return None
     return answered_at if answered_at.timestamp() > 0 else None

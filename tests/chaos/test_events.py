@@ -1,12 +1,13 @@
 """Events come twice, in another order, late or never."""
 
-from charging.cdr import EndSource
+from charging.cdr import Disposition, EndSource
 from tests.chaos.conftest import (
     ChaosDesk,
     check_books,
     check_cut,
     check_record,
     check_refused_in_3_s,
+    check_times,
     talks_and_records,
     talks_of,
 )
@@ -65,6 +66,16 @@ def test_entry_lost_refuses_the_caller_after_3_s(desk: ChaosDesk) -> None:
     phone.wait()
     check_refused_in_3_s(phone)
     assert carrier.seen("INVITE") == []
+    check_books(desk)
+
+
+def test_answer_of_an_emergency_call_lost_is_that_of_what_its_caller_left(desk: ChaosDesk) -> None:
+    desk.ari.faults.drop(event("ChannelStateChange", state="Up", trunk="carrier1"))
+    carrier = desk.carrier(sipp.answers())
+    desk.phone(sipp.calls("112", 1_300)).wait()
+    [cdr] = desk.wait_cdrs(1)
+    check_times(cdr, talks_of(carrier)[0], EndSource.HANDLER)
+    assert (cdr.disposition, cdr.leg, cdr.charged_micros) == (Disposition.ANSWERED, 1, 0)
     check_books(desk)
 
 

@@ -44,6 +44,21 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
     assert found["112"].destination_class is DestinationClass.EMERGENCY
 
 
+def test_emergency_call_that_was_answered_while_the_service_was_dead_has_its_true_answer(desk: Desk) -> None:
+    carrier = desk.carrier(sipp.answers(ring_ms=5_000))
+    phone = desk.phone(sipp.calls("112", 25_000))
+    wait_until(lambda: carrier.seen("INVITE"), "it rings")
+    desk.kill_service()
+    wait_until(lambda: carrier.seen("SIP/2.0 200", sent=True), "it is answered")
+    desk.start_service()
+    phone.wait()
+    [cdr] = desk.wait_cdrs(1)
+    [answer] = carrier.seen("SIP/2.0 200", sent=True)[:1]
+    assert (cdr.disposition, cdr.end_source, cdr.charged_micros) == (Disposition.ANSWERED, EndSource.EVENT, 0)
+    assert cdr.answered_at is not None
+    assert abs(cdr.answered_at - answer.at) < timedelta(seconds=0.5), "not when it was found"
+
+
 def test_emergency_call_that_ends_while_the_service_is_dead_is_settled_by_what_its_caller_left(desk: Desk) -> None:
     desk.carrier(sipp.answers())
     phone = desk.phone(sipp.calls("112", 20_000))  # a command takes a while to start on a busy machine

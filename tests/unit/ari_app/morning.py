@@ -106,12 +106,13 @@ class SomeAri:
     status_code: int = 200
     info: Any = field(default_factory=lambda: asterisk_since(4000))
     answers: dict[str, str] = field(default_factory=dict)
-    """What Asterisk's own CDR says of legs, by their channels."""
+    """What Asterisk's own CDR says of legs, by their channels; '' of one that has ended by then."""
 
     async def get_variable(self, channel_id: str, name: str) -> AriReply:
         """Return when a leg was answered."""
         assert name == "CDR(answer,u)"
-        return AriReply(200, {"value": self.answers.get(channel_id, "0.000000")})
+        value = self.answers.get(channel_id, "0.000000")
+        return AriReply(200, {"value": value}) if value else AriReply(404, {"message": "Channel not found"})
 
     async def status(self) -> AriReply:
         """Return when Asterisk was started."""

@@ -276,6 +276,21 @@ async def test_answer_that_went_by_unseen_and_is_not_noted_is_the_one_of_asteris
     assert [leg.answered_at for leg in morning.session.legs] == [answered_at]
 
 
+async def test_leg_that_ends_while_its_answer_is_read_lives_no_more(morning: Morning) -> None:
+    await live(morning)
+    morning.ari.channels = [CALLER_CHANNEL, leg_channel("Ringing")]
+    await morning.compare()
+    morning.ari.channels = [CALLER_CHANNEL, leg_channel("Up")]
+    morning.ari.answers[LEG] = ""
+    answered_at = ago(5).replace(microsecond=250_000)
+    morning.ami.tree = {f"2026110209/{LEG}": f"{CALL_ID},{epoch(answered_at)},{epoch(ago(1))},16,{TRUNK}"}
+
+    await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert (settle.cdr.answered_at, settle.cdr.end_source) == (answered_at, EndSource.HANDLER)
+
+
 async def test_leg_of_no_session_that_calls_an_emergency_is_left_alone(morning: Morning) -> None:
     morning.ari.channels = [{**leg_channel("Up"), "dialplan": {"context": "tg-emergency"}}]
 
