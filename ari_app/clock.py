@@ -150,7 +150,7 @@ class Clock:
         """
         now = self.now() - self._jumped
         newest = self.eras[-1]
-        if max(newest.begins, self.began_at) <= stamp - newest.jumped <= now + STEP:  # as a rule
+        if max(newest.begins, self.began_at) <= stamp - newest.jumped <= now + SAME_LOOK:  # as a rule
             return newest
         return min((*before_us, *self.eras), key=lambda era: _distance(era, stamp - era.jumped, now))
 
@@ -218,7 +218,7 @@ class CallClock:
         return tuple(at - (latest - now) for at in moments) if latest > now + STEP else moments
 
 
-def _distance(era: Era, at: datetime, now: datetime) -> tuple[timedelta, timedelta]:
-    """Return how far a moment lies outside of an era, and how long ago it was."""
+def _distance(era: Era, at: datetime, now: datetime) -> tuple[timedelta, timedelta, timedelta]:
+    """Return how far a moment lies outside of an era, how far ahead of now, and how far from it."""
     outside = max(era.begins - at, at - era.ends, at - now - STEP, SAME_LOOK)
-    return outside, abs(now - at)
+    return outside, max(at - now, SAME_LOOK), abs(now - at)

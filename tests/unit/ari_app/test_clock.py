@@ -121,6 +121,20 @@ def test_past_that_lies_ahead_was_stamped_by_a_clock_that_was_set_unseen_and_kee
     assert call.moment(answered) == machine.now
 
 
+def test_moment_that_the_clock_showed_is_meant_rather_than_one_to_come() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    for passes_s, jump_s in ((10, 2.2), (3, -4.4)):
+        machine.run(passes_s)
+        machine.now += timedelta(seconds=jump_s)
+        machine.clock.now()
+    shown = T0 + timedelta(seconds=15, milliseconds=100)  # 12.9 s after the beginning; the clock comes to it again
+    machine.run(3.9)
+
+    assert call.now() == T0 + timedelta(seconds=16.9)
+    assert call.moment(shown) == T0 + timedelta(seconds=12.9)
+
+
 def test_clock_that_is_slewed_is_believed() -> None:
     machine = Machine()
     call = CallClock(machine.clock)
