@@ -188,6 +188,7 @@ class CallClock:
         self._before_us = [Era(self._before, EARLIEST, clock.began_at)] if is_known and self._before else []
         """The era in which the call began, where the clock was set before this service could see it: nobody knows when.
         """
+        self._saved_at = EARLIEST if saved_by is None else saved_by.at
 
     def reading(self) -> ClockReading:
         """Return what a successor needs to go on in the call's own time."""
@@ -201,9 +202,31 @@ class CallClock:
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time.
 
-        Asterisk stamped it before its clock was set, or after that.
+        Asterisk stamped it before its clock was set, or after that. Where nobody saw when that was, the earliest moment
+        is meant that came after the call was saved: it is the answer of a leg, which is cut too early rather than late.
         """
+        began_at = self._clock.began_at
+        if self._before_us and (seen := at - self._clock.era_of(at).jumped) < began_at - SAME_LOOK:
+            either = sorted((at, seen + self._before))
+            first, last = self._saved_at - SAME_LOOK, began_at + self._before
+            possible = [moment for moment in either if first <= moment <= last]
+            if possible:
+                return possible[0]
         return self.past(at)[0]
+
+    def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
+        """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time.
+
+        Where the clock was set back, it showed the answer's stamp before the end and perhaps again after it, or it was
+        set meanwhile and nobody saw that. Then the end is what is known of it.
+        """
+        answered, ended = self.past(answered_at, ended_at)
+        if answered <= ended:
+            return answered, ended
+        (ended,) = self.past(ended_at)
+        shown = [era for era in (*self._before_us, *self._clock.eras) if _is_in(era, answered_at - era.jumped)]
+        before = [moment for era in shown if (moment := answered_at - era.jumped + self._before) <= ended]
+        return max(before, default=ended), ended
 
     def past(self, *stamps: datetime) -> tuple[datetime, ...]:
         """Return moments of Asterisk's in the call's own time, as far from each other as they were, none ahead of now.
@@ -216,6 +239,10 @@ class CallClock:
             moments = tuple(at - clock.era_of(at, self._before_us).jumped + self._before for at in stamps)
         latest = max(moments)
         return tuple(at - (latest - now) for at in moments) if latest > now + STEP else moments
+
+
+def _is_in(era: Era, at: datetime) -> bool:
+    return era.begins - SAME_LOOK <= at <= era.ends + SAME_LOOK
 
 
 def _distance(era: Era, at: datetime, now: datetime) -> tuple[timedelta, timedelta, timedelta]:

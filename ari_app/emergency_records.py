@@ -61,7 +61,7 @@ def parse_emergency_record(value: str) -> EmergencyRecord | None:
             return None
         talked = timedelta(milliseconds=int(talked_ms or 0))
         # Asterisk tells how long by the time of day: where that was set back meanwhile, it is less than nothing.
-        answered_at = read_moment(str((ended_at - max(talked, timedelta())).timestamp())) if talked else None
+        answered_at = read_moment(str((ended_at - talked).timestamp())) if talked else None
         return EmergencyRecord(mark, answered_at, ended_at, int(cause) if cause else None)
     except (ValueError, OverflowError):
         return None

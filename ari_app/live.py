@@ -63,6 +63,10 @@ class LiveCall:
         """Return a moment of Asterisk's in the call's own time."""
         return self._clock.moment(at)
 
+    def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
+        """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time."""
+        return self._clock.talk(answered_at, ended_at)
+
     def past(self, *stamps: datetime) -> tuple[datetime, ...]:
         """Return moments that Asterisk left word of in the call's own time, none later than now."""
         return self._clock.past(*stamps)

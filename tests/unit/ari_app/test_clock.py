@@ -135,6 +135,47 @@ def test_moment_that_the_clock_showed_is_meant_rather_than_one_to_come() -> None
     assert call.moment(shown) == T0 + timedelta(seconds=12.9)
 
 
+@pytest.mark.parametrize("jump_s", [-26, 26])
+def test_answer_that_was_noted_while_the_clock_was_set_unseen_is_dated_so_that_no_call_is_cut_late(jump_s: int) -> None:
+    machine = Machine()
+    saved_by = CallClock(machine.clock).reading()
+    for before_s in (5, 65):  # it was answered before the clock was set, or after that
+        moment = T0 + timedelta(seconds=before_s)
+        noted = moment if before_s < 60 else moment + timedelta(seconds=jump_s)
+        machine.now, machine.steady_s = T0 + timedelta(seconds=100 + jump_s), 1100.0
+        successor = CallClock(machine.restarted(), saved_by)
+
+        assert successor.now() == T0 + timedelta(seconds=100)
+        assert T0 <= successor.moment(noted) <= moment
+
+
+def test_talk_during_which_the_clock_was_set_back_has_its_length_where_that_was_seen() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(10)
+    answered = machine.now
+    machine.run(20)
+    machine.clock.now()
+    machine.now -= HOUR
+    machine.clock.now()
+    machine.run(5)
+
+    assert call.talk(answered, machine.now) == (T0 + timedelta(seconds=10), T0 + timedelta(seconds=35))
+    assert CallClock(machine.restarted()).talk(answered, machine.now) == (machine.now, machine.now)
+
+
+def test_talk_before_the_clock_was_set_back_begins_before_its_end_though_its_answer_was_shown_again() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(20)
+    machine.now -= timedelta(seconds=10)
+    machine.clock.now()
+    machine.run(2)
+
+    answered, ended = T0 + timedelta(seconds=11), T0 + timedelta(seconds=15)
+    assert call.talk(answered, ended) == (answered, ended)
+
+
 def test_clock_that_is_slewed_is_believed() -> None:
     machine = Machine()
     call = CallClock(machine.clock)
