@@ -205,14 +205,17 @@ class CallClock:
         Asterisk stamped it before its clock was set, or after that. Where nobody saw when that was, the earliest moment
         is meant that came after the call was saved: it is the answer of a leg, which is cut too early rather than late.
         """
-        began_at = self._clock.began_at
-        if self._before_us and (seen := at - self._clock.era_of(at).jumped) < began_at - SAME_LOOK:
-            either = sorted((at, seen + self._before))
-            first, last = self._saved_at - SAME_LOOK, began_at + self._before
-            possible = [moment for moment in either if first <= moment <= last]
-            if possible:
-                return possible[0]
-        return self.past(at)[0]
+        if not self._before_us:
+            return self.past(at)[0]
+        now, began_at = self.now(), self._clock.began_at + self._before
+        seen = at - self._clock.era_of(at).jumped + self._before
+        if began_at - SAME_LOOK <= seen <= now + STEP:  # it was stamped since this service began
+            return self.past(at)[0]
+        either = sorted((at, seen))
+        possible = [moment for moment in either if self._saved_at - SAME_LOOK <= moment <= began_at]
+        if possible:
+            return possible[0]
+        return self._saved_at if either[0] > began_at else self.past(at)[0]  # it was set more than once
 
     def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
         """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time.

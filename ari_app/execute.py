@@ -254,7 +254,7 @@ class CommandExecutor:
                 self._metrics.records.labels(command.cdr.disposition.value, command.cdr.end_source or "").inc()
                 break
             except KeyConflictError as error:  # by another service under our name; what was settled first stands
-                if command.cdr.end_source is EndSource.LAST_SEEN:  # each has its own guess
+                if command.cdr.end_source is not EndSource.EVENT:  # each reads it as well as it knows the clock
                     log.warning("settled_otherwise_before", call_id=live.call_id, error=str(error))
                 else:
                     log.exception("settled_otherwise_before", call_id=live.call_id)

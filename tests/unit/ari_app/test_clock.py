@@ -149,6 +149,19 @@ def test_answer_that_was_noted_while_the_clock_was_set_unseen_is_dated_so_that_n
         assert T0 <= successor.moment(noted) <= moment
 
 
+def test_answer_that_was_noted_by_a_clock_of_which_nobody_knows_is_the_earliest_that_can_be() -> None:
+    machine = Machine()
+    machine.run(41)
+    saved_by = CallClock(machine.clock).reading()
+    machine.now += timedelta(seconds=16)
+    machine.run(13)
+    noted = machine.now
+    machine.now -= HOUR + timedelta(seconds=16)
+    machine.run(3)
+
+    assert CallClock(machine.restarted(), saved_by).moment(noted) == T0 + timedelta(seconds=41), "it is cut at once"
+
+
 def test_talk_during_which_the_clock_was_set_back_has_its_length_where_that_was_seen() -> None:
     machine = Machine()
     call = CallClock(machine.clock)

@@ -258,8 +258,11 @@ async def test_renewal_of_a_call_that_has_just_ended_asks_for_nothing() -> None:
     await renew
 
 
-@pytest.mark.parametrize(("end_source", "level"), [(EndSource.LAST_SEEN, "warning"), (EndSource.EVENT, "error")])
-async def test_end_that_another_service_has_settled_otherwise_is_an_error_unless_it_was_a_guess(
+@pytest.mark.parametrize(
+    ("end_source", "level"),
+    [(EndSource.LAST_SEEN, "warning"), (EndSource.HANDLER, "warning"), (EndSource.EVENT, "error")],
+)
+async def test_end_that_another_service_has_settled_otherwise_is_an_error_if_an_event_told_it(
     end_source: EndSource, level: str
 ) -> None:
     class SettledBefore(SomeStore):
