@@ -59,6 +59,7 @@ class Reports:
         self._is_open = is_open
         self._waiting: deque[_Waiting] = deque()
         self._some = asyncio.Event()
+        self._writing = asyncio.Lock()
         metrics.gauge("reports_waiting", "Reports of reconciliations not written yet", lambda: len(self._waiting))
 
     def keep(self, cause: ReconciliationCause, found: Findings) -> None:
@@ -99,6 +100,13 @@ class Reports:
 
     async def _written(self, report: _Waiting) -> bool:
         """Write a report and let it go; return whether that was done."""
+        async with self._writing:  # a service that stops flushes while the report may be on its way
+            return not self._is_next(report) or await self._write_next(report)
+
+    def _is_next(self, report: _Waiting) -> bool:
+        return bool(self._waiting) and self._waiting[0] is report
+
+    async def _write_next(self, report: _Waiting) -> bool:
         if _now_s() < report.settled_by_s and any(map(self._is_open, report.found.ended)):
             return False
         try:

@@ -180,3 +180,10 @@ async def test_service_that_stops_writes_what_it_knows(stage: Stage) -> None:
     await stage.reports.flush()
 
     assert [report.ended for report in await stage.office.store.reconciliations()] == [1]
+
+
+async def test_report_that_is_on_its_way_when_the_service_stops_is_written_once(stage: Stage) -> None:
+    stage.reports.keep(ReconciliationCause.START, await stage.found())
+    await asyncio.gather(stage.reports.flush(), stage.reports.flush())
+
+    assert len(await stage.office.store.reconciliations()) == 1
