@@ -208,7 +208,7 @@ class CallClock:
         if not self._before_us:
             return self.past(at)[0]
         now, began_at = self.now(), self._clock.began_at + self._before
-        seen = at - self._clock.era_of(at).jumped + self._before
+        seen = self._in_own_time(at, self._clock.era_of(at))
         if began_at - SAME_LOOK <= seen <= now + STEP:  # it was stamped since this service began
             return self.past(at)[0]
         either = sorted((at, seen))
@@ -228,20 +228,23 @@ class CallClock:
             return answered, ended
         (ended,) = self.past(ended_at)
         shown = [era for era in (*self._before_us, *self._clock.eras) if _is_in(era, answered_at - era.jumped)]
-        before = [moment for era in shown if (moment := answered_at - era.jumped + self._before) <= ended]
+        before = [moment for era in shown if (moment := self._in_own_time(answered_at, era)) <= ended]
         return max(before, default=ended), ended
 
     def past(self, *stamps: datetime) -> tuple[datetime, ...]:
-        """Return moments of Asterisk's in the call's own time, as far from each other as they were, none ahead of now.
+        """Return moments of Asterisk's in the call's own time, none ahead of now.
 
-        What lies ahead was stamped by a clock of which nobody knows that it was set.
+        What lies ahead was stamped by a clock of which nobody knows that it was set; then all are taken back alike.
         """
         now, clock = self.now(), self._clock
         moments = stamps
         if len(clock.eras) > 1 or self._before_us:
-            moments = tuple(at - clock.era_of(at, self._before_us).jumped + self._before for at in stamps)
+            moments = tuple(self._in_own_time(at, clock.era_of(at, self._before_us)) for at in stamps)
         latest = max(moments)
         return tuple(at - (latest - now) for at in moments) if latest > now + STEP else moments
+
+    def _in_own_time(self, stamp: datetime, era: Era) -> datetime:
+        return stamp - era.jumped + self._before
 
 
 def _is_in(era: Era, at: datetime) -> bool:

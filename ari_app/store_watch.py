@@ -68,11 +68,8 @@ class StoreWatch:
 
     async def _watched(self, answer_of: Awaitable[T], what: str, limit_s: float | None) -> T:
         try:
-            if limit_s is None:
+            async with asyncio.timeout(limit_s):
                 answer = await answer_of
-            else:
-                async with asyncio.timeout(limit_s):
-                    answer = await answer_of
         except StoreOverloadedError:
             self._metrics.failures.labels("store", what).inc()
             raise

@@ -44,9 +44,7 @@ class NoticeReads(Reads):
         if account_id is not None:
             query = query.where(_LOT.account_id == account_id)
         async with self._reading() as connection:
-            result = await connection.execute(query)
-            names = tuple(result.keys())
-            return [ExpiringLot(**dict(zip(names, row, strict=True))) for row in result]
+            return [ExpiringLot(**row) for row in (await connection.execute(query)).mappings()]
 
     async def recorded_notices(self, keys: Collection[str]) -> set[str]:
         """Answer those of ``keys`` under which a notice is recorded."""
