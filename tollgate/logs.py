@@ -34,7 +34,10 @@ class _Lossy:
 
 
 def configure_logs(level: str) -> None:
-    """Log to standard output from ``level`` on; call once, before anything is logged."""
+    """Log to standard output from ``level`` on; call once, before anything is logged.
+
+    A line and its end are written at once: killed between the two, a service would leave its successor half a line.
+    """
     renderer: structlog.types.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stdout.isatty() else structlog.processors.JSONRenderer()
     )
@@ -47,6 +50,6 @@ def configure_logs(level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Lossy(sys.stdout))),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lossy(sys.stdout))),
         cache_logger_on_first_use=True,
     )
