@@ -5,6 +5,7 @@ left, and the books are exact.
 """
 
 from charging.cdr import Disposition, EndSource
+from rating.destination import DestinationClass
 from store.alerts import AlertKind
 from tests.chaos.conftest import ChaosDesk, MakeDesk, check_books, check_cut, check_record, check_times, talks_of
 from tests.chaos.faults import named, request
@@ -12,6 +13,8 @@ from tests.e2e import sipp
 from tests.e2e.desk import wait_until
 from tests.e2e.office import INCLUDED, SECOND_PRICED
 
+BEHIND_A_CARRIER_CODE = "1611112"
+"""An emergency number that the dialplan does not know by itself."""
 LONG_FIRST_SLICE = "first_slice_s = 16\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
 """Time to start the service again while a call talks."""
 
@@ -146,6 +149,35 @@ def test_killed_before_the_answer_is_saved_and_back_after_the_end_settles_by_the
     [talk] = talks_of(carrier)
     check_record(cdr, talk, EndSource.HANDLER)
     check_books(desk)
+
+
+def test_killed_while_a_metered_party_talks_that_was_transferred_through_the_gate_leaves_word_of_its_end(
+    desk: ChaosDesk,
+) -> None:
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls_and_transfers(SECOND_PRICED, INCLUDED, 700))
+    [first, _] = carrier.wait_seen("SIP/2.0 200", 2)[:2]
+    desk.kill_service()
+    phone.wait()
+    wait_until(lambda: [bye for bye in carrier.seen("BYE", sent=False) if bye.call_id == first.call_id], "it is cut")
+    desk.start_service()
+    cdrs = {cdr.dialled: cdr for cdr in desk.wait_cdrs(2)}
+    [talk] = [talk for talk in talks_of(carrier) if talk.answer.call_id == first.call_id]
+    check_record(cdrs[SECOND_PRICED], talk, EndSource.HANDLER)
+    assert cdrs[INCLUDED].end_source is EndSource.HANDLER
+    check_books(desk)
+
+
+def test_killed_while_an_emergency_call_talks_that_the_gate_read_leaves_word_of_its_end(desk: ChaosDesk) -> None:
+    carrier = desk.carrier(sipp.answers())
+    phone = desk.phone(sipp.calls(BEHIND_A_CARRIER_CODE, 6_000))
+    wait_until(lambda: carrier.seen("ACK"), "the call talks")
+    desk.kill_service()
+    phone.wait()
+    desk.start_service()
+    [cdr] = desk.wait_cdrs(1)
+    check_times(cdr, talks_of(carrier)[0], EndSource.HANDLER)
+    assert (cdr.destination_class, cdr.charged_micros) == (DestinationClass.EMERGENCY, 0)
 
 
 def test_killed_while_it_talks_ends_it_with_the_held_slice(desk: ChaosDesk) -> None:

@@ -59,6 +59,7 @@ REQUIRED_MODULES = (
     "bridge_builtin_features",
     # applications
     "app_dial",
+    "app_originate",
     "app_stack",
     "app_exec",
     "app_verbose",
@@ -76,6 +77,7 @@ REQUIRED_MODULES = (
     "app_db",
     "app_stasis",
     # functions
+    "func_base64",
     "func_callerid",
     "func_cdr",
     "func_channel",

@@ -21,9 +21,10 @@ ENDPOINT = (
 )
 FAR_CONTEXT = "[ Context 'far' created by 'pbx_config' ]\n  'T' =>            1. NoOp()"
 MODULES = """
-app_dial app_stack app_stasis chan_pjsip func_channel func_db func_dialplan func_logic func_strings func_timeout
+app_dial app_exec app_originate app_stack app_stasis app_verbose chan_pjsip func_base64 func_callerid func_cdr
+func_channel func_cut func_db func_dialplan func_logic func_strings func_timeout
 pbx_config res_ari res_ari_applications res_ari_channels res_ari_events res_stasis
-app_playback app_playtones func_cut res_agi
+app_playback app_playtones res_agi
 """
 
 
@@ -189,8 +190,8 @@ def test_doctor_looks_at_the_file_of_asterisks_cdrs_where_one_is_set(
     monkeypatch.setenv("TOLLGATE_ASTERISK__CDR_FILE", str(file))
     pbx.commands["dialplan show"] = shown(office.done("dialplan").out)
     checks = examine(office, 1)
-    assert checks["modules"]["detail"] == "not running: cdr_custom.so, func_cdr.so"
-    modules = [*MODULES.split(), "cdr_custom", "func_cdr"]
+    assert checks["modules"]["detail"] == "not running: cdr_custom.so"
+    modules = [*MODULES.split(), "cdr_custom"]
     pbx.resources["asterisk/modules"] = [{"name": f"{name}.so", "status": "Running"} for name in modules]
     checks = examine(office, 0)
     assert checks["CDR file"]["status"] == "WARN"

@@ -24,6 +24,8 @@ CONTEXTS = {
     "tg-around",
     "tg-emergency-end",
     "tg-hang",
+    "tg-word",
+    "tg-word-of-another",
 }
 TRUNKS = tuple(Trunk(endpoint=f"carrier{index}") for index in (1, 2, 3))
 
@@ -85,7 +87,7 @@ def test_leg_around_the_gate_leaves_no_record_beside_another_and_none_without_en
     assert first == "exten => s,1,GotoIf(${LEN(${TG_LEFT})}?done)"
     assert any("Set(TG_LEFT=" in line for line in rendered()["tg-hang"])
     [bound] = [index for index, line in enumerate(lines) if "DB_KEYCOUNT(tollgate-around)} >= 10000" in line]
-    assert any("Set(DB(tollgate-around/" in line for line in lines[bound:])
+    assert any("Gosub(tg-word,s,1(tollgate-around,TG_LEFT))" in line for line in lines[bound:])
 
 
 def test_dialplan_says_what_the_endpoint_of_a_trunk_needs() -> None:

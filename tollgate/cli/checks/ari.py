@@ -13,17 +13,28 @@ from tollgate.settings import Settings
 
 _VARIABLES = (LEG_VARIABLE, ANSWERED_VARIABLE)
 _CHANNELVARS = f"channelvars = {','.join(_VARIABLES)}"
-_MODULES = (
+DIALPLAN_MODULES = (
     "app_dial.so",
+    "app_exec.so",
+    "app_originate.so",
     "app_stack.so",
     "app_stasis.so",
-    "chan_pjsip.so",
+    "app_verbose.so",
+    "func_base64.so",
+    "func_callerid.so",
+    "func_cdr.so",
     "func_channel.so",
+    "func_cut.so",
     "func_db.so",
     "func_dialplan.so",
     "func_logic.so",
     "func_strings.so",
     "func_timeout.so",
+)
+"""What the dialplan uses whatever the settings are."""
+_MODULES = (
+    *DIALPLAN_MODULES,
+    "chan_pjsip.so",
     "pbx_config.so",
     "res_ari.so",
     "res_ari_applications.so",
@@ -32,9 +43,9 @@ _MODULES = (
     "res_stasis.so",
 )
 """What the dialplan and the service use."""
-_CDR_MODULES = ("cdr_custom.so", "func_cdr.so")
+_CDR_MODULES = ("cdr_custom.so",)
 """What they use besides where Asterisk's own CDRs are read."""
-_BALANCE_MODULES = ("app_playback.so", "app_playtones.so", "func_cut.so", "res_agi.so")
+BALANCE_MODULES = ("app_playback.so", "app_playtones.so", "res_agi.so")
 """What the balance by phone uses."""
 _DIGIT_SOUND = "digits/1"
 
@@ -128,7 +139,7 @@ async def check_modules(ari: AriHttp, settings: Settings) -> Check:
     if settings.asterisk.cdr_file is not None:
         wanted += _CDR_MODULES
     if settings.has_balance_by_phone:
-        wanted += _BALANCE_MODULES
+        wanted += BALANCE_MODULES
     reply = await ari.get("asterisk/modules")
     if not isinstance(reply.body, list):
         return warn("modules", "Asterisk does not list them", "load res_ari_asterisk.so")
