@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
-.PHONY: help run test check thorough fuzz bench calls e2e chaos asterisk postgresql sipp tools clean
+.PHONY: help run test check thorough fuzz bench calls e2e chaos asterisk postgresql sipp browser tools clean
 
 help: ## list what there is to do
 	@echo 'Tollgate, prepaid call control for Asterisk'
@@ -49,7 +49,7 @@ calls: tools ## end-to-end and chaos tests
 	@echo '== end-to-end and chaos tests'
 	@$(CALLS) tests/chaos tests/e2e
 
-e2e: sipp ## end-to-end tests alone
+e2e: sipp browser ## end-to-end tests alone
 	@$(CALLS) tests/e2e
 
 chaos: tools ## what dies, hangs, stalls, repeats or fills up while calls talk: each tried on a real Asterisk
@@ -72,8 +72,11 @@ postgresql: $(INSTALLED)
 sipp: $(INSTALLED)
 	@$(PY) -m tollgate.office.prepare --with-sipp
 
+browser: $(INSTALLED)
+	@$(PY) -m tollgate.office.prepare --with-browser
+
 tools: $(INSTALLED)
-	@$(PY) -m tollgate.office.prepare --with-postgresql --with-sipp --with-faketime
+	@$(PY) -m tollgate.office.prepare --with-postgresql --with-sipp --with-faketime --with-browser
 
 # The environment: made once, brought up to date when a requirement changes. `python3` may be older than a python3.x
 # beside it, and Debian keeps venv in a package of its own.

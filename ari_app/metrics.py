@@ -26,6 +26,9 @@ class Metrics:
         self.ari_messages = self._counter("ari_messages", "Messages read from ARI, by what became of them", "outcome")
         self.ami_messages = self._counter("ami_messages", "Messages from AMI that were of no use", "outcome")
         self.agi_sessions = self._counter("agi_sessions", "FastAGI sessions, by what became of them", "outcome")
+        self.portal_requests = self._counter(
+            "portal_requests", "The portal's requests, by what became of them", "outcome"
+        )
         self.failures = self._counter("failures", "What was asked of a neighbour and failed", "neighbour", "what")
         self.connections = self._counter("connections", "Connections made to Asterisk", "neighbour")
         self.dropped = self._counter("dropped", "What a full queue turned away", "queue")

@@ -65,6 +65,10 @@ class UnknownExtensionError(StoreError):
     """There is no such extension."""
 
 
+class UnknownUserError(StoreError):
+    """There is no such user of the portal."""
+
+
 class UnknownPlanError(StoreError):
     """There is no such plan."""
 

@@ -126,11 +126,35 @@ def record_reconciliation(report: Reconciliation) -> Operation[None]:
 class ReconciliationReads(Reads):
     """Read methods of reports."""
 
-    async def reconciliations(self, node: str | None = None, *, limit: int = KEPT) -> list[Reconciliation]:
-        """Answer the reports of a node, or of all, newest first: at most ``limit``, and ``KEPT``."""
-        query = select(schema.reconciliation).order_by(_REPORT.id.desc()).limit(min(limit, KEPT))
+    async def reconciliations(
+        self,
+        node: str | None = None,
+        *,
+        cause: ReconciliationCause | None = None,
+        skip: int = 0,
+        limit: int = KEPT,
+    ) -> list[Reconciliation]:
+        """Answer the reports of a node, or of all, newest first: at most ``limit``, and ``KEPT``.
+
+        Args:
+            node: Only this one's.
+            cause: Only those that were made because of it.
+            skip: So many of the newest are left out.
+            limit: At most so many.
+        """
+        query = select(schema.reconciliation).order_by(_REPORT.id.desc()).offset(skip).limit(min(limit, KEPT))
         if node is not None:
             query = query.where(_REPORT.node == node)
+        if cause is not None:
+            query = query.where(_REPORT.cause == cause.value)
+        async with self._reading() as connection:
+            rows = (await connection.execute(query)).mappings()
+            return [_report(row) for row in rows]
+
+    async def newest_reconciliations(self) -> list[Reconciliation]:
+        """Answer the newest report of each node, by the node's name."""
+        newest = select(func.max(_REPORT.id)).group_by(_REPORT.node)
+        query = select(schema.reconciliation).where(_REPORT.id.in_(newest)).order_by(_REPORT.node)
         async with self._reading() as connection:
             rows = (await connection.execute(query)).mappings()
             return [_report(row) for row in rows]

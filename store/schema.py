@@ -412,3 +412,30 @@ reconciliation = Table(
     Index(None, "node", "id"),
 )
 """What comparing live channels with open sessions found, and the money that it moved."""
+
+portal_user = Table(
+    "portal_user",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),  # argon2id, in its own text form
+    Column("disabled", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("name"),
+    CheckConstraint("role IN ('admin', 'manager', 'viewer')", name="role_known"),
+)
+"""Who may use the portal. A user is disabled, never deleted: what somebody did stays theirs."""
+
+portal_session = Table(
+    "portal_session",
+    metadata,
+    Column("token_hash", Text, primary_key=True),  # SHA-256 in hex; the token itself is in the browser alone
+    Column("user_id", BigInteger, ForeignKey("portal_user.id"), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    CheckConstraint("expires_at_ms > created_at_ms", name="expires_after_begin"),
+    Index(None, "user_id"),
+)
+"""Who is signed in to the portal."""

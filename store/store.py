@@ -22,13 +22,25 @@ from store.postgres import PostgresWriter
 from store.reads import read_engine
 from store.reconciliations import ReconciliationReads
 from store.sqlite import SqliteWriter
+from store.user_sessions import UserSessionReads
+from store.users import UserReads
 from store.verify import Difference, Progress, find_differences
 from store.writer import LONGEST_QUEUE_FOR_NEW, Writer, WriterStats
 
 T = TypeVar("T")
 
 
-class Store(CatalogReads, MoneyReads, NoticeReads, CallReads, NodeReads, AlertReads, ReconciliationReads):
+class Store(
+    CatalogReads,
+    MoneyReads,
+    NoticeReads,
+    CallReads,
+    NodeReads,
+    AlertReads,
+    ReconciliationReads,
+    UserReads,
+    UserSessionReads,
+):
     """An open store. Changes go through :meth:`apply`, one operation each; reads are methods.
 
     Any number of processes may have the same store open, on PostgreSQL of any number of machines. Close it, or use it

@@ -5,27 +5,13 @@ from typing import NoReturn
 from agi.balance import AsteriskAwayError, BalanceQuestion
 from agi.server import AgiServer
 from ari_app.ami import AmiAdapter
-from ari_app.complaints import Complaints
 from ari_app.errors import AmiRefusedError, AmiUnavailableError
-from ari_app.metrics import Metrics
 from ari_app.run import Service
 from dialplan.balance import BALANCE_PATH
 from store.payers import Payer
 from store.store import Store
 from tollgate.listen import ListenAddress, keep_listening
-
-
-class SessionNotes(Complaints):
-    """Counts what became of sessions; logs those that no Asterisk of ours would have."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        """Count with the service's own counter."""
-        super().__init__(metrics.agi_sessions)
-        self._sessions = metrics.agi_sessions
-
-    def count(self, outcome: str) -> None:
-        """Count a session that is worth no line in the log."""
-        self._sessions.labels(outcome).inc()
+from tollgate.notes import OutcomeNotes
 
 
 def agi_server(service: Service, store: Store) -> AgiServer:
@@ -42,7 +28,7 @@ def agi_server(service: Service, store: Store) -> AgiServer:
         account=store.account_by_id,
         channel_name=channel_name,
     )
-    server = AgiServer({BALANCE_PATH: balance}, SessionNotes(service.metrics))
+    server = AgiServer({BALANCE_PATH: balance}, OutcomeNotes(service.metrics.agi_sessions))
     service.metrics.gauge("agi_connections", "FastAGI connections that are open", lambda: server.open_connections)
     return server
 

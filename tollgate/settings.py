@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -120,6 +121,27 @@ class AgiSettings(_Section):
     """What a phone dials to hear what its account has available; empty: nothing."""
 
 
+def _public_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_origin = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+        is_origin = is_origin and text.lower() == f"{parts.scheme}://{parts.netloc}".lower() and parts.port != 0
+    except ValueError:
+        is_origin = False
+    if text and not is_origin:
+        raise PydanticCustomError("public_url", "no scheme, host and port")
+    return text
+
+
+class PortalSettings(_Section):
+    """The admin portal."""
+
+    listen: ListenText = "127.0.0.1:8480"
+    public_url: Annotated[str, AfterValidator(_public_url)] = ""
+    """By which browsers reach it through a proxy, such as ``https://pbx.example.com``; what follows from it is said at
+    :mod:`web.site`. Empty: by the address where it listens, unencrypted."""
+
+
 class MeteringSettings(_Section):
     """The lengths of slices and limits; what each means is said at :class:`charging.policy.MeteringPolicy`."""
 
@@ -173,6 +195,7 @@ class Settings(BaseSettings):
     """How many days before a lot expires its account is warned."""
     asterisk: AsteriskSettings = AsteriskSettings()
     agi: AgiSettings = AgiSettings()
+    portal: PortalSettings = PortalSettings()
     trunks: tuple[TrunkSettings, ...] = ()
     metering: MeteringSettings = MeteringSettings()
 
@@ -200,6 +223,10 @@ class Settings(BaseSettings):
     def agi_address(self) -> ListenAddress | None:
         """Return where FastAGI is served; None: nowhere."""
         return parse_listen_address(self.agi.listen)
+
+    def portal_address(self) -> ListenAddress | None:
+        """Return where the portal is served; None: nowhere."""
+        return parse_listen_address(self.portal.listen)
 
     @property
     def has_balance_by_phone(self) -> bool:

@@ -58,6 +58,12 @@ FORMS: Mapping[str, _Form] = {
     "agi": _Form("a section", "[agi]"),
     "agi.listen": _Form("an IP address and a port in quotes, or nothing in quotes", '"127.0.0.1:4573"'),
     "agi.balance_extension": _Form("* or # and up to 7 digits, * and # in quotes, or nothing in quotes", '"*62"'),
+    "portal": _Form("a section", "[portal]"),
+    "portal.listen": _Form("an IP address and a port in quotes, or nothing in quotes", '"127.0.0.1:8480"'),
+    "portal.public_url": _Form(
+        "http:// or https:// and a host, perhaps a port, and nothing behind them, in quotes, or nothing in quotes",
+        '"https://pbx.example.com"',
+    ),
     "trunks": _Form("one section for each trunk", '[[trunks]] with endpoint = "my-carrier"'),
     "trunks.endpoint": _Form("the name of an endpoint in pjsip.conf", '"my-carrier"'),
     "trunks.dial_format": _Form("plus, e164, 00 or national", '"plus"'),
@@ -145,7 +151,7 @@ def _example(parts: Sequence[str], variable: str | None) -> str:
     name = ".".join(parts)
     example = FORMS[name].example
     if variable is None:
-        return example if name in ("agi", "asterisk", "metering", "trunks") else _line(parts, example)
+        return example if name in ("agi", "asterisk", "metering", "portal", "trunks") else _line(parts, example)
     if parts[0] in _LISTS:
         return f"{variable}='{_LISTS[parts[0]]}'"
     if example.startswith("["):

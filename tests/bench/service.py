@@ -50,6 +50,9 @@ internal_context = "{context}"
 [agi]
 listen = ""
 
+[portal]
+listen = ""
+
 [[trunks]]
 endpoint = "{trunk}"
 """

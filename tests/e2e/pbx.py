@@ -39,6 +39,9 @@ internal_context = "phones-internal"
 [agi]
 listen = "127.0.0.1:{agi}"
 
+[portal]
+listen = "{portal}"
+
 [[trunks]]
 endpoint = "carrier1"
 
@@ -51,12 +54,20 @@ endpoint = "carrier2"
 
 
 def settings_text(
-    line: Line, url: str, metering: str = "", *, node: str = NODE, more: str = "", health: str = ""
+    line: Line, url: str, metering: str = "", *, node: str = NODE, more: str = "", health: str = "", portal: str = ""
 ) -> str:
     """Return a settings file for the PBX on this line; ``more`` are settings of no section."""
     ports = line.ports
     return SETTINGS.format(
-        url=url, node=node, http=ports.http, ami=ports.ami, agi=ports.agi, metering=metering, more=more, health=health
+        url=url,
+        node=node,
+        http=ports.http,
+        ami=ports.ami,
+        agi=ports.agi,
+        metering=metering,
+        more=more,
+        health=health,
+        portal=portal,
     )
 
 

@@ -17,7 +17,7 @@ from agi.server import AgiServer
 from ari_app.metrics import Metrics
 from tests.fuzz.effort import fuzz
 from tests.fuzz.mutation import damaged_text
-from tollgate.fastagi import SessionNotes
+from tollgate.notes import OutcomeNotes
 
 HEADER = "agi_network: yes\nagi_network_script: balance\nagi_channel: PJSIP/101-0000001f\nagi_uniqueid: 1.7\n\n"
 ANSWERS = (
@@ -96,7 +96,7 @@ async def outcomes_of(portions: list[bytes], then: str) -> list[Outcome]:
         await connection.set_variables({"A": "1", "B": "2"})
         return Outcome.HANDLED
 
-    server = AgiServer({"balance": handle}, SessionNotes(metrics))
+    server = AgiServer({"balance": handle}, OutcomeNotes(metrics.agi_sessions))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         accepting = asyncio.create_task(server.accept(listener))

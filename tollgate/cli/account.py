@@ -8,6 +8,7 @@ import typer
 from ari_app.clock import epoch_ms, utc_now
 from rating.calendar import LAST_MONTH_DAY
 from rating.money import format_money
+from rating.written_time import iso_ms
 from store import catalog
 from store.records import Account
 from store.spend import WHOLE_ACCOUNT
@@ -20,7 +21,7 @@ from tollgate.cli.money import check_currency
 from tollgate.cli.output import Document, print_fields, print_table, say, show
 from tollgate.cli.regions import DEFAULTS
 from tollgate.cli.spending import spend_document
-from tollgate.cli.times import iso_ms, zone
+from tollgate.cli.times import zone
 from tollgate.cli.topic import topic
 
 account_app = topic(

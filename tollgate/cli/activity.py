@@ -15,6 +15,7 @@ from ari_app.clock import epoch_ms
 from charging.cdr import Cdr, Disposition
 from rating.destination import DestinationClass
 from rating.money import format_money
+from rating.written_time import iso, local_time
 from store.call_reads import CdrFilter
 from store.records import Account
 from store.store import Store
@@ -24,7 +25,7 @@ from tollgate.cli.files import output_to
 from tollgate.cli.output import Document, console, say, table, write_json, write_json_stream
 from tollgate.cli.rate_document import rate_document
 from tollgate.cli.streams import closing
-from tollgate.cli.times import iso, local_time, parse_instant, zone
+from tollgate.cli.times import parse_instant, zone
 from tollgate.cli.topic import topic
 
 activity_app = topic()

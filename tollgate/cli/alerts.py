@@ -7,12 +7,13 @@ import typer
 
 from ari_app.clock import epoch_ms
 from rating.money import format_money
+from rating.written_time import from_ms, iso_ms, local_time
 from store.alerts import MOST_ALERTS, Alert, AlertDetail, AlertKind
+from store.office_zone import office_zone
 from store.store import Store
 from tollgate.cli.context import JsonOption, with_store
-from tollgate.cli.office_zone import office_zone
 from tollgate.cli.output import Document, print_table, say, show
-from tollgate.cli.times import from_ms, iso_ms, local_time, parse_instant
+from tollgate.cli.times import parse_instant
 from tollgate.cli.topic import topic
 
 alerts_app = topic()

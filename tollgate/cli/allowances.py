@@ -5,11 +5,12 @@ from datetime import datetime
 
 from rating.calendar import period_at
 from rating.plan import Allowance, AllowanceScope, Plan
+from rating.written_time import iso
 from store.payers import plan_name_of, readable_plans
 from store.records import Account, Extension
 from store.store import Store
 from tollgate.cli.output import Document, print_table
-from tollgate.cli.times import iso, zone
+from tollgate.cli.times import zone
 
 
 async def allowance_documents(

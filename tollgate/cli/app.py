@@ -15,7 +15,7 @@ from typer.main import get_command
 from tollgate.cli.errors import BAD_INPUT, REFUSED, CliError, Failure, failure_from_text, failure_of
 
 TOPICS: dict[str, tuple[str, str]] = {
-    "init": ("setup", "Make the settings file and the store."),
+    "init": ("setup", "Make the settings file, the store and the portal's first user."),
     "migrate": ("migrate", "Bring the store's schema up to date."),
     "backup": ("backup", "Copy the store while the service runs."),
     "serve": ("service", "Run the service: gate and meter."),
@@ -31,6 +31,7 @@ TOPICS: dict[str, tuple[str, str]] = {
     "rates": ("rates", "Decks of prices."),
     "activity": ("activity", "Who called where, when, and what it cost."),
     "calls": ("calls", "Calls that live now."),
+    "user": ("user", "Users of the portal."),
     "nodes": ("nodes", "The PBXs that share the store."),
     "alerts": ("alerts", "What those who run the PBX are to be told."),
     "reconciliations": ("reconciliations", "What restarts and reconnects found, and the money they moved."),

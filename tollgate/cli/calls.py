@@ -12,6 +12,7 @@ from ari_app.decode import Channel
 from ari_app.errors import AriUnavailableError
 from rating.caps import NO_CAPS
 from rating.money import format_money
+from rating.written_time import iso
 from store.caps import SpendLimits
 from store.store import Store
 from tollgate.cli.ari_http import ari_http
@@ -20,7 +21,7 @@ from tollgate.cli.errors import RefusedError
 from tollgate.cli.live_calls import LiveCall, call_of_session, calls_without_session, channels_of
 from tollgate.cli.output import Document, print_table, say, show
 from tollgate.cli.spending import caps_leave_micros
-from tollgate.cli.times import iso, zone
+from tollgate.cli.times import zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 

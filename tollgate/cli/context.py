@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from rating.money import MoneyError, format_money, parse_money
+from store import office_zone
 from store.errors import UnknownAccountError
 from store.records import Account
 from store.store import Store
@@ -18,7 +19,7 @@ from tollgate.settings import Settings, load_settings
 T = TypeVar("T")
 _WITH_COMMA = re.compile(r"[+-]?[0-9]{1,12},[0-9]{1,6}")
 
-MAIN_ACCOUNT = "main"
+MAIN_ACCOUNT = office_zone.MAIN_ACCOUNT
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document.")]
 AccountOption = Annotated[str, typer.Option("--account", metavar="A", help="The account.")]

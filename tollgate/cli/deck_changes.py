@@ -10,9 +10,9 @@ from rating.deck import Rate
 from rating.deck_import import Change, PriceChange, PriceChanges
 from rating.money import format_money
 from rating.periods import highest_per_minute_micros
+from rating.written_time import iso_ms
 from tollgate.cli.errors import BadInputError
 from tollgate.cli.output import Document
-from tollgate.cli.times import iso_ms
 
 SHOWN_ORDER = (
     Change.NEW,

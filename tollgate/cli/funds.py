@@ -9,6 +9,7 @@ import typer
 from ari_app.clock import epoch_ms, utc_now
 from charging.expiry import default_expiry
 from rating.money import format_money
+from rating.written_time import iso_ms, iso_ms_or_none, local_day
 from store import funds
 from store.answers import Adjusted, Denied
 from store.errors import KeyConflictError
@@ -34,7 +35,7 @@ from tollgate.cli.lots import (
     print_lots,
 )
 from tollgate.cli.output import Document, say, show
-from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, parse_instant, zone
+from tollgate.cli.times import parse_instant, zone
 from tollgate.cli.topic import topic
 from tollgate.housekeeping import tidy_account
 

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -22,13 +22,17 @@ from store.migrate import encoding_fault, found_revision
 from store.node_lock import NodeLock
 from store.operation import Operation
 from store.store import Store
+from store.users import Role, add_user
 from tollgate.cli.context import MAIN_ACCOUNT
 from tollgate.cli.errors import BadInputError, RefusedError
 from tollgate.cli.money import check_currency
 from tollgate.cli.regions import DEFAULTS
 from tollgate.cli.times import zone
 from tollgate.settings import Settings, load_settings, settings_from
+from web.passwords import hash_password, random_password
 
+ADMINISTRATOR = "admin"
+"""The portal's first user."""
 PAY_AS_YOU_GO = "pay-as-you-go"
 _EXAMPLE_DECK = "example-deck.csv"
 _INIT_LOCK = "init of the store"
@@ -61,6 +65,8 @@ class Installation:
     plan: Plan
     plan_texts: dict[str, str]
     """The TOML of every plan to load, by name."""
+    admin_password: str = field(repr=False)
+    """Of the portal's first user; its hash alone is written."""
 
 
 def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
@@ -92,6 +98,7 @@ def plan_installation(settings_file: Path, wishes: Wishes) -> Installation:
         timezone=timezone,
         plan=plan,
         plan_texts=plan_texts,
+        admin_password=random_password(),
     )
 
 
@@ -114,7 +121,7 @@ async def install(planned: Installation) -> int:
             rates = await store.import_deck(
                 name=planned.plan.deck, currency=planned.currency, rates=example_rates(), at_ms=at_ms
             )
-            await store.apply(_first_catalog(planned, at_ms))
+            await store.apply(_first_catalog(planned, at_ms, hash_password(planned.admin_password)))
             return rates
 
 
@@ -177,8 +184,8 @@ async def _has_account(url: str, location: PostgresLocation) -> bool:
         return bool(await store.accounts())
 
 
-def _first_catalog(planned: Installation, at_ms: int) -> Operation[None]:
-    """Write the plans and the account in one transaction: a store without its account would be of no use."""
+def _first_catalog(planned: Installation, at_ms: int, admin_hash: str) -> Operation[None]:
+    """Write plans, account and administrator in one transaction: a store without them would be of no use."""
     for name, text in planned.plan_texts.items():
         yield from catalog.put_plan(name=name, toml=text, at_ms=at_ms)
     yield from catalog.create_account(
@@ -188,6 +195,7 @@ def _first_catalog(planned: Installation, at_ms: int) -> Operation[None]:
         plan=planned.plan.name,
         at_ms=at_ms,
     )
+    yield from add_user(name=ADMINISTRATOR, role=Role.ADMIN, password_hash=admin_hash, at_ms=at_ms)
 
 
 def _home_region(base: Settings, wished: str | None, *, kept: bool) -> str:

@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from ari_app.clock import epoch_ms
 from rating.money import format_money
+from rating.written_time import iso_ms, iso_ms_or_none, local_day
 from store.journal import Bucket
 from store.records import Account, JournalEntry, Lot
 from tollgate.cli.output import Document, print_table
-from tollgate.cli.times import iso_ms, iso_ms_or_none, local_day, zone
+from tollgate.cli.times import zone
 
 
 class LotState(StrEnum):

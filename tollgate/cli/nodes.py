@@ -7,6 +7,7 @@ import typer
 
 from ari_app.clock import utc_now
 from rating.money import format_money
+from rating.written_time import iso
 from store.lost_calls import settle_as_charged
 from store.nodes import NodeInfo, forget_node
 from store.store import Store
@@ -15,7 +16,6 @@ from tollgate.cli.counted import counted
 from tollgate.cli.errors import RefusedError
 from tollgate.cli.node_states import NodeState, ago, state_of
 from tollgate.cli.output import Document, print_table, say, show
-from tollgate.cli.times import iso
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 

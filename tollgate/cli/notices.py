@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from rating.money import format_money
+from rating.written_time import from_ms, iso_ms, local_day, local_time
 from store.notices import NoticeKind
 from store.records import Account, Notice
 from store.store import Store
 from tollgate.cli.context import JsonOption, require_account, with_store
 from tollgate.cli.output import Document, print_table, say, show
-from tollgate.cli.times import from_ms, iso_ms, local_day, local_time, zone
+from tollgate.cli.times import zone
 from tollgate.cli.topic import topic
 
 notices_app = topic()

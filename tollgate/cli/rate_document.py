@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 from rating.deck import Rate
 from rating.hours import format_hours
 from rating.money import format_money
+from rating.written_time import iso_ms
 from tollgate.cli.output import Document
-from tollgate.cli.times import iso_ms
 
 _UTC = ZoneInfo("UTC")
 

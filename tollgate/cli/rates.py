@@ -12,6 +12,7 @@ from rating.deck import Deck, Rate
 from rating.deck_import import COLUMNS, csv_cells
 from rating.dialled import Unreadable, read_dialled
 from rating.plan import PlanError, parse_plan
+from rating.written_time import iso_ms
 from store.records import Account, DeckInfo
 from store.store import Store
 from tollgate.cli.context import MAIN_ACCOUNT, AccountOption, JsonOption, require_account, settings_of, with_store
@@ -23,7 +24,7 @@ from tollgate.cli.rate_found import LookedUp
 from tollgate.cli.rate_names import DeckOption
 from tollgate.cli.rates_import import import_file
 from tollgate.cli.streams import closing
-from tollgate.cli.times import iso_ms, parse_instant, zone
+from tollgate.cli.times import parse_instant, zone
 from tollgate.cli.topic import topic
 from tollgate.settings import Settings
 

@@ -1,24 +1,20 @@
 """``reconciliations``: what comparing live channels with open sessions found, and the money that it moved."""
 
-from collections.abc import Mapping
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from rating.money import format_money
-from store.reconciliations import KEPT, MoneyMoved, Reconciliation
-from store.records import Account
+from rating.written_time import from_ms, local_time
+from store.office_zone import office_zone
+from store.reconciliation_words import Accounts, cause_words, money_lines, report_document
+from store.reconciliations import KEPT, Reconciliation
 from store.store import Store
 from tollgate.cli.context import JsonOption, with_store
-from tollgate.cli.office_zone import office_zone
 from tollgate.cli.output import Document, print_table, say, show
-from tollgate.cli.times import from_ms, iso_ms, local_time
 from tollgate.cli.topic import topic
 
 reconciliations_app = topic()
-
-Accounts = Mapping[int, Account]
 
 
 @reconciliations_app.command()
@@ -44,30 +40,8 @@ def reconciliations(
         return await store.reconciliations(node, limit=limit), accounts, await office_zone(store)
 
     found, accounts, own_zone = with_store(ctx, work)
-    document: Document = {"reconciliations": [_document(report, accounts, own_zone) for report in found]}
+    document: Document = {"reconciliations": [report_document(report, accounts, own_zone) for report in found]}
     show(document, lambda: _print(found, accounts, own_zone), as_json=as_json)
-
-
-def _document(report: Reconciliation, accounts: Accounts, own_zone: ZoneInfo) -> Document:
-    return {
-        "at": iso_ms(report.at_ms, own_zone),
-        "node": report.node,
-        "cause": report.cause.value,
-        "alive": report.alive,
-        "ended": report.ended,
-        "unknown": report.unknown,
-        "money": [_moved(accounts[account_id], moved) for account_id, moved in sorted(report.money.items())],
-    }
-
-
-def _moved(account: Account, moved: MoneyMoved) -> Document:
-    return {
-        "account": account.name,
-        "currency": account.currency,
-        "charged": format_money(moved.charged_micros),
-        "released": format_money(moved.released_micros),
-        "refunded": format_money(moved.refunded_micros),
-    }
 
 
 def _print(found: list[Reconciliation], accounts: Accounts, own_zone: ZoneInfo) -> None:
@@ -78,33 +52,12 @@ def _print(found: list[Reconciliation], accounts: Accounts, own_zone: ZoneInfo) 
         (
             local_time(from_ms(report.at_ms), own_zone),
             report.node,
-            cause_words(report),
+            cause_words(report.cause),
             report.alive,
             report.ended,
             report.unknown,
-            money_words(report, accounts),
+            "; ".join(money_lines(report, accounts)),
         )
         for report in found
     ]
     print_table(("when", "node", "after", ">alive", ">ended", ">unknown", "money"), rows)
-
-
-def cause_words(report: Reconciliation) -> str:
-    """Return why it was made, for people."""
-    return report.cause.value.replace("_", " ")
-
-
-def money_words(report: Reconciliation, accounts: Accounts) -> str:
-    """Return what it moved, for people; '' where that is nothing."""
-    parts = []
-    for account_id, moved in sorted(report.money.items()):
-        account = accounts[account_id]
-        amounts = {
-            "charged": moved.charged_micros,
-            "released": moved.released_micros,
-            "refunded": moved.refunded_micros,
-        }
-        said = ", ".join(f"{what} {format_money(micros)}" for what, micros in amounts.items() if micros)
-        if said:
-            parts.append(f"{account.name}: {said} {account.currency}")
-    return "; ".join(parts)

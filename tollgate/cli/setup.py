@@ -1,4 +1,4 @@
-"""``init``: the settings file and the store."""
+"""``init``: the settings file, the store, the portal's first user."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ import typer
 
 from store.location import locate, shown_url
 from tollgate.cli.context import JsonOption, settings_file_of
-from tollgate.cli.installation import Installation, Wishes, install, plan_installation
+from tollgate.cli.installation import ADMINISTRATOR, Installation, Wishes, install, plan_installation
 from tollgate.cli.output import Document, say, show
 from tollgate.cli.topic import topic
 from tollgate.settings import SETTINGS_FILE
@@ -35,9 +35,10 @@ def init(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the settings file, the store and the account main; say what to do next.
+    """Make the settings file, the store, the account main and the portal's first user; say what to do next.
 
-    Refuses where a store exists. A settings file that is there already is kept and used.
+    Refuses where a store exists. A settings file that is there already is kept and used. The password of that user is
+    shown this once.
 
     \b
     Examples:
@@ -62,6 +63,7 @@ def _document(planned: Installation, rates: int) -> Document:
         "timezone": planned.timezone,
         "plan": planned.plan.name,
         "deck": {"name": planned.plan.deck, "rates": rates, "example": True},
+        "administrator": {"name": ADMINISTRATOR, "password": planned.admin_password},
         "next": list(_next_steps(planned)),
     }
 
@@ -75,6 +77,7 @@ def _say_installed(planned: Installation, rates: int) -> None:
         f"deck      {planned.plan.deck}: {rates} EXAMPLE prices, invented and read as {planned.currency}; "
         "replace them by your carrier's"
     )
+    say(f"portal    user {ADMINISTRATOR}, password {planned.admin_password}    it is shown this once, keep it")
     say("")
     say("next:")
     for number, step in enumerate(_next_steps(planned), start=1):

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from store.errors import StoreError
+from tollgate.cli.installation import ADMINISTRATOR
 from tollgate.office.asterisk import prepare_asterisk
 from tollgate.office.errors import OfficeError
 from tollgate.office.office import SERVICE_LOG, Office
@@ -105,6 +106,8 @@ Tollgate is running. The public network is simulated: no call leaves this machin
     {tollgate} quote 00447797123456 --duration 60
     {tollgate} doctor            checks the PBX end to end
 
+  Portal: http://{LOOPBACK}:{state.ports.portal}    {_portal_user(state)}
+
   Softphone: SIP server {LOOPBACK}, port {state.ports.sip}, UDP or TCP; user and password:
 {phones}
   Numbers to try:
@@ -120,6 +123,12 @@ Tollgate is running. The public network is simulated: no call leaves this machin
 
   Logs: {office.folder / SERVICE_LOG}    Ctrl-C ends all of it.
 """
+
+
+def _portal_user(state: OfficeState) -> str:
+    if state.portal_password:
+        return f"user {ADMINISTRATOR}, password {state.portal_password}"
+    return f"`tollgate user password {ADMINISTRATOR}` gives its user a password"
 
 
 if __name__ == "__main__":

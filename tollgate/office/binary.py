@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ari_app.version import AsteriskVersion
+from tollgate.office.debian_root import loader_of
 from tollgate.office.errors import OfficeError
 from tollgate.office.version import parse_version
 
@@ -69,11 +70,9 @@ def private_binary(root: Path) -> AsteriskBinary:
     Raises:
         OfficeError: there is no loader or no Asterisk in it, it does not run, or its version cannot be read.
     """
-    loaders = sorted(root.glob("usr/lib/*/ld-linux-*.so.*"))
-    if not loaders:
-        raise OfficeError(f"{root} holds no system library folder")
-    libraries = loaders[0].parent
-    argv_prefix = (str(loaders[0]), "--library-path", str(libraries), str(root / "usr/sbin/asterisk"))
+    loader = loader_of(root)
+    libraries = loader.parent
+    argv_prefix = (str(loader), "--library-path", str(libraries), str(root / "usr/sbin/asterisk"))
     version = ask_version(argv_prefix)
     if version is None:
         raise OfficeError(f"the Asterisk in {root} does not run on this machine ({os.uname().machine})")

@@ -89,7 +89,7 @@ class Office:
         write_settings(self.folder, state)
         if not (self.folder / STORE_FILE).exists():
             self._progress("making the store: extensions 101-103, the French plan, the example deck, 10.00 EUR")
-            make_store(self.settings_file, utc_now())
+            make_store(self.settings_file, state, utc_now())
         self._progress("starting the simulated public network")
         simnet = SimnetSettings(ports=ports, token=state.token, phones=state.phones)
         self._start_instance("simnet", simnet_files(simnet))

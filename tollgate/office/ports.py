@@ -37,6 +37,8 @@ class OfficePorts:
     """The manager interface (TCP)."""
     agi: int = 15045
     """Where the PBX asks the service (TCP)."""
+    portal: int = 15080
+    """Where browsers reach the portal (TCP)."""
     simnet_trunk: int = 15070
     """Where the PBX reaches the simulated network (UDP)."""
     simnet_phones: int = 15071
@@ -63,6 +65,7 @@ _KINDS = {
     "http": (socket.SOCK_STREAM,),
     "ami": (socket.SOCK_STREAM,),
     "agi": (socket.SOCK_STREAM,),
+    "portal": (socket.SOCK_STREAM,),
 }
 """The sockets a port is used with, where that is more or other than UDP."""
 

@@ -1,7 +1,7 @@
 """Get everything a start or a test run needs onto this machine: `python -m tollgate.office.prepare`.
 
-`--with-postgresql` adds what the store's tests need, `--with-sipp` what the end-to-end tests need, `--with-faketime`
-what the chaos tests need besides.
+`--with-postgresql` adds what the store's tests need, `--with-sipp` and `--with-browser` what the end-to-end tests need,
+`--with-faketime` what the chaos tests need besides.
 
 Safe to repeat: what is there already is kept, and then it takes a fraction of a second.
 """
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tollgate.office.asterisk import prepare_asterisk
+from tollgate.office.browser import prepare_browser
 from tollgate.office.errors import OfficeError
 from tollgate.office.faketime import prepare_faketime
 from tollgate.office.postgresql import prepare_postgresql
@@ -18,7 +19,7 @@ from tollgate.office.sipp import prepare_sipp
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prepare Asterisk and, when asked, PostgreSQL, SIPp and libfaketime.
+    """Prepare Asterisk and, when asked, PostgreSQL, SIPp, libfaketime and a browser.
 
     Returns:
         The exit status: 0 done, 1 something is missing that cannot be installed from here.
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--with-sipp", action="store_true", help="SIPp too, for the end-to-end tests")
     parser.add_argument("--with-postgresql", action="store_true", help="PostgreSQL too, for the store's tests")
     parser.add_argument("--with-faketime", action="store_true", help="libfaketime too, for the chaos tests")
+    parser.add_argument("--with-browser", action="store_true", help="Chromium too, for the portal's end-to-end test")
     options = parser.parse_args(arguments)
     steps = [_asterisk]
     if options.with_postgresql:
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         steps.append(_sipp)
     if options.with_faketime:
         steps.append(_faketime)
+    if options.with_browser:
+        steps.append(_browser)
     try:
         # Every step is tried, so that who has to ask an administrator asks once.
         done = [_succeeds(step) for step in steps]
@@ -58,6 +62,11 @@ def _sipp() -> str:
 
 def _faketime() -> str:
     return f"libfaketime: {prepare_faketime(_show)}"
+
+
+def _browser() -> str:
+    browser = prepare_browser(_show)
+    return f"Chromium {browser.version}: {browser.program}"
 
 
 def _succeeds(step: Callable[[], str]) -> bool:

@@ -1,6 +1,7 @@
 """Makes the office's settings file and store: extensions 101-103 under the French plan, and 10 EUR to spend."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -40,6 +41,9 @@ internal_context = "phones-internal"
 [agi]
 listen = "127.0.0.1:{ports.agi}"
 
+[portal]
+listen = "127.0.0.1:{ports.portal}"
+
 [[trunks]]
 endpoint = "{trunk}"
 """
@@ -60,7 +64,7 @@ def write_settings(folder: Path, state: OfficeState) -> Path:
     return path
 
 
-def make_store(settings_file: Path, at: datetime) -> None:
+def make_store(settings_file: Path, state: OfficeState, at: datetime) -> None:
     """Make the office's store, whole or not at all.
 
     Raises:
@@ -68,16 +72,16 @@ def make_store(settings_file: Path, at: datetime) -> None:
     """
     store_file = settings_file.with_name(STORE_FILE)
     try:
-        asyncio.run(_make_store(settings_file, epoch_ms(at)))
+        asyncio.run(_make_store(settings_file, state, epoch_ms(at)))
     except BaseException:
         for path in store_file.parent.glob(f"{STORE_FILE}*"):
             path.unlink()
         raise
 
 
-async def _make_store(settings_file: Path, at_ms: int) -> None:
+async def _make_store(settings_file: Path, state: OfficeState, at_ms: int) -> None:
     planned = plan_installation(settings_file, Wishes(home_region=None, currency=None, timezone=None, plan=None))
-    await install(planned)
+    await install(replace(planned, admin_password=state.portal_password))
     async with await Store.open(planned.database_url) as store:
         main = await store.account(planned.account)
         assert main is not None

@@ -23,6 +23,8 @@ class OfficeState:
     """SIP passwords by extension."""
     ari_password: str
     ami_secret: str
+    portal_password: str = ""
+    """Of the portal's user admin; empty where the store was made by a version without a portal."""
     token: str
     """Carried by the simulated network; new at each start."""
 
@@ -34,6 +36,7 @@ class OfficeState:
             phones={extension: _password() for extension in (DEMO_EXTENSION, *EXTENSIONS)},
             ari_password=_password(),
             ami_secret=_password(),
+            portal_password=_password(),
             token=_password(),
         )
 

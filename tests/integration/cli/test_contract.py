@@ -23,6 +23,7 @@ GROUPS = {
     "rates": ("import", "list", "lookup", "export"),
     "calls": ("hangup",),
     "nodes": ("retire",),
+    "user": ("add", "list", "disable", "enable", "password"),
 }
 COMMANDS = [(topic,) for topic in TOPICS] + [(topic, name) for topic, names in GROUPS.items() for name in names]
 

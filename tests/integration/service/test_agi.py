@@ -20,8 +20,9 @@ from agi.outcome import EXPECTED, Outcome
 from agi.request import Request
 from agi.server import MOST_CONNECTIONS, MOST_FROM_ONE_ADDRESS, AgiServer
 from ari_app.metrics import Metrics
-from tollgate.fastagi import SessionNotes, serve_agi
+from tollgate.fastagi import serve_agi
 from tollgate.listen import ListenAddress
+from tollgate.notes import OutcomeNotes
 
 LIMIT_S = 60.0
 TURNS = 200
@@ -53,7 +54,7 @@ class Exchange:
     fault: Exception | None = None
 
     def __post_init__(self) -> None:
-        self.server = AgiServer({"x": self._set_one}, SessionNotes(self.metrics))
+        self.server = AgiServer({"x": self._set_one}, OutcomeNotes(self.metrics.agi_sessions))
 
     async def _set_one(self, _request: Request, connection: AgiConnection) -> Outcome:
         if self.fault is not None:

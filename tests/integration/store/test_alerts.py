@@ -1,5 +1,7 @@
 """Alerts and reports of reconciliations: kept once each, read newest first, of one node or of all."""
 
+from dataclasses import replace
+
 import pytest
 
 from store import reconciliations
@@ -59,3 +61,19 @@ async def test_reports_older_than_the_newest_ones_of_their_node_go(
         await office.store.apply(record_reconciliation(report(number)))
     assert [found.alive for found in await office.store.reconciliations("pbx1")] == [4, 3, 2]
     assert len(await office.store.reconciliations("pbx2")) == 1
+
+
+async def test_reports_are_read_by_pages_and_by_cause(office: Office) -> None:
+    for number, cause in enumerate((ReconciliationCause.START, ReconciliationCause.SWEEP, ReconciliationCause.START)):
+        await office.store.apply(record_reconciliation(replace(report(number), cause=cause)))
+    read = office.store.reconciliations
+    assert [found.alive for found in await read(skip=1, limit=1)] == [1]
+    assert [found.alive for found in await read(cause=ReconciliationCause.START)] == [2, 0]
+    assert [found.alive for found in await read("pbx1", cause=ReconciliationCause.START, skip=1)] == [0]
+    assert await read("pbx2", cause=ReconciliationCause.SWEEP) == await read(skip=3) == []
+
+
+async def test_newest_report_of_each_node_is_read(office: Office) -> None:
+    for number, node in enumerate(("pbx2", "pbx1", "pbx2", "pbx1")):
+        await office.store.apply(record_reconciliation(report(number, node)))
+    assert await office.store.newest_reconciliations() == [report(3), report(2, "pbx2")]

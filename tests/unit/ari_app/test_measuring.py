@@ -20,6 +20,9 @@ from tests.unit.ari_app.test_run import service
 from tollgate.fastagi import agi_server
 from tollgate.health import MOST_CONNECTIONS, HealthServer
 from tollgate.listen import ListenAddress
+from tollgate.portal import portal_server
+from web.outcome import Outcome as PortalOutcome
+from web.server import MOST_CONNECTIONS as MOST_PORTAL_CONNECTIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
 BOUNDS: dict[str, str] = dict(re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", PAGE))
@@ -29,6 +32,7 @@ async def test_every_metric_is_documented_and_every_documented_one_is_there() ->
     tollgate = service()
     HealthServer(ListenAddress("127.0.0.1", 1), tollgate.readiness, tollgate.metrics)
     agi_server(tollgate, Store.in_memory())
+    portal_server("", Store.in_memory(), tollgate.metrics)
     text = tollgate.metrics.text().decode()
     # Prometheus's client adds the moment at which a counter began to count.
     found = {name for name in re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text) if not name.endswith("_created")}
@@ -48,6 +52,7 @@ def test_documented_bounds_are_those_of_the_code() -> None:
         "ungated_suspects": [MOST_SUSPECTS],
         "reports_waiting": [MOST_REPORTS],
         "health_connections": [MOST_CONNECTIONS],
+        "portal_connections": [MOST_PORTAL_CONNECTIONS],
         "agi_connections": [MOST_AGI_CONNECTIONS, MOST_FROM_ONE_ADDRESS],
     }
     for name, numbers in bounds.items():
@@ -58,3 +63,8 @@ def test_documented_bounds_are_those_of_the_code() -> None:
 def test_every_outcome_of_a_fastagi_session_is_documented() -> None:
     [row] = [line for line in PAGE.splitlines() if line.startswith("| `agi_sessions_total` |")]
     assert {f"`{outcome}`" for outcome in Outcome} <= set(re.findall(r"`\w+`", row))
+
+
+def test_every_outcome_of_a_request_to_the_portal_is_documented() -> None:
+    [row] = [line for line in PAGE.splitlines() if line.startswith("| `portal_requests_total` |")]
+    assert {f"`{outcome}`" for outcome in PortalOutcome} <= set(re.findall(r"`\w+`", row))

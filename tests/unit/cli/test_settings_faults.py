@@ -57,6 +57,11 @@ def test_every_example_can_be_used(name: str) -> None:
         ("trunks = 5", f"trunks in {FILE} is 5, which cannot be used; write one section for each trunk, such as "),
         ("asterisk = 5", f"asterisk in {FILE} is 5, which cannot be used; write a section, such as [asterisk]"),
         ("warn_before_expiry_days = [30, 0]", f"warn_before_expiry_days.2 in {FILE} is 0, which cannot be used; "),
+        ("[portal]\nlisten = 8480", f"portal.listen in {FILE} is 8480, which cannot be used; write an IP address and "),
+        (
+            '[portal]\npublic_url = "pbx.example.com"',
+            f"portal.public_url in {FILE} is 'pbx.example.com', which cannot be used; write http:// or https:// and a ",
+        ),
         (
             "included_while_away = 3",
             "such as included_while_away = true, or TOLLGATE_INCLUDED_WHILE_AWAY=true",
@@ -100,3 +105,29 @@ def test_fault_of_a_variable_names_it_and_its_form(
 )
 def test_fault_shows_no_secret(toml: str) -> None:
     assert "12345678" not in fault(toml)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "https://pbx.example.com", "HTTPS://PBX.example.com:8443", "http://192.0.2.7:8480", "https://[2001:db8::1]"],
+)
+def test_public_url_of_the_portal_is_scheme_and_host(url: str) -> None:
+    assert settings_from({"portal": {"public_url": url}}, FILE).portal.public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://pbx.example.com/",
+        "https://pbx.example.com/tollgate",
+        "https://pbx.example.com?x",
+        "https://pbx.example.com:0",
+        "https://pbx.example.com:x",
+        "https://user@pbx.example.com",
+        "ftp://pbx.example.com",
+        "https://",
+        "https://[",
+    ],
+)
+def test_public_url_of_the_portal_is_nothing_else(url: str) -> None:
+    assert "portal.public_url" in fault(f'[portal]\npublic_url = "{url}"')

@@ -7,8 +7,9 @@ import pytest
 
 from charging.expiry import default_expiry
 from rating.calendar import add_months, local_midnight
+from rating.written_time import from_ms, iso, iso_ms_or_none, local_day
 from tollgate.cli.errors import BadInputError
-from tollgate.cli.times import from_ms, iso, iso_ms_or_none, local_day, parse_instant, zone
+from tollgate.cli.times import parse_instant, zone
 
 PARIS = ZoneInfo("Europe/Paris")
 HAVANA = ZoneInfo("America/Havana")

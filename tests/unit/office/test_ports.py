@@ -47,6 +47,7 @@ def test_one_default_port_taken_moves_the_whole_block(busy: tuple[int, socket.So
         http=18188,
         ami=15138,
         agi=15145,
+        portal=15180,
         simnet_trunk=15170,
         simnet_phones=15171,
         rtp_start=21000 + 2 * RTP_PORTS,

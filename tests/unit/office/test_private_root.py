@@ -4,13 +4,14 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.unit.office.conftest import Install
-from tollgate.office import private_root
+from tollgate.office.debian_root import cache_folder, root_folder
 from tollgate.office.errors import OfficeError
-from tollgate.office.private_root import cache_folder, find_private_root, prepare_private_root, root_folder
+from tollgate.office.private_root import ASTERISK, find_private_root, prepare_private_root
 
 BUILD = """
 for target; do :; done
@@ -47,7 +48,7 @@ def test_first_start_builds_and_the_second_reuses(install: Install, cache: Path)
     assert first == second == find_private_root()
     assert str(first.version) == "22.10.1"
     assert builds(program) == 1
-    assert left_in(cache) == {root_folder().name}
+    assert left_in(cache) == {root_folder("asterisk").name}
     assert any("270 MB on disk" in line for line in lines)
     assert "  extracting archives..." in lines
 
@@ -55,13 +56,13 @@ def test_first_start_builds_and_the_second_reuses(install: Install, cache: Path)
 def test_root_without_a_manifest_is_rebuilt(install: Install, cache: Path) -> None:
     program = fake_mmdebstrap(install)
     prepare_private_root()
-    (root_folder() / "tollgate-manifest.json").unlink()
+    (root_folder("asterisk") / "tollgate-manifest.json").unlink()
 
     assert find_private_root() is None
     prepare_private_root()
 
     assert builds(program) == 2
-    assert left_in(cache) == {root_folder().name}
+    assert left_in(cache) == {root_folder("asterisk").name}
 
 
 @pytest.mark.parametrize("manifest", ['{"layout": 0}', "[]", "{", ""])
@@ -69,7 +70,7 @@ def test_root_without_a_manifest_is_rebuilt(install: Install, cache: Path) -> No
 def test_root_of_another_layout_is_not_used(install: Install, manifest: str) -> None:
     fake_mmdebstrap(install)
     prepare_private_root()
-    (root_folder() / "tollgate-manifest.json").write_text(manifest, encoding="utf-8")
+    (root_folder("asterisk") / "tollgate-manifest.json").write_text(manifest, encoding="utf-8")
 
     assert find_private_root() is None
 
@@ -78,7 +79,7 @@ def test_root_of_another_layout_is_not_used(install: Install, manifest: str) -> 
 def test_root_with_missing_files_is_not_used(install: Install) -> None:
     fake_mmdebstrap(install)
     prepare_private_root()
-    shutil.rmtree(root_folder() / "usr/lib")
+    shutil.rmtree(root_folder("asterisk") / "usr/lib")
 
     assert find_private_root() is None
 
@@ -87,7 +88,7 @@ def test_root_with_missing_files_is_not_used(install: Install) -> None:
 def test_root_that_became_too_old_is_not_used(install: Install) -> None:
     fake_mmdebstrap(install)
     prepare_private_root()
-    loader = root_folder() / "usr/lib/any-linux-gnu/ld-linux-any.so.2"
+    loader = root_folder("asterisk") / "usr/lib/any-linux-gnu/ld-linux-any.so.2"
     loader.write_text("#!/bin/sh\necho 'Asterisk 22.10.0'\n", encoding="utf-8")
 
     assert find_private_root() is None
@@ -97,8 +98,8 @@ def test_manifest_says_what_was_built(install: Install, cache: Path) -> None:
     fake_mmdebstrap(install)
     prepare_private_root()
 
-    written = json.loads((root_folder() / "tollgate-manifest.json").read_text(encoding="utf-8"))
-    assert written == {"layout": private_root.LAYOUT, "suite": "sid", "asterisk": "22.10.1"}
+    written = json.loads((root_folder("asterisk") / "tollgate-manifest.json").read_text(encoding="utf-8"))
+    assert written == {"layout": ASTERISK.layout, "suite": "sid", "asterisk": "22.10.1"}
 
 
 def test_failed_fetch_leaves_nothing_and_says_what_to_do(install: Install, cache: Path) -> None:
@@ -126,7 +127,7 @@ def test_left_over_of_a_killed_build_is_removed(install: Install, cache: Path) -
 
     prepare_private_root()
 
-    assert left_in(cache) == {root_folder().name}
+    assert left_in(cache) == {root_folder("asterisk").name}
 
 
 @pytest.mark.usefixtures("cache")
@@ -144,7 +145,7 @@ def test_two_starts_at_once_build_once(install: Install) -> None:
 @pytest.mark.usefixtures("cache")
 def test_full_disk_is_said_before_anything_is_fetched(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     program = fake_mmdebstrap(install)
-    monkeypatch.setattr(private_root, "_NEEDED_BYTES", 10**18)
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=10**6))
 
     with pytest.raises(OfficeError, match="make room"):
         prepare_private_root()
@@ -189,7 +190,7 @@ def test_cache_folder_defaults_to_the_home_folder(
     monkeypatch.setenv("XDG_CACHE_HOME", configured)
     monkeypatch.setenv("HOME", str(tmp_path))
 
-    assert cache_folder() == tmp_path / ".cache/tollgate/asterisk"
+    assert cache_folder("asterisk") == tmp_path / ".cache/tollgate/asterisk"
 
 
 @pytest.mark.parametrize(("user_id", "mode"), [(0, "--mode=root"), (1000, "--mode=chrootless")])

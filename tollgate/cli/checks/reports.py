@@ -7,6 +7,7 @@ from ari_app.clock import epoch_ms, utc_now
 from store.alerts import MOST_ALERTS, Alert
 from store.cdr_rows import from_ms
 from store.errors import StoreError
+from store.reconciliation_words import cause_words, money_lines
 from store.reconciliations import Reconciliation
 from store.records import Account
 from store.store import Store
@@ -14,7 +15,6 @@ from tollgate.cli.alerts import alert_words
 from tollgate.cli.checks.check import Check, ok, warn
 from tollgate.cli.counted import counted
 from tollgate.cli.node_states import ago
-from tollgate.cli.reconciliations import cause_words, money_words
 from tollgate.settings import Settings
 
 _LATELY = timedelta(days=1)
@@ -39,8 +39,8 @@ def check_reconciliation(reports: list[Reconciliation], accounts: Mapping[int, A
         return ok("reconciliation", "none has been reported yet")
     newest = reports[0]
     found = f"{newest.alive} alive, {newest.ended} ended, {newest.unknown} unknown"
-    money = money_words(newest, accounts)
-    detail = f"{cause_words(newest)}, {ago(from_ms(newest.at_ms), now)}: {found}{f'; {money}' if money else ''}"
+    money = "; ".join(money_lines(newest, accounts))
+    detail = f"{cause_words(newest.cause)}, {ago(from_ms(newest.at_ms), now)}: {found}{f'; {money}' if money else ''}"
     if newest.unknown:
         return warn("reconciliation", detail, "tollgate alerts says which; docs/restarts.md what that means")
     return ok("reconciliation", detail)

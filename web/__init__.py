@@ -1,0 +1,1 @@
+"""The admin portal and its API: pages rendered on the server, for signed-in users."""
