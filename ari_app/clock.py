@@ -154,6 +154,15 @@ class Clock:
             return newest
         return min((*before_us, *self.eras), key=lambda era: _distance(era, stamp - era.jumped, now))
 
+    def eras_of(self, *stamps: datetime) -> list[Era]:
+        """Return the eras in each of which the clock showed all of these, the newest first."""
+        now = self.now() - self._jumped + SAME_LOOK
+        return [
+            era
+            for era in reversed(self.eras)
+            if all(at <= now and _is_in(era, at) for at in (stamp - era.jumped for stamp in stamps))
+        ]
+
     def present(self, stamp: datetime) -> datetime:
         """Return a moment that the clock showed in the time of day as it is now."""
         self.now()
@@ -180,15 +189,21 @@ class Clock:
 class CallClock:
     """The time of day as it was when a call began, whatever is done to the machine's clock meanwhile."""
 
-    def __init__(self, clock: Clock, saved_by: ClockReading | None = None) -> None:
-        """Begin with the time of day as it is, or as it would be had it not been set since the call was saved."""
+    def __init__(self, clock: Clock, saved_by: ClockReading | None = None, began_at: datetime | None = None) -> None:
+        """Begin with the time of day as it is, or as it would be had it not been set since the call was saved.
+
+        Args:
+            began_at: When the call began, in its own time; None where that is not known.
+        """
         self._clock = clock
         self._before = clock.jumped - clock.set_since(saved_by)
         is_known = saved_by is not None and saved_by.boot == boot_id()
+        is_of_before = saved_by is not None and not is_known  # of a machine since started anew, with whatever time
+        self._began_at = EARLIEST if began_at is None or is_of_before else began_at
         self._before_us = [Era(self._before, EARLIEST, clock.began_at)] if is_known and self._before else []
         """The era in which the call began, where the clock was set before this service could see it: nobody knows when.
         """
-        self._saved_at = EARLIEST if saved_by is None else saved_by.at
+        self._saved_at = EARLIEST if saved_by is None or is_of_before else saved_by.at
 
     def reading(self) -> ClockReading:
         """Return what a successor needs to go on in the call's own time."""
@@ -204,32 +219,36 @@ class CallClock:
 
         Asterisk stamped it before its clock was set, or after that. Where nobody saw when that was, the earliest moment
         is meant that came after the call was saved: it is the answer of a leg, which is cut too early rather than late.
+        Where there is none the clock was set more than once, and it is taken to have come right then.
         """
-        if not self._before_us:
-            return self.past(at)[0]
         now, began_at = self.now(), self._clock.began_at + self._before
-        seen = self._in_own_time(at, self._clock.era_of(at))
-        if began_at - SAME_LOOK <= seen <= now + STEP:  # it was stamped since this service began
-            return self.past(at)[0]
-        either = sorted((at, seen))
-        possible = [moment for moment in either if self._saved_at - SAME_LOOK <= moment <= began_at]
-        if possible:
-            return possible[0]
-        return self._saved_at if either[0] > began_at else self.past(at)[0]  # it was set more than once
+        told = [self._in_own_time(at, era) for era in (*self._before_us, self._clock.era_of(at))]
+        if began_at - SAME_LOOK <= told[-1] <= now + STEP:  # as a rule: it was stamped since this service began
+            return told[-1]
+        for earliest in (self._saved_at, self._began_at):
+            possible = [moment for moment in told if earliest - SAME_LOOK <= moment <= began_at]
+            if possible:
+                return min(possible)
+        return self.past(at)[0] if self._saved_at == EARLIEST else self._saved_at
 
     def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
         """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time.
 
-        Where the clock was set back, it showed the answer's stamp before the end and perhaps again after it, or it was
-        set meanwhile and nobody saw that. Then the end is what is known of it.
+        The clock was not set meanwhile where that is possible: it is seldom set. Else it was set back, and showed the
+        answer's stamp before the end and perhaps again after it, or it was set and nobody saw that. Then the end is
+        what is known of it. No talk begins before its call.
         """
+        for era in () if self._before_us else self._clock.eras_of(answered_at, ended_at):
+            answered, ended = self._in_own_time(answered_at, era), self._in_own_time(ended_at, era)
+            if self._began_at - SAME_LOOK <= answered <= ended:
+                return answered, ended
         answered, ended = self.past(answered_at, ended_at)
-        if answered <= ended:
-            return answered, ended
-        (ended,) = self.past(ended_at)
-        shown = [era for era in (*self._before_us, *self._clock.eras) if _is_in(era, answered_at - era.jumped)]
-        before = [moment for era in shown if (moment := self._in_own_time(answered_at, era)) <= ended]
-        return max(before, default=ended), ended
+        if answered > ended:
+            (ended,) = self.past(ended_at)
+            shown = [era for era in (*self._before_us, *self._clock.eras) if _is_in(era, answered_at - era.jumped)]
+            before = [moment for era in shown if (moment := self._in_own_time(answered_at, era)) <= ended]
+            answered = max(before, default=ended)
+        return max(answered, self._began_at), ended
 
     def past(self, *stamps: datetime) -> tuple[datetime, ...]:
         """Return moments of Asterisk's in the call's own time, none ahead of now.

@@ -74,4 +74,5 @@ def _over_at(live: LiveCall, leg: Leg | None, looked_at: datetime, none_outlived
     moments = [live.moment(looked_at)]
     if leg is not None and (paid_end := paid_end_at(live.session)) is not None:
         moments.append(paid_end)
-    return min((*moments, *(at for at in map(live.moment, none_outlived) if at > began_at)))
+    past = [live.past(stamp)[0] for stamp in none_outlived]
+    return min((*moments, *(at for at in past if at > began_at)))

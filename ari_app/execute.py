@@ -25,9 +25,10 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import Disposition, EndSource
+from charging.cdr import Disposition
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
+from charging.saved import dump_session
 from charging.session import paid_end_at
 from dialplan.contract import (
     INTERNAL_VARIABLE,
@@ -246,18 +247,18 @@ class CommandExecutor:
         attempt = 0
         while True:
             try:
-                operation = settle_leg(cdr=command.cdr, close=command.close, at_ms=epoch_ms(utc_now()))
+                # A successor of a call that goes on must not write this leg down once more.
+                state = None if command.close else dump_session(live.to_save())
+                operation = settle_leg(cdr=command.cdr, close=command.close, at_ms=epoch_ms(utc_now()), state=state)
                 if command.cdr.disposition is Disposition.REFUSED:  # it waits until those who talk need the store less
                     await self._store.begin(operation, "settlement")
                 else:
                     await self._store.apply(operation, "settlement")
                 self._metrics.records.labels(command.cdr.disposition.value, command.cdr.end_source or "").inc()
                 break
-            except KeyConflictError as error:  # by another service under our name; what was settled first stands
-                if command.cdr.end_source is not EndSource.EVENT:  # each reads it as well as it knows the clock
-                    log.warning("settled_otherwise_before", call_id=live.call_id, error=str(error))
-                else:
-                    log.exception("settled_otherwise_before", call_id=live.call_id)
+            except KeyConflictError as error:
+                # By another service under our name, as well as it knew the clock; what was settled first stands.
+                log.warning("settled_otherwise_before", call_id=live.call_id, error=str(error))
                 break
             except StoreError as error:
                 pause_s = SETTLE_RETRY_S[min(attempt, len(SETTLE_RETRY_S) - 1)]

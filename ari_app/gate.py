@@ -118,6 +118,7 @@ def observed_call(mark: LegMark, at: datetime, catalog: Catalog, settings: GateS
         funded_by=() if emergency else ("plan",),
         started_at=at,
         trunks=len(settings.trunk_endpoints),
+        observed=True,
     )
 
 

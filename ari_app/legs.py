@@ -1,7 +1,7 @@
 """What is done to the legs of calls over ARI and AMI: their deadlines, and their end."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -23,7 +23,6 @@ log = structlog.get_logger(__name__)
 
 HANGUP_SETTLE_S = 1.0
 """A channel that ARI no longer knows sends its last event within this time, or never."""
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 HANG_UPS_BEFORE_ALERT = 3
 """One may fail because a connection is being made again."""
 MOST_ARMINGS = 3
@@ -69,16 +68,16 @@ class LegCommands:
             records = await self._read_cdrs()
         post_records(live, {channel_id}, records.get(live.call_id, []))
         if live.session.leg(channel_id) is not None:
-            post_last_seen(live, {channel_id}, missed_at, [await self._asterisk_since()])
+            post_last_seen(live, {channel_id}, missed_at, await self._none_outlived())
 
-    async def _asterisk_since(self) -> datetime:
-        """Return when Asterisk was started, or long ago where it does not say."""
+    async def _none_outlived(self) -> list[datetime]:
+        """Return the moment that no channel lived through: Asterisk's start, where it says when that was."""
         ari = self._lines.ari
         try:
-            return LONG_AGO if ari is None else await asterisk_since(ari)
+            return [] if ari is None else [await asterisk_since(ari)]
         except AsteriskError as error:
             log.warning("asterisk_start_not_read", error=str(error))
-            return LONG_AGO
+            return []
 
     def _count_hang_up(self, live: LiveCall, channel_id: str, status: int | None) -> None:
         """Tell of a leg that does not end: it is asked to again and again, and its call keeps its hold meanwhile."""

@@ -46,11 +46,12 @@ class LiveCall:
         self.call_id = session.call.call_id
         self._policy = policy
         self._executor = executor
-        self._clock = CallClock(clock, session.saved_by)
+        self._clock = CallClock(clock, session.saved_by, session.call.entered_at)
         self._on_closed = on_closed
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
         self._followed = False
+        self._in_sight = True
         self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
         """How often Asterisk did not take a hang-up, by channel."""
@@ -82,7 +83,12 @@ class LiveCall:
 
     def follow(self) -> None:
         """Keep the alarm from now on: what went by unseen has been posted, so that what is due is truly due."""
-        self._followed = True
+        self._followed = self._in_sight = True
+        self._set_alarm()
+
+    def lose_sight(self) -> None:
+        """Take in that events may go by unseen: that no leg lives is not believed until :meth:`follow`."""
+        self._in_sight = False
         self._set_alarm()
 
     def post(self, event: Event) -> None:
@@ -108,7 +114,9 @@ class LiveCall:
 
     def _set_alarm(self) -> None:
         """Set the alarm for the session as it is; most events leave its moment alone, and then it stays."""
-        wake_at = next_wake_at(self.session, self._policy) if self._followed else None
+        is_doubtful = not self._in_sight and self.session.phase is Phase.DIALLING and not self.session.legs
+        is_kept = self._followed and not is_doubtful
+        wake_at = next_wake_at(self.session, self._policy) if is_kept else None
         if self._alarm is not None and wake_at == self._alarm_at:
             return
         self.stop()

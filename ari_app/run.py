@@ -238,6 +238,7 @@ class Service:
             self.alerts.raise_alert(AlertKind.CLOCK_JUMPED, key, jump_ms=jump_ms)
             for live in tuple(self.switchboard.calls.values()):
                 live.post(ev.ClockSet(live.now()))
+            self._comparing.ask(ReconciliationCause.SWEEP)  # an answer may have gone by unseen: its deadline too is off
 
     async def _flush(self) -> None:
         with suppress(TimeoutError):
@@ -297,6 +298,7 @@ class Service:
         finally:
             self.ari = None
             self.ready.clear()
+            self.switchboard.lose_sight()
             for task in (listening, sweeping):
                 if task is not None:
                     task.cancel()

@@ -127,6 +127,11 @@ class Switchboard:
         for live in self.calls.values():
             live.stop()
 
+    def lose_sight(self) -> None:
+        """Take in that events may go by unseen until the next comparison."""
+        for live in self.calls.values():
+            live.lose_sight()
+
     # --- callers ------------------------------------------------------------------------------------------
 
     def caller_entered(self, event: CallerEntered) -> None:

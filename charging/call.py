@@ -65,6 +65,13 @@ class Call:
     """How many trunks the dialplan may try, one after the other."""
     ungated: bool = False
     """Its leg was found on a trunk: it never passed the gate (:mod:`charging.ungated`)."""
+    observed: bool = False
+    """The dialplan let it through by itself: ``started_at`` is when it was first seen."""
+
+    @property
+    def entered_at(self) -> datetime | None:
+        """When its caller came to the gate; None where nobody knows when it began."""
+        return None if self.observed or self.ungated else self.started_at
 
     @property
     def metered(self) -> bool:
@@ -110,7 +117,7 @@ class Leg:
     answered_at: datetime | None = None
     number: int = 0
     surplus: bool = False
-    """It answered while another leg of the call was talking: nothing is held for it, it is hung up."""
+    """It answered while another leg of a paid call was talking: nothing is held for it, it is hung up."""
     exempt: bool = False
     """It became the caller of an emergency call: it is not cut, and no more is held for it."""
     far_end_hung_up: bool = False

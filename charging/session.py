@@ -217,7 +217,7 @@ def _answered(session: Session, event: ev.LegAnswered, policy: MeteringPolicy) -
         leg,
         answered_at=event.at,
         number=session.answered_legs + 1,
-        surplus=session.talking_leg is not None,
+        surplus=session.call.metered and session.talking_leg is not None,
         arm_retry_at=event.at + timedelta(milliseconds=policy.check_deadline_ms),
         hang_up_retry_at=None,
     )
@@ -284,6 +284,8 @@ def _answered_leg_ended(session: Session, leg: Leg, event: ev.LegEnded, policy: 
         cut=cut_at(session, leg, policy),
         cut_rule=cut_rule(session, policy),
     )
+    if session.talking_leg is not None:
+        return _settle(session, record)  # a call that costs nothing goes on with another leg
     session, rest = _end_surplus_legs(session, event.at)
     session, settle = _close(session, record)
     return session, (*rest, *settle)
@@ -295,7 +297,7 @@ def _end_surplus_legs(session: Session, at: datetime) -> Transition:
     for leg in session.legs:
         if leg.answered_at is None:
             continue
-        if session.call.metered and not leg.exempt:
+        if not leg.exempt:
             commands.append(HangUpLeg(leg.channel_id))
         end = ev.LegEnded(at, leg.channel_id, leg.trunk, None, EndSource.LAST_SEEN)
         session, settle = _settle_surplus(session.without_leg(leg.channel_id), leg, end)
@@ -304,7 +306,11 @@ def _end_surplus_legs(session: Session, at: datetime) -> Transition:
 
 
 def _settle_surplus(session: Session, leg: Leg, end: ev.LegEnded) -> Transition:
-    record = surplus_record(session.call, leg, end)
+    return _settle(session, surplus_record(session.call, leg, end))
+
+
+def _settle(session: Session, record: Cdr) -> Transition:
+    """Write down a leg of a call that goes on."""
     return replace(session, unsettled=(*session.unsettled, record)), (Settle(record, close=False),)
 
 

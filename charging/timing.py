@@ -97,7 +97,7 @@ def _over_at(session: Session, leg: Leg, policy: MeteringPolicy, limit: timedelt
     if leg.answered_at is None:
         return ring_limit_at(session, policy) if session.barred is None else session.dialling_since
     if leg.surplus:
-        return leg.answered_at if session.call.metered or session.barred is not None else None
+        return leg.answered_at
     return _earliest(_cut_at(leg, limit), _unverified_at(session, leg))
 
 

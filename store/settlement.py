@@ -1,6 +1,8 @@
 """Settlement: a leg's record, its charge, and the end of its call, all or nothing."""
 
-from sqlalchemy import bindparam, insert
+from dataclasses import replace
+
+from sqlalchemy import bindparam, delete, insert, select
 
 from charging.cdr import Cdr
 from rating.deck import Rate
@@ -16,7 +18,7 @@ from store.leg_rows import Leg, find_leg
 from store.lots import consume_lots
 from store.operation import Operation, Sql
 from store.provisional import reclaimed
-from store.session_rows import SAVE_LEG, SessionRow, refuse_settled
+from store.session_rows import SAVE_LEG, SessionRow, settled_error
 from store.sessions import end_session, settle_balance
 from store.spend import count_spend, spend_by_day
 
@@ -26,13 +28,21 @@ INSERT_RECORD = Sql(
     insert(schema.cdr).values({column.name: bindparam(column.name) for column in _CDR if column.name != "id"})
 )
 
+_OF_CALL = _CDR.call_id == bindparam("of_call_id")
+NOBODY = 0
+"""The leg of a record that says that nobody answered."""
+SELECT_RECORDED = Sql(select(_CDR.leg).where(_OF_CALL))
+DELETE_UNANSWERED = Sql(delete(schema.cdr).where(_OF_CALL, _CDR.leg == bindparam("of_leg")))
+
 
 def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -> Operation[Settled]:
     """Write a leg's record, move its charge from reserved to spent, and end the call if ``close``.
 
     The charge is taken from lots, first-to-expire-first. Closing releases the rest of the hold and deletes
     the session; otherwise the call keeps the rest, with as many paid seconds as a further leg could talk for
-    it. A call without a session (refused, emergency) has its record written, charge 0.
+    it. A call without a session (refused, emergency) has its record written, charge 0. Where two services had a
+    call and one of them closed it as one that nobody answered, the leg that the other knows takes that record's
+    place, whichever comes first; nothing is held for it any more, so what it costs is unfunded.
 
     The same leg settled again with the same charge charges nothing; with ``close`` it still ends a call that
     the first settlement left open. What a lost call was charged provisionally is taken back first.
@@ -53,8 +63,11 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
     if found.record is not None:
         _check_same(cdr, *found.record)
         return (yield from _settle_again(cdr, session, close=close, at_ms=at_ms))
-    if session is None and (cdr.charged_micros or cdr.allowance_s):
-        yield from refuse_settled(cdr.call_id)
+    if session is None:
+        news = yield from _news(cdr)
+        if news is None:
+            return Settled(0, 0, 0, 0)
+        cdr = news
     _check_covered(cdr, session)
     yield INSERT_RECORD(**cdr_params(cdr))
     if session is None:
@@ -70,6 +83,32 @@ def settle_leg(*, cdr: Cdr, close: bool, at_ms: int, state: str | None = None) -
         )
         return Settled(cdr.charged_micros, session.held_micros - cdr.charged_micros, 0, 0)
     return (yield from _go_on(cdr, session, state, at_ms))
+
+
+def _news(cdr: Cdr) -> Operation[Cdr | None]:
+    """Answer the record to write of a call without session; None where one is written that knows more."""
+    recorded = {leg for (leg,) in (yield SELECT_RECORDED(of_call_id=cdr.call_id))}
+    if not recorded:
+        return cdr
+    if cdr.leg == NOBODY:
+        return None
+    if NOBODY in recorded:
+        yield DELETE_UNANSWERED(of_call_id=cdr.call_id, of_leg=NOBODY)
+        return _unpaid(cdr)
+    if cdr.charged_micros or cdr.allowance_s:
+        raise settled_error(cdr.call_id)
+    return cdr
+
+
+def _unpaid(cdr: Cdr) -> Cdr:
+    """Answer the record of a leg whose hold and whose allowance have gone back."""
+    return replace(
+        cdr,
+        billable_s=cdr.billable_s - cdr.allowance_s,
+        allowance_s=0,
+        charged_micros=0,
+        unfunded_micros=cdr.unfunded_micros + cdr.charged_micros,
+    )
 
 
 def _check_same(cdr: Cdr, account_id: int | None, charged_micros: int) -> None:

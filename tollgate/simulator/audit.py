@@ -20,6 +20,7 @@ charged for the true seconds              at the end, wherever the end was known
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 
 from ari_app.ungated_verdict import UngatedAction
 from charging.cdr import Cdr, EndSource
@@ -176,11 +177,8 @@ class Audit:
         for record in records:
             if record.provisional:
                 self._world.violated("no session left", call.call_id, "a provisional record")
-            if record.answered_at is None:
-                continue
-            leg = (
-                None if dates is None else _leg_of(call, record, [each for each in answered if each not in told], dates)
-            )
+        talks = [record for record in records if record.answered_at is not None]
+        for record, leg in zip(talks, _legs_of(call, talks, answered, dates), strict=True):
             if dates is not None and leg is not None:
                 told.append(leg)
                 self._check_record(call, leg, record, dates)
@@ -196,7 +194,7 @@ class Audit:
         own_by = recorded_at
         if call.kind is CallKind.METERED and call.main_leg is not None and call.main_leg.answered_at is not None:
             own_by = call.main_leg.answered_at  # its service knew it before it rang
-        return Dates(clock, call.placed_at, own_by, recorded_at, book.recorded_by)
+        return Dates(clock, call.placed_at, own_by, recorded_at)
 
     def _check_count(self, call: PlacedCall, answered: list[Channel], told: list[Channel], records: list[Cdr]) -> None:
         book = self._books.calls.get(call.call_id)
@@ -259,13 +257,30 @@ class Audit:
         return talked_ms > 1000 * book.paid_s and not book.taken_micros[EntryKind.RELEASE]
 
 
-def _leg_of(call: PlacedCall, record: Cdr, answered: list[Channel], dates: Dates) -> Channel | None:
-    """Return the leg that a record tells of, by its answer; of two that may be meant the one whose end it tells."""
-    talks = [(leg, _talk(call, leg, leg.ended_at)) for leg in answered if leg.ended_at is not None]
-    meant = [(leg, talk) for leg, talk in talks if dates.is_answer(record, talk)]
-    if len(meant) > 1:
-        meant.sort(key=lambda each: not dates.is_talk(record, each[1]))
-    return meant[0][0] if meant else None
+def _legs_of(
+    call: PlacedCall, records: list[Cdr], answered: list[Channel], dates: Dates | None
+) -> Sequence[Channel | None]:
+    """Return the leg that each record tells of, None where it is none; of all ways to match them the likeliest."""
+    if dates is None:
+        return [None] * len(records)
+    ended = [leg for leg in answered if leg.ended_at is not None]
+    ways = permutations([*ended, *[None] * len(records)], len(records))
+    return min(ways, key=lambda legs: _unlikely(call, records, legs, dates))
+
+
+def _unlikely(
+    call: PlacedCall, records: list[Cdr], legs: Sequence[Channel | None], dates: Dates
+) -> tuple[int, int, timedelta]:
+    """Return how many of the records are of no leg, how many have another end than theirs, and how far off they are."""
+    strangers, other_ends, apart = 0, 0, timedelta()
+    for record, leg in zip(records, legs, strict=True):
+        talk = None if leg is None or leg.ended_at is None else _talk(call, leg, leg.ended_at)
+        if talk is None or not dates.is_answer(record, talk):
+            strangers += 1 if talk is None else 2  # rather of none than of one that it cannot be of
+        else:
+            other_ends += not dates.is_talk(record, talk)
+            apart += dates.apart(record, talk)
+    return strangers, other_ends, apart
 
 
 def _talk(call: PlacedCall, leg: Channel, ended_at: datetime) -> Talk:

@@ -27,7 +27,6 @@ from typing import Any
 
 from rating.destination import DestinationClass
 from store.journal import Bucket, EntryKind
-from tollgate.simulator.loop import OWNER, Owner
 from tollgate.simulator.world import World
 
 _JOURNAL_ROW = "NEW.key, NEW.account_id, NEW.kind, NEW.debit_bucket, NEW.credit_bucket, NEW.amount_micros, NEW.call_id"
@@ -106,8 +105,6 @@ class CallBook:
     """Of each record, by leg."""
     recorded_at: datetime | None = None
     """When the newest of them was written, in true time."""
-    recorded_by: Owner | None = None
-    """By which process it was."""
 
 
 class Books:
@@ -219,7 +216,7 @@ class Books:
     def _record(self, call_id: str, leg: int, charged_micros: int, provisional: int, kind: str | None) -> None:
         call = self.calls[call_id]
         call.charged_micros[leg] = charged_micros
-        call.recorded_at, call.recorded_by = self._world.loop.now(), OWNER.get()
+        call.recorded_at = self._world.loop.now()
         self._touched_calls[call_id] = None
         name = "charged provisionally" if provisional else "record"
         self._world.trace.note(name, call_id, f"leg {leg} charged {charged_micros}")

@@ -35,11 +35,13 @@ class Channel:
     """Whether the application has subscribed to it."""
     deadline_s: float | None = None
     """When its TIMEOUT(absolute) fires, in the loop's time."""
+    wanted_s: float = 0.0
+    """When it was to fire as it was set."""
     deadline: asyncio.TimerHandle | None = None
     is_deadline_late: bool = False
-    """Whether the clock was set back since it was set."""
+    """Whether the clock was set back since it was set, and not forward by as much."""
     mended_at: datetime | None = None
-    """When a late one was set anew."""
+    """When a late one was set anew, or the clock right."""
     has_handler: bool = False
     cdr_answered_at: datetime | None = None
     """When Asterisk's CDR has it answered: one that is transferred begins a CDR then."""

@@ -7,8 +7,8 @@ length is the true one whatever was done to the clock.
 A stamp that was left in Asterisk and is read later can be taken for another moment only where
 
 - the clock was set back, so that it showed this stamp at two moments, and
-- where the service that wrote the record has not seen each setting since the call's beginning: then it does not know
-  which stamps are from before.
+- where a service was started after the clock was set during the call: it does not know which stamps are from before,
+  and what it took them for is in the session, where another service goes on with it.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from charging.cdr import Cdr, EndSource
-from tollgate.simulator.loop import Owner
 from tollgate.simulator.wall_clock import WallClock
 
+LOOKED_WITHIN = timedelta(seconds=1)
+"""A service notices within this time that its clock was set: what was stamped meanwhile may be from before or after."""
 SAME_ANSWER = timedelta(milliseconds=20)
 """The event of an answer and the dialplan's note of it are this near to each other."""
 _NONE = timedelta()
@@ -49,8 +50,6 @@ class Dates:
     own_by: datetime
     """The call's own time is that of the clock at some moment between ``began_at`` and this."""
     recorded_at: datetime
-    recorded_by: Owner | None
-    """The service that wrote the newest record."""
 
     def is_answer(self, record: Cdr, talk: Talk) -> bool:
         """Whether a record tells of this talk, by its answer."""
@@ -59,6 +58,11 @@ class Dates:
     def is_talk(self, record: Cdr, talk: Talk) -> bool:
         """Whether a record tells of this talk from its answer to its end, both in one time."""
         return any(self._is_answer(record, talk, off) and self._is_end(record, talk, off) for off in self._own_offs())
+
+    def apart(self, record: Cdr, talk: Talk) -> timedelta:
+        """Return by how much a record's answer and that of this talk differ at least."""
+        assert record.answered_at is not None
+        return min(abs(record.answered_at - talk.answered_at - off) for off in self._own_offs())
 
     def _own_offs(self) -> set[timedelta]:
         return self.clock.offs(self.began_at, self.own_by)
@@ -93,7 +97,7 @@ class Dates:
 
     def _most_mistaken(self) -> timedelta:
         """Return how far off a stamp can be taken: by as much as the clock was, where it is not known when it was."""
-        if not self.clock.was_ever_set or self.clock.was_seen(self.began_at, self.recorded_at, self.recorded_by):
+        if not self.clock.was_ever_set or self.clock.was_seen(self.began_at, self.recorded_at):
             return _NONE
         offs = self.clock.offs(self.began_at, self.recorded_at)
         return max(offs) - min(offs)
@@ -103,5 +107,5 @@ class Dates:
         stamp = self.clock.shown(at)
         for off in self.clock.offs(self.began_at, self.recorded_at):
             other = stamp - off
-            if off in self.clock.offs(other - SAME_ANSWER, other + SAME_ANSWER):
+            if off in self.clock.offs(other - LOOKED_WITHIN, other + LOOKED_WITHIN):
                 yield other

@@ -49,7 +49,7 @@ class Instance:
             self.store = StoreLine(world, ledger, process)
             self.ami = AmiLine(world=world, pbx=pbx, process=process, is_cut=is_ami_cut)
             service = self._service(pbx, ungated, is_ari_cut)
-        pbx.clock.watched_by(process)
+        pbx.clock.service_starts()
         self._tasks = [
             world.loop.create_task(self._serve(service), context=process.context),
             world.loop.create_task(keep_house(self.store, WARN_DAYS, clock=utc_now), context=process.context),

@@ -278,10 +278,9 @@ class Pbx:
         if channel.deadline is not None:
             channel.deadline.cancel()
             channel.deadline, channel.deadline_s = None, None
-        if channel.is_deadline_late:
-            channel.is_deadline_late, channel.mended_at = False, self.world.now()
+        self._is_late(channel, is_late=False)
         if seconds > 0:
-            channel.deadline_s = self.world.loop.time() + seconds
+            channel.deadline_s = channel.wanted_s = self.world.loop.time() + seconds
             channel.deadline = self.world.later(seconds, self._deadline_fires, channel)
         self.world.trace.note("deadline", self.name_of(channel), f"{channel.channel_id} in {seconds:.3f} s")
 
@@ -294,11 +293,16 @@ class Pbx:
                 channel.deadline_s -= by_s
                 left_s = max(0.0, channel.deadline_s - self.world.loop.time())
                 channel.deadline = self.world.later(left_s, self._deadline_fires, channel)
-                if by_s < 0:
-                    channel.is_deadline_late = True
+                self._is_late(channel, is_late=channel.deadline_s > channel.wanted_s)
+                if channel.is_deadline_late and by_s < 0:
                     self.world.later(ARMED_WITHIN_S, self._check_armed, channel, self.world.now())
             if isinstance(channel.call, PlacedCall) and channel is channel.call.caller:
                 channel.call.clock_set(by_s)
+
+    def _is_late(self, channel: Channel, *, is_late: bool) -> None:
+        if channel.is_deadline_late and not is_late:
+            channel.mended_at = self.world.now()
+        channel.is_deadline_late = is_late
 
     def _check_armed(self, channel: Channel, set_at: datetime) -> None:
         """Look whether a service that has followed the call from its beginning has mended its deadline."""

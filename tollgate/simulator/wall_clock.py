@@ -7,7 +7,6 @@ asks here what the clock has shown of it.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tollgate.simulator.loop import Owner
 from tollgate.simulator.world import World
 
 HOUR_S = 3600.0
@@ -34,8 +33,8 @@ class WallClock:
         self._true_now = world.loop.now
         self._history: list[tuple[datetime, timedelta]] = []
         """When it was set, and by how much it has been off since then."""
-        self._watched_since: dict[Owner, datetime] = {}
-        """Since when each service has looked at it."""
+        self._services_started: list[datetime] = []
+        """When services began to look at it."""
 
     # --- what it shows ------------------------------------------------------------------------------------
 
@@ -73,9 +72,9 @@ class WallClock:
         """Whether it has not been right all the time."""
         return bool(self._history)
 
-    def watched_by(self, service: Owner) -> None:
-        """Take note of a service that begins to look at it."""
-        self._watched_since[service] = self._world.now()
+    def service_starts(self) -> None:
+        """Take note of a service that begins to look at it: how it was set before, nobody tells it."""
+        self._services_started.append(self._world.now())
 
     def shown(self, at: datetime) -> datetime:
         """Return what it showed at a true moment."""
@@ -94,7 +93,7 @@ class WallClock:
             return {timedelta()}
         return {self.off_at(since), *(off for at, off in self._history if since <= at <= until)}
 
-    def was_seen(self, since: datetime, until: datetime, by: Owner | None) -> bool:
-        """Whether a service has seen each setting between two true moments."""
+    def was_seen(self, since: datetime, until: datetime) -> bool:
+        """Whether no service was started between two true moments after it was set between them."""
         set_at = next((at for at, _ in self._history if since <= at <= until), None)
-        return set_at is None or (by is not None and self._watched_since.get(by, until) < set_at)
+        return set_at is None or not any(set_at <= started_at <= until for started_at in self._services_started)

@@ -1,5 +1,7 @@
 """A call's money, from the hold to the release: answers, balances, journal and replays."""
 
+from dataclasses import replace
+
 import pytest
 
 from rating.deck import Rate
@@ -255,6 +257,27 @@ async def test_settle_without_a_session_only_writes_the_record(office: Office) -
     assert [record async for record in office.store.cdrs()] == [cdr]
     with pytest.raises(ChargeExceedsHoldError):
         await office.settle("other", 1)
+
+
+async def test_settle_of_an_answered_leg_takes_the_place_of_a_record_that_nobody_answered(office: Office) -> None:
+    await office.open("a")
+    await office.settle("a", 0, leg=0)  # by a service that had not heard of the answer
+    leg = make_cdr("a", account_id=office.account_id, charged_micros=40_000)
+    assert await office.store.apply(settle_leg(cdr=leg, close=True, at_ms=T0_MS)) == Settled(0, 0, 0, 0)
+
+    (record,) = [record async for record in office.store.cdrs()]
+    assert record == replace(leg, charged_micros=0, unfunded_micros=40_000), "its hold has gone back"
+    assert await office.money() == (1_000_000, 0)
+    assert await office.store.verify() == []
+
+
+async def test_settle_of_nobodys_answer_says_nothing_where_a_leg_was_answered(office: Office) -> None:
+    await office.open("a")
+    await office.settle("a", 40_000)
+    assert await office.settle("a", 0, leg=0) == Settled(0, 0, 0, 0)
+
+    (record,) = [record async for record in office.store.cdrs()]
+    assert (record.leg, record.charged_micros) == (1, 40_000)
 
 
 async def test_settle_of_two_legs_charges_each_from_the_same_hold(office: Office) -> None:

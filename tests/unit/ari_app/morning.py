@@ -207,6 +207,7 @@ def talking_since(seconds: float) -> Session:
         ev.SessionOpened(ago(seconds + 2)),
         ev.CallerAdmitted(ago(seconds + 2)),
         ev.LegAnswered(ago(seconds), LEG, TRUNK),
+        started_ago_s=seconds + 3,
     )
 
 

@@ -162,6 +162,71 @@ def test_answer_that_was_noted_by_a_clock_of_which_nobody_knows_is_the_earliest_
     assert CallClock(machine.restarted(), saved_by).moment(noted) == T0 + timedelta(seconds=41), "it is cut at once"
 
 
+def test_answer_that_was_noted_by_a_clock_that_was_wrong_and_set_right_unseen_is_the_earliest_that_can_be() -> None:
+    machine = Machine()
+    saved_by = CallClock(machine.clock).reading()
+    machine.run(5, fast_s=12)
+    noted = machine.now
+    machine.run(2, fast_s=-12)
+    successor = CallClock(machine.restarted(), saved_by)
+
+    assert successor.moment(noted) == T0, "it is cut too early rather than late"
+    assert successor.past(noted) == (machine.now,)
+
+
+def test_talk_that_was_over_when_the_clock_was_set_back_has_its_length_though_its_end_was_shown_again() -> None:
+    machine = Machine()
+    answered = machine.now
+    ended = answered + timedelta(seconds=15)
+    machine.run(3600 + 14)  # an hour later the clock is set back by an hour, and shows the end once more
+    machine.clock.now()
+    machine.now -= HOUR
+    machine.run(10)
+
+    assert CallClock(machine.clock).talk(answered, ended) == (answered - HOUR, ended - HOUR)
+
+
+def test_talk_is_not_taken_to_have_been_before_its_call_though_the_clock_showed_it_then() -> None:
+    machine = Machine()
+    machine.now -= HOUR
+    call = CallClock(machine.clock, began_at=machine.now)
+    machine.run(3)
+    answered = machine.now
+    machine.clock.now()
+    machine.now += HOUR - timedelta(seconds=10)
+    machine.run(2)
+
+    began_at = T0 - HOUR
+    talk = call.talk(answered, machine.now)
+    assert talk == (began_at + timedelta(seconds=3), began_at + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("off_s", [-3624, 12])
+def test_moment_that_cannot_be_of_its_call_is_the_one_at_which_the_call_was_saved(off_s: int) -> None:
+    machine = Machine()
+    began_at = machine.now
+    machine.run(3)
+    saved_by = CallClock(machine.clock, began_at=began_at).reading()
+    machine.run(5, fast_s=off_s)  # the clock is set wrong, and right again, while no service runs
+    noted = machine.now
+    machine.run(2, fast_s=-off_s)
+
+    assert CallClock(machine.restarted(), saved_by, began_at).moment(noted) == saved_by.at
+
+
+def test_talk_whose_answer_was_noted_before_its_call_began_begins_with_it() -> None:
+    machine = Machine()
+    began_at = machine.now
+    saved_by = CallClock(machine.clock, began_at=began_at).reading()
+    machine.run(8, fast_s=-3624)
+    noted = machine.now
+    machine.run(3, fast_s=3624)
+    ended = machine.now
+    machine.run(20)
+
+    assert CallClock(machine.restarted(), saved_by, began_at).talk(noted, ended) == (began_at, ended)
+
+
 def test_talk_during_which_the_clock_was_set_back_has_its_length_where_that_was_seen() -> None:
     machine = Machine()
     call = CallClock(machine.clock)
@@ -245,6 +310,19 @@ def test_successor_believes_the_clock_after_a_start_of_the_machine_or_a_reading_
     machine.now += HOUR
 
     assert CallClock(machine.restarted(), saved_by).now() == machine.now
+
+
+def test_moments_of_a_call_that_was_saved_before_a_start_of_the_machine_are_taken_as_they_are() -> None:
+    machine = Machine()
+    machine.now += HOUR  # its clock was wrong, and is right after the start
+    began_at = machine.now
+    saved_by = replace(CallClock(machine.clock, began_at=began_at).reading(), boot="another")
+    machine.now = T0 + timedelta(seconds=60)
+    call = CallClock(machine.restarted(), saved_by, began_at)
+
+    answered, ended = T0 + timedelta(seconds=30), T0 + timedelta(seconds=50)
+    assert call.moment(answered) == answered
+    assert call.talk(answered, ended) == (answered, ended)
 
 
 def test_machine_that_does_not_tell_of_its_starts_has_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

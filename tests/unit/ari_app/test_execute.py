@@ -23,14 +23,14 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import EndSource
+from charging.saved import load_session
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
 from rating.destination import DestinationClass
 from store.alerts import AlertKind
 from store.caps import NO_SPEND_LIMITS, SpendLimits
 from store.errors import KeyConflictError
-from tests.unit.charging.story import LEG, POLICY, TRUNK, paid_call
+from tests.unit.charging.story import LEG, POLICY, SECOND_LEG, TRUNK, paid_call
 
 
 @dataclass
@@ -152,6 +152,7 @@ def call_after(
     alerts: SomeAlerts | None = None,
     read_cdrs: ReadLegRecords = no_leg_records,
     store: SomeStore | None = None,
+    clock: Clock | None = None,
 ) -> tuple[LiveCall, CommandExecutor]:
     """Return a paid call after these events, without an alarm, and what carries its commands out."""
     session: Session = begin(paid_call(started_at=ago(2)), POLICY)[0]
@@ -169,7 +170,7 @@ def call_after(
         Metrics(),
         read_cdrs,
     )
-    return LiveCall(session, POLICY, executor, Clock(), lambda _live: None), executor
+    return LiveCall(session, POLICY, executor, clock or Clock(), lambda _live: None), executor
 
 
 def ago(seconds: float) -> datetime:
@@ -258,13 +259,7 @@ async def test_renewal_of_a_call_that_has_just_ended_asks_for_nothing() -> None:
     await renew
 
 
-@pytest.mark.parametrize(
-    ("end_source", "level"),
-    [(EndSource.LAST_SEEN, "warning"), (EndSource.HANDLER, "warning"), (EndSource.EVENT, "error")],
-)
-async def test_end_that_another_service_has_settled_otherwise_is_an_error_if_an_event_told_it(
-    end_source: EndSource, level: str
-) -> None:
+async def test_end_that_another_service_has_settled_otherwise_is_told_of_and_stands() -> None:
     class SettledBefore(SomeStore):
         async def apply(self, operation: Any, _what: str = "") -> Any:
             operation.close()
@@ -272,12 +267,31 @@ async def test_end_that_another_service_has_settled_otherwise_is_an_error_if_an_
 
     live, executor = call_after(Lines(), *answered(), store=SettledBefore())
     with structlog.testing.capture_logs() as logged:
-        live.post(ev.LegEnded(ago(0.1), LEG, TRUNK, None, end_source))
+        live.post(ev.LegEnded(ago(0.1), LEG, TRUNK, None))
         live.post(ev.CallerGone(ago(0.1)))
         await executor.drain(60)
 
     assert live.session.phase is Phase.CLOSED, "what was settled first stands"
-    assert [line["log_level"] for line in logged if line["event"] == "settled_otherwise_before"] == [level]
+    assert [line["log_level"] for line in logged if line["event"] == "settled_otherwise_before"] == ["warning"]
+
+
+async def test_leg_of_a_call_that_goes_on_is_settled_with_the_state_that_knows_of_its_end() -> None:
+    states: list[str | None] = []
+
+    class Settling(SomeStore):
+        async def apply(self, operation: Any, what: str = "") -> Any:
+            if what == "settlement":
+                states.append(operation.gi_frame.f_locals["state"])
+            operation.close()
+
+    live, executor = call_after(Lines(), *answered(), store=Settling())
+    live.post(ev.LegAnswered(ago(0.5), SECOND_LEG, TRUNK))
+    live.post(ev.LegEnded(ago(0.4), SECOND_LEG, TRUNK, 16))
+    await executor.drain(60)
+
+    [state] = states
+    assert state is not None
+    assert load_session(state).ended_legs == (SECOND_LEG,), "a successor writes it down no more"
 
 
 async def test_drain_waits_for_what_follows_from_what_is_under_way() -> None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from ari_app import legs
+from ari_app.client import AriReply
+from ari_app.clock import Clock, steady_s, utc_now
 from ari_app.errors import AmiUnavailableError
 from ari_app.leg_records import LegRecord, LegRecords, by_call
 from charging import commands as cmd
@@ -27,6 +29,14 @@ class WithRecords(SomeAmi):
         if self.tree is None:
             raise AmiUnavailableError("AMI is not connected")
         return self.tree
+
+
+class Speechless(SomeAri):
+    """An ARI that does not say when Asterisk was started."""
+
+    async def status(self) -> AriReply:
+        """Answer with an error."""
+        return AriReply(500)
 
 
 async def end_of(
@@ -94,6 +104,20 @@ async def test_without_a_record_it_did_not_outlive_its_asterisk(monkeypatch: pyt
     started_at = ago(0.3)
 
     assert await end_of(monkeypatch, WithRecords(), started_at) == started_at
+
+
+async def test_without_a_record_it_ended_now_where_the_clock_was_set_and_asterisk_does_not_say_its_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
+    fast = timedelta()
+    clock = Clock(lambda: utc_now() + fast, steady_s)
+    fast = timedelta(hours=-1)
+    live, executor = call_after(Lines(Speechless(hang_ups=[404]), WithRecords()), *answered(), clock=clock)
+    executor.execute(live, cmd.HangUpLeg(LEG))
+    await executor.drain(60)
+
+    assert live.session.phase is Phase.CLOSING
 
 
 async def test_without_a_record_it_did_not_outlive_what_was_paid(monkeypatch: pytest.MonkeyPatch) -> None:

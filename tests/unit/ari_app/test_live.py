@@ -48,6 +48,23 @@ async def test_alarm_rings_when_it_is_due() -> None:
     live.stop()
 
 
+async def test_call_without_a_leg_is_not_over_while_its_legs_may_come_unseen() -> None:
+    session = begin(paid_call(started_at=now()), QUICK)[0]
+    live, notes, _ = live_call(session)
+    live.start((session, ()))
+    live.post(ev.SessionOpened(now()))
+    live.post(ev.CallerAdmitted(now()))
+    live.lose_sight()
+    live.post(ev.CallerGone(now() - timedelta(seconds=1)))
+
+    await asyncio.sleep(0.05)
+    assert notes.settled() == [], "its leg may have been answered meanwhile, and be transferred"
+
+    live.follow()
+    await until(notes.settled)
+    live.stop()
+
+
 async def test_call_that_is_not_followed_yet_keeps_no_alarm() -> None:
     live, notes, _ = live_call(observe(free_call(), now() - timedelta(hours=1)))
     live.post(ev.CallerHangupRequested(now()))

@@ -43,6 +43,20 @@ async def test_emergency_call_that_ends_before_the_first_comparison_has_the_reco
     assert found.ended == {CALL_ID: EndSource.HANDLER}
 
 
+async def test_emergency_call_that_is_first_heard_of_at_its_end_was_answered_before_that(morning: Morning) -> None:
+    morning.desk.board.reconciled = True
+    text = f"emergency|{CALL_ID}|PJSIP/101-00000001|112"
+    emergency_left(morning, ended_ago_s=0.5, talked_ms="9500")
+
+    morning.desk.board.channel_event(ChannelDestroyed(ago(0.5), leg("Up", variable=text), 16))
+    await morning.compare()
+
+    [settle] = morning.desk.notes.settled()
+    assert settle.cdr.answered_at is not None
+    assert settle.cdr.answered_at < settle.cdr.started_at, "nobody knows when it began"
+    assert settle.cdr.billable_s == 10
+
+
 @pytest.mark.parametrize("legs", [(), (ev.LegSeen(ago(64), LEG, TRUNK),)], ids=["no leg was seen", "its leg rang"])
 async def test_emergency_call_that_was_answered_while_the_service_was_away_has_its_record(
     morning: Morning, legs: tuple[ev.Event, ...]

@@ -15,6 +15,7 @@ from ari_app.run import Service
 from charging import events as ev
 from dialplan.trunks import Trunk
 from rating.dialled import DialRules
+from store.reconciliations import ReconciliationCause
 from store.store import Store
 from store.writer import WriterStats
 from tests.unit.ari_app.office import SETTINGS
@@ -152,3 +153,4 @@ async def test_clock_that_is_set_is_told_of_and_every_call_looks_at_its_deadline
 
     assert raised == [3_600_000]
     assert [type(event) for event in posted] == [ev.ClockSet]
+    assert ReconciliationCause.SWEEP in tollgate._comparing._causes, "whose answer went by unseen has a late one too"

@@ -297,6 +297,20 @@ def test_second_leg_reported_again_after_its_end_has_one_record() -> None:
     assert len(story.of_kind(cmd.Settle)) == 1
 
 
+def test_free_call_goes_on_until_the_last_of_its_answered_legs_has_ended() -> None:
+    story = Story.talking(free_call())
+    story.after(ev.LegAnswered(at(3), SECOND_LEG, SECOND_TRUNK), ev.LegEnded(at(6), LEG, TRUNK, NORMAL))
+
+    first = story.of_kind(cmd.Settle)[0]
+    assert (first.cdr.leg, first.cdr.billable_s, first.cdr.end_source, first.close) == (1, 4, EndSource.EVENT, False)
+    assert story.is_open
+    assert story.session.talking_leg is not None
+
+    story.after(ev.LegEnded(at(30), SECOND_LEG, SECOND_TRUNK, NORMAL))
+    assert (story.cdr.leg, story.cdr.billable_s, story.cdr.ended_at) == (2, 27, at(30))
+    assert cmd.HangUpLeg(SECOND_LEG) not in story.commands
+
+
 def test_second_leg_of_a_free_call_is_left_alone() -> None:
     story = Story.talking(free_call())
 
@@ -368,4 +382,4 @@ def test_emergency_that_is_answered_is_left_alone_for_ever() -> None:
     story = Story.talking(emergency_call())
 
     assert story.sleep_until(1_000_000) == ()
-    assert story.after(ev.LegAnswered(at(5), SECOND_LEG, TRUNK), ev.Woke(at(6))) == (cmd.SaveSession(),)
+    assert story.after(ev.LegAnswered(at(5), SECOND_LEG, TRUNK), ev.Woke(at(6))) == (cmd.SaveSession(at(5)),)

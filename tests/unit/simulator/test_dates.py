@@ -11,7 +11,6 @@ from charging.cdr import Cdr, EndSource
 from tollgate.simulator.dates import Dates, Talk
 from tollgate.simulator.faults import NO_FAULTS
 from tollgate.simulator.loop import virtual_loop
-from tollgate.simulator.process import Process
 from tollgate.simulator.trace import Trace
 from tollgate.simulator.wall_clock import WallClock
 from tollgate.simulator.world import World
@@ -19,7 +18,6 @@ from tollgate.simulator.world import World
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 TALK = Talk(T0 + timedelta(seconds=10), T0 + timedelta(seconds=40), is_answer_noted=True)
-SERVICE = Process("pbx1", lambda _when: None)
 
 
 class Node:
@@ -51,7 +49,7 @@ def record(answered_off: timedelta, ended_off: timedelta, source: EndSource = En
 
 def is_talk(node: Node, told: Cdr) -> bool:
     own_by = recorded_at = T0 + timedelta(seconds=60)
-    return Dates(node.clock, T0, own_by, recorded_at, SERVICE).is_talk(told, TALK)
+    return Dates(node.clock, T0, own_by, recorded_at).is_talk(told, TALK)
 
 
 def test_clock_that_was_never_set_allows_the_true_dates_only() -> None:
@@ -62,9 +60,9 @@ def test_clock_that_was_never_set_allows_the_true_dates_only() -> None:
 
 
 @pytest.mark.parametrize("source", [EndSource.EVENT, EndSource.HANDLER])
-def test_setting_that_the_service_saw_moves_both_dates_or_none(source: EndSource) -> None:
+def test_setting_that_each_service_saw_moves_both_dates_or_none(source: EndSource) -> None:
     node = Node()
-    node.clock.watched_by(SERVICE)
+    node.clock.service_starts()
     node.at(20).sets(HOUR)
     assert is_talk(node, record(timedelta(), timedelta(), source))
     assert is_talk(node, record(HOUR, HOUR, source))
@@ -72,10 +70,11 @@ def test_setting_that_the_service_saw_moves_both_dates_or_none(source: EndSource
     assert not is_talk(node, record(timedelta(seconds=5), timedelta(seconds=5), source))
 
 
-def test_setting_that_the_service_did_not_see_may_move_what_is_read_but_not_what_is_told() -> None:
+def test_setting_that_a_service_did_not_see_may_move_what_is_read_but_not_what_is_told() -> None:
     node = Node()
+    node.clock.service_starts()
     node.at(20).sets(HOUR)
-    node.at(30).clock.watched_by(SERVICE)
+    node.at(30).clock.service_starts()  # whichever writes the record: it may go on with what the other took in
     assert is_talk(node, record(timedelta(), HOUR, EndSource.HANDLER))
     assert not is_talk(node, record(timedelta(), 3 * HOUR, EndSource.HANDLER))
     assert not is_talk(node, record(timedelta(), timedelta(seconds=5)))
@@ -83,7 +82,7 @@ def test_setting_that_the_service_did_not_see_may_move_what_is_read_but_not_what
 
 def test_time_that_the_clock_showed_twice_may_mean_either_moment() -> None:
     node = Node()
-    node.clock.watched_by(SERVICE)
+    node.clock.service_starts()
     node.at(42).sets(timedelta(seconds=-10))
     assert is_talk(node, record(timedelta(), timedelta(seconds=10), EndSource.HANDLER))
     assert not is_talk(node, record(timedelta(), timedelta(seconds=9), EndSource.HANDLER))
