@@ -5,7 +5,7 @@ too, becomes an event of the call. Nothing here decides.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ import structlog
 
 from ari_app.alerts import Alerts
 from ari_app.call_marks import mark_of
+from ari_app.client import AriClient, AriReply
 from ari_app.clock import epoch_ms, utc_now
 from ari_app.errors import AsteriskError
 from ari_app.leg_records import ReadLegRecords, no_leg_records
@@ -31,7 +32,7 @@ from charging.records import CALL_REJECTED, refusal_cause
 from charging.saved import dump_session
 from charging.session import paid_end_at
 from dialplan.contract import (
-    INTERNAL_VARIABLE,
+    INTERNAL_CONTEXT,
     LEG_MARK_VARIABLE,
     PRESENTATION_VARIABLE,
     SLICE_VARIABLE,
@@ -39,6 +40,7 @@ from dialplan.contract import (
     MarkKind,
     Presentation,
     Verdict,
+    internal_extension,
     number_variable,
 )
 from dialplan.trunks import Trunk, trunk_number
@@ -274,27 +276,38 @@ class CommandExecutor:
     # --- the caller ---------------------------------------------------------------------------------------
 
     async def _admit(self, live: LiveCall, command: cmd.AdmitCaller) -> None:
-        channel_id = live.session.call.caller_channel
         ari = self._lines.ari
         if ari is None:
             live.post(ev.AdmissionMissed(live.now()))
             return
         try:
-            # Both travel at once. Should the first fail, the dialplan finds no verdict for this call and refuses.
-            variables, back = await asyncio.gather(
-                ari.set_channel_vars(channel_id, self._variables(live, command)),
-                ari.continue_in_dialplan(channel_id),
-            )
+            replies = await self._send_verdict(ari, live, command)
         except AsteriskError as error:
             # It may have arrived all the same, and the caller may dial: the hold stays until that is known to be over.
             log.warning("verdict_not_confirmed", call_id=live.call_id, error=str(error))
             return
-        if variables.done and back.done:
+        if all(reply.done for reply in replies):
             self._metrics.verdicts.labels("admitted", "").inc()
             live.post(ev.CallerAdmitted(live.now()))
         else:
-            log.info("verdict_too_late", call_id=live.call_id, status=(variables.status, back.status))
+            log.info("verdict_too_late", call_id=live.call_id, status=[reply.status for reply in replies])
             live.post(ev.AdmissionMissed(live.now()))
+
+    async def _send_verdict(self, ari: AriClient, live: LiveCall, command: cmd.AdmitCaller) -> Sequence[AriReply]:
+        """Give the caller back to the dialplan, with what it may do.
+
+        Within the office it goes on in the PBX's own dialplan, which may want AstDB; and Asterisk 22.10.1 keeps AstDB
+        from a channel on which variables were set over ARI (docs/restarts.md).
+        """
+        call = live.session.call
+        if call.destination_class is DestinationClass.INTERNAL:
+            place = internal_extension(call.call_id, call.number)
+            return [await ari.continue_in_dialplan(call.caller_channel, INTERNAL_CONTEXT, place)]
+        # Both travel at once. Should the first fail, the dialplan finds no verdict for this call and refuses.
+        return await asyncio.gather(
+            ari.set_channel_vars(call.caller_channel, self._variables(live, command)),
+            ari.continue_in_dialplan(call.caller_channel),
+        )
 
     def _variables(self, live: LiveCall, command: cmd.AdmitCaller) -> dict[str, str]:
         """Return the verdict's variables: all of them each time, so that nothing of another call is left."""
@@ -302,15 +315,12 @@ class CommandExecutor:
         match call.destination_class:
             case DestinationClass.EMERGENCY:
                 verdict = Verdict.EMERGENCY
-            case DestinationClass.INTERNAL:
-                verdict = Verdict.INTERNAL
             case _:
                 verdict = Verdict.FREE if command.slice_ms is None else Verdict.METERED
         variables = {
             VERDICT_VARIABLE: f"{verdict}:{call.call_id}",
             SLICE_VARIABLE: "" if command.slice_ms is None else f"{command.slice_ms / 1000:.3f}",
             LEG_MARK_VARIABLE: "" if command.is_in_store else str(mark_of(call, MarkKind.AWAY)),
-            INTERNAL_VARIABLE: call.number if verdict is Verdict.INTERNAL else "",
             PRESENTATION_VARIABLE: _presentation(call),
         }
         for index, trunk in enumerate(self._trunks, start=1):

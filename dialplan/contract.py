@@ -1,7 +1,8 @@
 """The words that the dialplan and the service say to each other.
 
 The dialplan enters the application with ``Stasis(tollgate,CALL,DIALLED,BLINDTRANSFER,ATTENDEDTRANSFER,
-FORWARDERNAME)``. The service answers with channel variables on the caller and ``continue``. A trunk leg carries
+FORWARDERNAME)``. The service answers with channel variables on the caller and ``continue``; a caller within the office
+is sent to :data:`INTERNAL_CONTEXT` without any. A trunk leg carries
 ``TOLLGATE_CALL``: the call's id alone where the service authorised it, or a :class:`LegMark` where the store may know
 nothing of it: the dialplan let it through by itself, or the service did without its store, or found it on a trunk.
 """
@@ -19,11 +20,12 @@ HANGUP_HANDLER = "tg-hang,s,1"
 """What leaves word of a leg's true end."""
 VERDICT_VARIABLE = "TG_VERDICT"
 SLICE_VARIABLE = "TG_SLICE"
-INTERNAL_VARIABLE = "TG_INTERNAL"
 LEG_MARK_VARIABLE = "TG_LEG_MARK"
 """The :class:`LegMark` for the leg of a call that rings without the store; empty where the store has its session."""
 PRESENTATION_VARIABLE = "TG_PRES"
 """How the called party is told the caller's number; empty: as the PBX does without us."""
+INTERNAL_CONTEXT = "tg-internal"
+"""Where ``continue`` sends a caller who dialled within the office: the place is the verdict."""
 EMERGENCY_CONTEXT = "tg-emergency"
 """Where the dialplan rings an emergency number."""
 LEG_RECORDS_FAMILY = "tollgate-legs"
@@ -55,6 +57,11 @@ def number_variable(index: int) -> str:
     return f"TG_NUMBER_{index}"
 
 
+def internal_extension(call_id: str, number: str) -> str:
+    """Return the extension of :data:`INTERNAL_CONTEXT` that sends this call, and no later one of its caller, inside."""
+    return f"{call_id.rpartition('-')[2]}-{number}"
+
+
 class Verdict(StrEnum):
     """What the dialplan may do; sent as ``verdict:CALL`` so that a stale one is worth nothing."""
 
@@ -62,7 +69,6 @@ class Verdict(StrEnum):
     """Dial, with a deadline on the leg that answers."""
     FREE = "free"
     EMERGENCY = "emergency"
-    INTERNAL = "internal"
 
 
 class Presentation(StrEnum):

@@ -107,6 +107,8 @@ EXTRA_DIALPLAN = """
 exten => 199,1,Answer()
  same => n,Wait(60)
  same => n,Hangup()
+exten => 198,1,Set(DB(tests/internal)=as FreePBX does)
+ same => n,Hangup(${IF($[${LEN(${DB(tests/internal)})} > 0]?17:34)})
 
 ; A broken gate: what the dialplan does with a slice that is missing, zero or text.
 [phones]

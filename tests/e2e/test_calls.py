@@ -187,6 +187,16 @@ def test_internal_call_never_asks_the_gate(desk: Desk) -> None:
     assert desk.cdrs() == []
 
 
+def test_internal_call_that_the_gate_read_finds_the_pbx_s_own_dialplan_as_ever(desk: Desk) -> None:
+    desk.stop_service()
+    desk.tollgate("extension", "add", "198", "--endpoint", "PJSIP/198")
+    desk.start_service()
+    desk.phone(sipp.calls_and_is_refused("*31#198", 486)).wait()  # it could write AstDB, and read it
+
+    [cdr] = desk.wait_cdrs(1)
+    assert (cdr.destination_class, cdr.deny_reason) == (DestinationClass.INTERNAL, None)
+
+
 def test_first_carrier_fails_and_the_second_answers_is_one_call(desk: Desk) -> None:
     desk.carrier(sipp.rejects("503 Service Unavailable"))
     second = desk.carrier(sipp.answers(ring_ms=1500), name="carrier2")

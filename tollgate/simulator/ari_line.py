@@ -123,7 +123,8 @@ class AriLine(AriClient):
             case "POST", ["channels", name, "variables"]:
                 return AriReply(self._pbx.set_variables(unquote(name), body["variables"]))
             case "POST", ["channels", name, "continue"]:
-                return AriReply(self._pbx.give_back(unquote(name)))
+                place = (query["context"], query["extension"]) if query else None
+                return AriReply(self._pbx.give_back(unquote(name), place))
             case "DELETE", ["channels", name]:
                 return AriReply(self._pbx.hang_up(unquote(name), int(query["reason_code"])))
             case _:

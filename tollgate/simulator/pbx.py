@@ -385,13 +385,13 @@ class Pbx:
 
     # --- what ARI and AMI ask -----------------------------------------------------------------------------
 
-    def give_back(self, channel_id: str) -> int:
-        """Do ``POST channels/ID/continue``; answer the status."""
+    def give_back(self, channel_id: str, place: tuple[str, str] | None) -> int:
+        """Do ``POST channels/ID/continue``, at a context's extension where one is named; answer the status."""
         channel = self.channels.get(channel_id)
         if channel is None or not channel.in_application:
             return 404 if channel is None else 409
         assert isinstance(channel.call, PlacedCall)
-        channel.call.continued()
+        channel.call.continued(place)
         return 204
 
     def set_variables(self, channel_id: str, variables: dict[str, str]) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
     GATE_LIMIT_S,
+    INTERNAL_CONTEXT,
     LEG_MARK_VARIABLE,
     SLICE_VARIABLE,
     VERDICT_VARIABLE,
@@ -19,6 +20,7 @@ from dialplan.contract import (
     Verdict,
     call_id_of,
     call_prefix,
+    internal_extension,
 )
 from tollgate.simulator.beside import LEFT_ALONE, NEVER_CUT
 from tollgate.simulator.channels import Channel
@@ -39,7 +41,7 @@ class CallKind(StrEnum):
     GATED = "gated"
     METERED = Verdict.METERED.value
     FREE = Verdict.FREE.value
-    INTERNAL = Verdict.INTERNAL.value
+    INTERNAL = "internal"
     EMERGENCY = MarkKind.EMERGENCY.value
     AWAY = MarkKind.AWAY.value
 
@@ -95,14 +97,18 @@ class PlacedCall:
         else:
             self._end_caller(UNAVAILABLE, "away")
 
-    def continued(self) -> None:
-        """Go on in the dialplan: the service has given the caller back."""
+    def continued(self, place: tuple[str, str] | None) -> None:
+        """Go on in the dialplan where the service has given the caller back: at a context's extension, or as it was."""
         self._leave_application()
+        if place is not None:
+            if place == (INTERNAL_CONTEXT, internal_extension(self.call_id, self.script.dialled)):
+                self._ring_internal()
+            else:
+                self._end_caller(UNAVAILABLE, "no such place")
+            return
         verdict, _, call_id = self.caller.variables.get(VERDICT_VARIABLE, "").partition(":")
         if call_id != self.call_id:
             self._end_caller(UNAVAILABLE, "no verdict")
-        elif verdict == CallKind.INTERNAL:
-            self._ring_internal()
         else:
             self._let_through(CallKind(verdict))
 

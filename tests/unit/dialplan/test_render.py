@@ -2,6 +2,7 @@
 
 import pytest
 
+from dialplan.contract import INTERNAL_CONTEXT
 from dialplan.render import DialplanError, render_dialplan
 from dialplan.trunks import DialFormat, Trunk
 from tests.unit.dialplan.conf import dials, options, rendered
@@ -24,6 +25,7 @@ CONTEXTS = {
     "tg-around",
     "tg-emergency-end",
     "tg-hang",
+    "tg-internal",
     "tg-word",
     "tg-word-of-another",
 }
@@ -197,9 +199,9 @@ def test_without_away_patterns_nothing_rings_while_the_service_is_away() -> None
 
 
 def test_internal_calls_go_to_the_context_that_was_named() -> None:
-    assert any(
-        "?from-internal,${TG_INTERNAL},1)" in line for line in rendered(internal_context="from-internal")["tg-gate"]
-    )
+    internal = rendered(internal_context="from-internal")[INTERNAL_CONTEXT]
+
+    assert any("?from-internal,${CUT(EXTEN,-,2-)},1)" in line for line in internal)
 
 
 def test_leg_shows_or_withholds_the_caller_s_number_only_where_it_was_told_to() -> None:
