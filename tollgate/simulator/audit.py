@@ -24,6 +24,7 @@ from itertools import permutations
 
 from ari_app.ungated_verdict import UngatedAction
 from charging.cdr import Cdr, EndSource
+from dialplan.contract import LegMark, MarkKind, parse_leg_variable
 from store.journal import EntryKind
 from store.store import Store
 from tollgate.simulator import beside_audit
@@ -194,7 +195,8 @@ class Audit:
         own_by = recorded_at
         if call.kind is CallKind.METERED and call.main_leg is not None and call.main_leg.answered_at is not None:
             own_by = call.main_leg.answered_at  # its service knew it before it rang
-        return Dates(clock, call.placed_at, own_by, recorded_at)
+        is_begin_known = call.kind not in (CallKind.AWAY, CallKind.EMERGENCY)
+        return Dates(clock, call.placed_at, own_by, recorded_at, is_begin_known)
 
     def _check_count(self, call: PlacedCall, answered: list[Channel], told: list[Channel], records: list[Cdr]) -> None:
         book = self._books.calls.get(call.call_id)
@@ -209,11 +211,19 @@ class Audit:
             return
         for leg in answered:
             is_known = bool(leg.record_key) and (leg is call.main_leg or leg.up_told)
-            if is_known and leg not in told:
+            if is_known and leg not in told and not self._is_recorded_alone(leg):
                 self._world.violated("each answered leg has one record", call.call_id, f"none of {leg.channel_id}")
         extra = [record for record in records if record.answered_at is None]
         if len(extra) > 1 or (extra and told):
             self._world.violated("each answered leg has one record", call.call_id, f"{len(records)} records")
+
+    def _is_recorded_alone(self, leg: Channel) -> bool:
+        """Whether a leg has its record as a call of its own: it was found when the call that it was of was over."""
+        owner = parse_leg_variable(leg.leg_variable)
+        if not (isinstance(owner, LegMark) and owner.kind is MarkKind.UNGATED):
+            return False
+        book = self._books.calls.get(owner.call_id)
+        return book is not None and len(book.charged_micros) == 1
 
     def _check_record(self, call: PlacedCall, leg: Channel, record: Cdr, dates: Dates) -> None:
         """Look at the record of a leg that was answered."""

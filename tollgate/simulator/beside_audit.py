@@ -117,7 +117,7 @@ class BesideAudit:
             return False
         # One that was found talking was answered when it was found, where nobody could read when that was.
         talk = Talk(leg.answered_at, leg.ended_at, is_answer_noted=False)
-        return Dates(clock, call.placed_at, recorded_at, recorded_at).is_talk(record, talk)
+        return Dates(clock, call.placed_at, recorded_at, recorded_at, is_begin_known=False).is_talk(record, talk)
 
 
 def _rate_of(call: UngatedCall) -> Rate | None:

@@ -13,13 +13,14 @@ A stamp that was left in Asterisk and is read later can be taken for another mom
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from charging.cdr import Cdr, EndSource
 from tollgate.simulator.wall_clock import WallClock
 
 LOOKED_WITHIN = timedelta(seconds=1)
 """A service notices within this time that its clock was set: what was stamped meanwhile may be from before or after."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 SAME_ANSWER = timedelta(milliseconds=20)
 """The event of an answer and the dialplan's note of it are this near to each other."""
 _NONE = timedelta()
@@ -50,6 +51,8 @@ class Dates:
     own_by: datetime
     """The call's own time is that of the clock at some moment between ``began_at`` and this."""
     recorded_at: datetime
+    is_begin_known: bool
+    """Whether its service knows when it began: a stamp may be taken for an earlier moment where it does not."""
 
     def is_answer(self, record: Cdr, talk: Talk) -> bool:
         """Whether a record tells of this talk, by its answer."""
@@ -105,7 +108,7 @@ class Dates:
     def _shown_again(self, at: datetime) -> Iterator[datetime]:
         """Yield the moments at which the clock showed what it shows at this one."""
         stamp = self.clock.shown(at)
-        for off in self.clock.offs(self.began_at, self.recorded_at):
+        for off in self.clock.offs(self.began_at if self.is_begin_known else LONG_AGO, self.recorded_at):
             other = stamp - off
             if off in self.clock.offs(other - LOOKED_WITHIN, other + LOOKED_WITHIN):
                 yield other

@@ -307,7 +307,8 @@ class Pbx:
     def _check_armed(self, channel: Channel, set_at: datetime) -> None:
         """Look whether a service that has followed the call from its beginning has mended its deadline."""
         call = channel.call
-        if not channel.lives or not channel.is_deadline_late or not isinstance(call, PlacedCall):
+        was_mended = channel.mended_at is not None and channel.mended_at >= set_at  # and made late again since
+        if not channel.lives or not channel.is_deadline_late or was_mended or not isinstance(call, PlacedCall):
             return
         is_served = call.was_served_since(call.placed_at) and channel is call.main_leg and channel.up_told
         if is_served and self.ami_up_since is not None and self.ami_up_since <= set_at:

@@ -17,6 +17,7 @@ from tollgate.simulator.world import World
 
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 TALK = Talk(T0 + timedelta(seconds=10), T0 + timedelta(seconds=40), is_answer_noted=True)
 
 
@@ -47,9 +48,9 @@ def record(answered_off: timedelta, ended_off: timedelta, source: EndSource = En
     return cast("Cdr", told)
 
 
-def is_talk(node: Node, told: Cdr) -> bool:
+def is_talk(node: Node, told: Cdr, began_at: datetime = T0, *, is_begin_known: bool = True) -> bool:
     own_by = recorded_at = T0 + timedelta(seconds=60)
-    return Dates(node.clock, T0, own_by, recorded_at).is_talk(told, TALK)
+    return Dates(node.clock, began_at, own_by, recorded_at, is_begin_known).is_talk(told, TALK)
 
 
 def test_clock_that_was_never_set_allows_the_true_dates_only() -> None:
@@ -86,3 +87,12 @@ def test_time_that_the_clock_showed_twice_may_mean_either_moment() -> None:
     node.at(42).sets(timedelta(seconds=-10))
     assert is_talk(node, record(timedelta(), timedelta(seconds=10), EndSource.HANDLER))
     assert not is_talk(node, record(timedelta(), timedelta(seconds=9), EndSource.HANDLER))
+
+
+def test_time_that_the_clock_showed_before_a_call_may_be_meant_where_nobody_knows_when_it_began() -> None:
+    node = Node()
+    node.at(4).sets(-MINUTE)
+    began_at = T0 + timedelta(seconds=5)
+    told = record(-2 * MINUTE, -2 * MINUTE, EndSource.HANDLER)  # taken for a talk of a minute ago, in the time of now
+    assert is_talk(node, told, began_at, is_begin_known=False)
+    assert not is_talk(node, told, began_at)
