@@ -377,8 +377,12 @@ def _while_closing(session: Session, event: ev.Event) -> Transition:
             return replace(session, phase=Phase.CLOSED if leg == session.closing_leg else session.phase), ()
         case ev.TakenOver():
             return session, settle_again(session)
+        case ev.LegExempted(channel_id=channel_id):
+            known = session.leg(channel_id)
+            return session if known is None else session.with_leg(replace(known, exempt=True)), ()
         case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
-            return session, (HangUpLeg(channel_id),)
+            known = session.leg(channel_id)
+            return session, () if known is not None and known.exempt else (HangUpLeg(channel_id),)
         case ev.LegEnded(answered_at=datetime()):
             return _unheard_of_leg(session, event)
         case _:

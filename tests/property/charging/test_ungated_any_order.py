@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Leg
-from charging.cdr import Cdr
+from charging.cdr import Cdr, EndSource
 from charging.saved import dump_session, load_session
 from charging.session import Phase, next_wake_at, step
 from charging.state import Session
@@ -65,6 +65,17 @@ def _closing_records(session: Session, events: list[ev.Event]) -> list[Cdr]:
 @given(st.data())
 def test_events_in_any_order_keep_the_promises(begun: Callable[[], Session], data: st.DataObject) -> None:
     assert len(_closing_records(begun(), data.draw(st.lists(EVENTS, max_size=25)))) <= 1
+
+
+@pytest.mark.parametrize("exempted_at", [0, 1])
+def test_leg_of_an_emergency_caller_is_not_hung_up_once_its_call_is_over(exempted_at: int) -> None:
+    events: list[ev.Event] = [ev.LegEnded(at(1), "leg-2", "carrier1", None, EndSource.EVENT, at(0))]
+    events.insert(exempted_at, ev.LegExempted(at(1), "leg-1"))
+    session = metered()
+    for event in events:
+        session, _ = step(session, event, POLICY)
+    assert session.phase is Phase.CLOSING
+    assert step(session, ev.LegAnswered(at(2), "leg-1", "carrier1"), POLICY)[1] == ()
 
 
 @settings(max_examples=100 * EFFORT)
