@@ -96,3 +96,13 @@ def test_time_that_the_clock_showed_before_a_call_may_be_meant_where_nobody_know
     told = record(-2 * MINUTE, -2 * MINUTE, EndSource.HANDLER)  # taken for a talk of a minute ago, in the time of now
     assert is_talk(node, told, began_at, is_begin_known=False)
     assert not is_talk(node, told, began_at)
+
+
+def test_clock_is_set_to_what_it_was_off_by_before_or_to_something_clearly_else() -> None:
+    node = Node()
+    node.at(1).sets(timedelta(seconds=21.2))
+    node.at(2).sets(timedelta())
+    node.at(3).sets(timedelta(seconds=20.7))
+    assert node.clock.off == timedelta(seconds=21.2), "half a second would pass for slewing over a restart"
+    node.at(4).sets(timedelta(seconds=-0.9))
+    assert node.clock.off == timedelta()
