@@ -203,11 +203,17 @@ class Service:
                 group.create_task(self._keep_ari())
                 group.create_task(self._stop_when_replaced())
         finally:
-            self._ungated.stop()
-            self.switchboard.stop()
-            await self._executor.drain(DRAIN_S)
-            await self._flush()
-            self.ami.close()
+            # In a task of its own: in one that has been cancelled, as it is when a part of its group fails too, time
+            # limits raise CancelledError in place of TimeoutError up to Python 3.11.2, which is Debian 12's.
+            await asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        """Take nothing more on, and finish what has been begun, as long as that takes no longer than the limits."""
+        self._ungated.stop()
+        self.switchboard.stop()
+        await self._executor.drain(DRAIN_S)
+        await self._flush()
+        self.ami.close()
 
     # --- what is kept up ----------------------------------------------------------------------------------
 

@@ -32,9 +32,9 @@ class IdleStore:
         return WriterStats(commits=0, requests=0, waiting=0)
 
 
-def service() -> Service:
+def service(store: Store | None = None) -> Service:
     return Service(
-        store=cast("Store", IdleStore()),
+        store=store or cast("Store", IdleStore()),
         ari=AriAccess(url="http://127.0.0.1:1", username="u", password="p", application="tollgate"),
         ami=AmiAccess(host="127.0.0.1", port=1, username="u", secret="s"),
         gate=SETTINGS,

@@ -1,15 +1,18 @@
 """Stopping the service: nobody who waits for a verdict is left without one, and nothing else is waited for."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from ari_app import run
 from ari_app.live import LiveCall
-from ari_app.run import Service
+from ari_app.run import ApplicationTakenError, Service
 from charging.session import Phase
-from tests.unit.ari_app.test_run import service
+from store.alerts import AlertKind
+from store.store import Store
+from tests.unit.ari_app.test_run import IdleStore, service
 
 
 class SomeSession:
@@ -59,3 +62,51 @@ async def test_gate_that_does_not_empty_takes_no_more_paid_calls_and_is_left_the
     tollgate, _ = with_call(Phase.OPENING)
     await asyncio.wait_for(tollgate.empty_gate(), 60)
     assert tollgate._overload.is_stopping
+
+
+class SilentStore(IdleStore):
+    """A store that answers nothing, and notes whether who asks has been cancelled."""
+
+    def __init__(self) -> None:
+        self.asked_by_cancelled: list[bool] = []
+
+    async def apply(self, _operation: object) -> None:
+        """Wait for ever."""
+        asking = asyncio.current_task()
+        assert asking is not None
+        self.asked_by_cancelled.append(asking.cancelling() > 0)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("ends", "error"),
+    [
+        (lambda _tollgate, serving: serving.cancel(), asyncio.CancelledError),
+        (lambda tollgate, _serving: tollgate._replaced.set(), ExceptionGroup),
+    ],
+    ids=["stopped", "replaced"],
+)
+async def test_what_waits_for_a_silent_store_ends_in_time_and_hides_no_reason(
+    monkeypatch: pytest.MonkeyPatch,
+    ends: Callable[[Service, "asyncio.Task[None]"], object],
+    error: type[BaseException],
+) -> None:
+    # A time limit in a task that has been cancelled raises CancelledError, not TimeoutError, up to Python 3.11.2.
+    monkeypatch.setattr(run, "DRAIN_S", 0.05)
+    store = SilentStore()
+    tollgate = service(cast("Store", store))
+    serving = asyncio.create_task(tollgate.run())
+    await asyncio.sleep(0)
+    tollgate.alerts.raise_alert(AlertKind.CLOCK_JUMPED, "clock", jump_ms=1)
+    ends(tollgate, serving)
+    closed: list[bool] = []
+    monkeypatch.setattr(tollgate.ami, "close", lambda: closed.append(True))
+
+    with pytest.raises(error) as raised:
+        async with asyncio.timeout(60):
+            await serving
+
+    assert raised.value.args == () or raised.group_contains(ApplicationTakenError)
+    assert store.asked_by_cancelled
+    assert not any(store.asked_by_cancelled)
+    assert closed == [True]
