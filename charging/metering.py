@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from charging import events as ev
 from charging.call import Leg
-from charging.commands import ArmDeadline, CheckDeadline, HangUpLeg, RenewSlice, Transition
+from charging.commands import ArmDeadline, CheckDeadline, Command, HangUpLeg, RenewSlice, Transition
 from charging.policy import MeteringPolicy
 from charging.state import Session
 from charging.timing import OUTCOME_LIMIT, arm_at, cut_at, ends_a_day, hang_up_at, renew_at
@@ -60,12 +60,11 @@ def arm_failed(session: Session, event: ev.DeadlineFailed, policy: MeteringPolic
 
 
 def clock_set(session: Session, event: ev.ClockSet, policy: MeteringPolicy) -> Transition:
-    """Have the talking leg's deadline looked at and armed anew, as after a restart."""
-    leg = session.talking_leg
-    if leg is None:
-        return session, ()
-    leg = replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None)
-    return arm_due(session.with_leg(leg), leg, event.at, policy)
+    """Have deadlines looked at and armed anew, as after a restart."""
+    for leg in session.limited_legs:
+        unknown = replace(leg, armed_cut_at=None, arming=False, arm_retry_at=None, checking_since=None)
+        session = session.with_leg(unknown)
+    return arm_due(session, event.at, policy)
 
 
 def hang_up_due(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
@@ -76,10 +75,17 @@ def hang_up_due(session: Session, at: datetime, policy: MeteringPolicy) -> Trans
     return session, tuple(HangUpLeg(leg.channel_id) for leg in legs)
 
 
-def arm_due(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
-    """Have Asterisk's deadline checked once, and armed wherever it is not the one that is wanted."""
+def arm_due(session: Session, at: datetime, policy: MeteringPolicy) -> Transition:
+    """Have Asterisk's deadlines checked once, and armed wherever one is not what is wanted."""
+    commands: tuple[Command, ...] = ()
+    for leg in session.limited_legs:
+        session, arm = _arm_leg(session, leg, at, policy)
+        commands += arm
+    return session, commands
+
+
+def _arm_leg(session: Session, leg: Leg, at: datetime, policy: MeteringPolicy) -> Transition:
     wanted = cut_at(session, leg, policy)
-    leg = session.leg(leg.channel_id) or leg
     if wanted is None or not due(arm_at(session, leg, policy), at):
         return session, ()
     by_dialplan = leg.armed_cut_at is None and session.slice_no == 1 and not session.call.ungated

@@ -343,7 +343,7 @@ def _woke(session: Session, event: ev.Woke, policy: MeteringPolicy) -> Transitio
     leg = session.talking_leg
     if leg is None:
         return session, hang_ups
-    session, arm = arm_due(session, leg, at, policy)
+    session, arm = arm_due(session, at, policy)
     session, renew = renew_due(session, leg, at, policy)
     return session, (*hang_ups, *arm, *renew)
 

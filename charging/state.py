@@ -89,6 +89,11 @@ class Session:
         return None
 
     @property
+    def limited_legs(self) -> list[Leg]:
+        """The answered legs with a deadline in Asterisk: the one that pays, or all of a call that costs nothing."""
+        return [leg for leg in self.legs if leg.number and not leg.surplus]
+
+    @property
     def closing_record(self) -> Cdr | None:
         """The record on its way to the store that closes the call."""
         if self.phase is not Phase.CLOSING:

@@ -30,7 +30,7 @@ def next_wake_at(session: Session, policy: MeteringPolicy) -> datetime | None:
                 return dial_end_at(session, policy)
             limit = talk_limit(session, policy)
             moments = [_hang_up_at(session, each, policy, limit) for each in session.legs]
-            if (leg := session.talking_leg) is not None:
+            for leg in session.limited_legs:
                 cut = _cut_at(leg, limit)
                 moments += (_arm_at(leg, cut), _renew_at(session, policy, cut))
             return _earliest(*moments)

@@ -115,6 +115,34 @@ def test_clock_that_was_set_and_a_deadline_that_cannot_be_armed_then_end_the_cal
     assert story.wake() == (cmd.HangUpLeg(LEG),)
 
 
+@pytest.fixture
+def free_on_two_legs() -> Story:
+    """A call that costs nothing and has two legs that answered, which both talk on until its longest is over."""
+    story = Story.dialling(free_call(longest_call_s=600))
+    story.after(ev.LegAnswered(at(2), LEG, TRUNK), ev.LegAnswered(at(3), "second", TRUNK))
+    return story
+
+
+def test_each_leg_of_a_free_call_has_its_own_deadline_looked_at(free_on_two_legs: Story) -> None:
+    first, second = at(602), at(603)
+
+    assert free_on_two_legs.sleep_until(2.9) == (cmd.CheckDeadline(LEG, first),)
+    free_on_two_legs.after(ev.DeadlineArmed(at(2.6), LEG, first))
+    assert free_on_two_legs.sleep_until(4) == (cmd.CheckDeadline("second", second),)
+    free_on_two_legs.after(ev.DeadlineArmed(at(3.6), "second", second))
+    assert free_on_two_legs.sleep_until(590) == ()
+
+
+def test_clock_that_was_set_has_the_deadline_of_each_leg_of_a_free_call_looked_at(free_on_two_legs: Story) -> None:
+    first, second = at(602), at(603)
+    free_on_two_legs.sleep_until(4)
+    free_on_two_legs.after(ev.DeadlineArmed(at(4), LEG, first), ev.DeadlineArmed(at(4), "second", second))
+
+    looked_at = free_on_two_legs.after(ev.ClockSet(at(9)))
+
+    assert looked_at == (cmd.CheckDeadline(LEG, first), cmd.CheckDeadline("second", second))
+
+
 def test_clock_that_was_set_means_nothing_to_a_call_without_a_deadline() -> None:
     assert Story.talking(free_call()).after(ev.ClockSet(at(4))) == ()
     assert Story.dialling(paid_call()).after(ev.ClockSet(at(1))) == ()
