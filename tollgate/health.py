@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple, NoReturn
 
@@ -19,7 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
-from tollgate.listen import ListenAddress, keep_listening
+from tollgate.listen import Door, ListenAddress, keep_listening
 
 log = structlog.get_logger(__name__)
 
@@ -45,34 +46,30 @@ class HealthServer:
         self._address = address
         self._readiness = readiness
         self._metrics = metrics
-        self._free = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._door = Door(MOST_CONNECTIONS, self._let_in)
         self._open: set[asyncio.Task[None]] = set()
-        metrics.gauge("health_connections", "Connections that ask for health or metrics", lambda: len(self._open))
+        metrics.gauge(
+            "health_connections",
+            "Connections that ask for health or metrics",
+            lambda: self._door.open_connections,
+        )
 
     async def run(self) -> NoReturn:
         """Listen, and answer until cancelled; an address that is taken is tried again, while calls go on."""
         try:
-            await keep_listening(self._address, self._accept, "health")
+            await keep_listening(self._address, self._door.accept, "health")
         finally:
             for task in self._open:
                 task.cancel()
 
-    async def _accept(self, listener: socket.socket) -> NoReturn:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._free.acquire()
-            try:
-                connection, _ = await loop.sock_accept(listener)
-            except BaseException:
-                self._free.release()
-                raise
-            task = loop.create_task(self._serve(connection))
-            self._open.add(task)
-            task.add_done_callback(self._ended)
+    async def _let_in(self, connection: socket.socket, ended: Callable[[], None]) -> None:
+        task = asyncio.create_task(self._serve(connection))
+        self._open.add(task)
+        task.add_done_callback(partial(self._ended, ended))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, ended: Callable[[], None], task: asyncio.Task[None]) -> None:
         self._open.discard(task)
-        self._free.release()
+        ended()
         if not task.cancelled() and task.exception() is not None:
             log.error("health_not_answered", exc_info=task.exception())
 
@@ -80,7 +77,6 @@ class HealthServer:
         """Answer one request, or give it up; whatever the client does, that takes no longer than the limit."""
         loop = asyncio.get_running_loop()
         with connection:
-            connection.setblocking(False)
             try:
                 async with asyncio.timeout(CONNECTION_LIMIT_S):
                     answer, is_head = self._answer(await _read_request(connection))

@@ -1,4 +1,4 @@
-"""The addresses on which the service listens, and how it goes on when one of them is taken."""
+"""The addresses on which the service listens, how many it lets in there, and how it goes on when one is taken."""
 
 import asyncio
 import socket
@@ -89,3 +89,43 @@ def listening(address: ListenAddress) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+class Door:
+    """Lets so many connections in at a time; the next wait in the kernel, whose queue is bounded too."""
+
+    def __init__(self, most: int, serve: Callable[[socket.socket, Callable[[], None]], Awaitable[None]]) -> None:
+        """Take who serves.
+
+        Args:
+            most: How many connections may be open.
+            serve: Takes a connection, which does not block, and what to call once it is gone; keeps nobody waiting.
+        """
+        self._free = asyncio.Semaphore(most)
+        self._serve = serve
+        self.open_connections = 0
+
+    async def accept(self, listener: socket.socket) -> NoReturn:
+        """Take connections in until cancelled; those that are open go on.
+
+        Args:
+            listener: A TCP socket that listens and does not block.
+
+        Raises:
+            OSError: none can be taken in.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._free.acquire()
+            try:
+                connection, _ = await loop.sock_accept(listener)
+            except BaseException:
+                self._free.release()
+                raise
+            connection.setblocking(False)
+            self.open_connections += 1
+            await self._serve(connection, self._ended)
+
+    def _ended(self) -> None:
+        self.open_connections -= 1
+        self._free.release()

@@ -20,7 +20,7 @@ from tollgate.health import HealthServer
 from tollgate.housekeeping import keep_house
 from tollgate.logs import configure_logs
 from tollgate.only_instance import only_instance
-from tollgate.portal import portal_server, serve_portal
+from tollgate.portal import portal_of
 from tollgate.settings import Settings, SettingsError
 from tollgate.supervision import keep_informed
 from tollgate.systemd import Systemd
@@ -77,8 +77,8 @@ async def _serve(settings: Settings, trunks: tuple[Trunk, ...]) -> None:
             if (address := settings.agi_address()) is not None:
                 await beside.enter_async_context(_beside(serve_agi(address, agi_server(service, store))))
             if (address := settings.portal_address()) is not None:
-                portal = portal_server(settings.portal.public_url, store, service.metrics)
-                await beside.enter_async_context(_beside(serve_portal(address, portal)))
+                portal = portal_of(settings.portal.public_url, store, service.metrics)
+                await beside.enter_async_context(_beside(portal.run(address)))
             if systemd.address:
                 await beside.enter_async_context(_beside(keep_informed(systemd, service, store.writer_stats)))
             _leave_out_of_collections()

@@ -18,11 +18,10 @@ from store.store import Store
 from store.users import Role, add_user
 from tollgate.listen import ListenAddress
 from tollgate.notes import OutcomeNotes
-from tollgate.portal import serve_portal
+from tollgate.portal import Portal as ServedPortal
 from web.application import make_application
 from web.outcome import Outcome
 from web.passwords import hash_password
-from web.server import PortalServer
 
 PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
@@ -63,7 +62,7 @@ class Portal:
             now=lambda: self.now,
             steady_s=lambda: self.steady_s,
         )
-        self.server = PortalServer(application, notes)
+        self.server = ServedPortal(application, notes)
 
     def counted(self, outcome: Outcome) -> int:
         """Return how many requests or connections ended so."""
@@ -163,7 +162,7 @@ async def open_portal(url: str, public_url: str = "") -> AsyncIterator[Portal]:
         for name, role in (("anna", Role.VIEWER), ("mia", Role.MANAGER), ("root", Role.ADMIN)):
             await store.apply(add_user(name=name, role=role, password_hash=PASSWORD_HASH, at_ms=at_ms))
         portal = Portal(address, store, public_url)
-        serving = asyncio.create_task(serve_portal(address, portal.server))
+        serving = asyncio.create_task(portal.server.run(address))
         await asyncio.sleep(0)
         try:
             yield portal

@@ -13,11 +13,10 @@ from structlog.testing import capture_logs
 from tests.integration.service.portal_visits import LIMIT_S, PASSWORD, Browser, Portal, open_portal
 from tests.sqlite import fresh_file
 from tollgate import listen
-from tollgate.portal import portal_server, serve_portal
+from tollgate.portal import MOST_CONNECTIONS, portal_of
 from web import answering, connection, password_check
 from web.connection import MOST_BODY_BYTES, MOST_BYTES, MOST_SURPLUS_BYTES
 from web.outcome import EXPECTED, Outcome
-from web.server import MOST_CONNECTIONS
 
 TURNS = 200
 OWN = b"Host: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\n"
@@ -310,8 +309,8 @@ async def test_address_that_is_taken_is_tried_until_it_is_free(portal: Portal, m
         other.bind(("127.0.0.1", 0))
         address = listen.ListenAddress(*other.getsockname())
         other.listen()
-        second = portal_server("", portal.store, portal.metrics)
-        serving = asyncio.create_task(serve_portal(address, second))
+        second = portal_of("", portal.store, portal.metrics)
+        serving = asyncio.create_task(second.run(address))
         await asyncio.sleep(0.05)
         assert not serving.done()
     async with asyncio.timeout(LIMIT_S):

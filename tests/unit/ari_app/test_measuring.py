@@ -20,9 +20,9 @@ from tests.unit.ari_app.test_run import service
 from tollgate.fastagi import agi_server
 from tollgate.health import MOST_CONNECTIONS, HealthServer
 from tollgate.listen import ListenAddress
-from tollgate.portal import portal_server
+from tollgate.portal import MOST_CONNECTIONS as MOST_PORTAL_CONNECTIONS
+from tollgate.portal import portal_of
 from web.outcome import Outcome as PortalOutcome
-from web.server import MOST_CONNECTIONS as MOST_PORTAL_CONNECTIONS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
 BOUNDS: dict[str, str] = dict(re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", PAGE))
@@ -32,7 +32,7 @@ async def test_every_metric_is_documented_and_every_documented_one_is_there() ->
     tollgate = service()
     HealthServer(ListenAddress("127.0.0.1", 1), tollgate.readiness, tollgate.metrics)
     agi_server(tollgate, Store.in_memory())
-    portal_server("", Store.in_memory(), tollgate.metrics)
+    portal_of("", Store.in_memory(), tollgate.metrics)
     text = tollgate.metrics.text().decode()
     # Prometheus's client adds the moment at which a counter began to count.
     found = {name for name in re.findall(r"(?m)^# TYPE tollgate_(\w+) ", text) if not name.endswith("_created")}
