@@ -211,12 +211,9 @@ class AriClient:
         body = {"variables": dict(variables)}
         return await self._request("POST", f"channels/{_segment(channel_id)}/variables", body=body)
 
-    async def continue_in_dialplan(
-        self, channel_id: str, context: str | None = None, extension: str | None = None
-    ) -> AriReply:
-        """Give a channel back to the dialplan: where it left it, or at a place of its own."""
-        place = {"context": context, "extension": extension}
-        given = {name: value for name, value in place.items() if value is not None}
+    async def continue_in_dialplan(self, channel_id: str, place: tuple[str, str] | None = None) -> AriReply:
+        """Give a channel back to the dialplan: where it left it, or at a place of its own, a context and extension."""
+        given = {} if place is None else dict(zip(("context", "extension"), place, strict=True))
         return await self._request("POST", f"channels/{_segment(channel_id)}/continue", given)
 
     async def hangup(self, channel_id: str, cause: int = 16) -> AriReply:

@@ -301,8 +301,8 @@ class CommandExecutor:
         """
         call = live.session.call
         if call.destination_class is DestinationClass.INTERNAL:
-            place = internal_extension(call.call_id, call.number)
-            return [await ari.continue_in_dialplan(call.caller_channel, INTERNAL_CONTEXT, place)]
+            place = INTERNAL_CONTEXT, internal_extension(call.call_id, call.number)
+            return [await ari.continue_in_dialplan(call.caller_channel, place)]
         # Both travel at once. Should the first fail, the dialplan finds no verdict for this call and refuses.
         return await asyncio.gather(
             ari.set_channel_vars(call.caller_channel, self._variables(live, command)),

@@ -64,7 +64,7 @@ class FickleAri:
         assert all(set(number) <= set("+0123456789") for number in numbers)
         return self._answer("variables", channel_id)
 
-    async def continue_in_dialplan(self, channel_id: str, *_place: str) -> AriReply:
+    async def continue_in_dialplan(self, channel_id: str, _place: object = None) -> AriReply:
         """Take a caller back."""
         return self._answer("continue", channel_id)
 

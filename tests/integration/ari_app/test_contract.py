@@ -23,7 +23,7 @@ OPERATIONS: dict[str, Callable[[AriClient], Awaitable[AriReply]]] = {
     "get": lambda ari: ari.get("1.2"),
     "get_variable": lambda ari: ari.get_variable("1.2", "A"),
     "set_channel_vars": lambda ari: ari.set_channel_vars("1.2", {"A": "b"}),
-    "continue_in_dialplan": lambda ari: ari.continue_in_dialplan("1.2", "tg-internal", "1-102"),
+    "continue_in_dialplan": lambda ari: ari.continue_in_dialplan("1.2", ("tg-internal", "1-102")),
     "hangup": lambda ari: ari.hangup("1.2", 21),
 }
 

@@ -53,7 +53,7 @@ class SomeAri:
         self.variables = variables
         return AriReply(204)
 
-    async def continue_in_dialplan(self, channel_id: str, *_place: str) -> AriReply:
+    async def continue_in_dialplan(self, channel_id: str, _place: object = None) -> AriReply:
         """Let the caller go on; the answer may get lost."""
         self.sent.append(channel_id)
         if self.lost:

@@ -91,7 +91,7 @@ class BusyAri:
         """Take a verdict."""
         return AriReply(204)
 
-    async def continue_in_dialplan(self, channel_id: str, *_place: str) -> AriReply:
+    async def continue_in_dialplan(self, channel_id: str, _place: object = None) -> AriReply:
         """Let a caller go on."""
         self.admitted.append(channel_id)
         return AriReply(204)
