@@ -11,7 +11,7 @@ rule, and the time of day is right.
 
 What Asterisk left word of, and what is read later, may be stamped before the clock was set or after. So the clock keeps
 in mind when it was set (:class:`Era`): a stamp means the moment at which the clock showed it. Where it was set back it
-showed some of them twice; then the later one is meant.
+showed some of them twice; then the later one is meant, or the earlier one where it is the answer of a leg that talks.
 
 A call outlives its service. What is saved of it says what both clocks showed (:class:`~charging.state.ClockReading`),
 so that a successor on the same machine goes on in the call's own time, whatever was done to the clock in between.
@@ -33,6 +33,8 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 STEP_S = 1.0
 STEP = timedelta(seconds=STEP_S)
 """A difference between two looks that no slewing clock makes."""
+JUST_BEEN = timedelta(seconds=2)
+"""How old is what an event tells, as a rule."""
 SAME_LOOK = timedelta(milliseconds=10)
 """Two clocks are not read at once: a moment that lies outside of an era by no more than this lies in it."""
 ERAS_REMEMBERED = 32
@@ -217,16 +219,19 @@ class CallClock:
     def moment(self, at: datetime) -> datetime:
         """Return a moment of Asterisk's in the call's own time.
 
-        Asterisk stamped it before its clock was set, or after that. Where nobody saw when that was, the earliest moment
-        is meant that came after the call was saved: it is the answer of a leg, which is cut too early rather than late.
-        Where there is none the clock was set more than once, and it is taken to have come right then.
+        As a rule it has just been. What is read later was stamped before the clock was set, or after that, and where
+        it was set back it showed the same twice: then the earliest moment is meant that came after the call was saved.
+        It is the answer of a leg, which is cut too early rather than late. Where there is none the clock was set
+        more than once, and nobody saw when: it is taken to have come right after the call was saved.
         """
-        now, began_at = self.now(), self._clock.began_at + self._before
-        told = [self._in_own_time(at, era) for era in (*self._before_us, self._clock.era_of(at))]
-        if began_at - SAME_LOOK <= told[-1] <= now + STEP:  # as a rule: it was stamped since this service began
-            return told[-1]
+        now = self.now()
+        latest = self._in_own_time(at, self._clock.era_of(at))
+        if -STEP <= now - latest <= JUST_BEEN and latest >= self._clock.began_at + self._before - SAME_LOOK:
+            return latest
+        before_us = [era for era in self._before_us if _is_in(era, at - era.jumped)]
+        told = [self._in_own_time(at, era) for era in (*before_us, *self._clock.eras_of(at))]
         for earliest in (self._saved_at, self._began_at):
-            possible = [moment for moment in told if earliest - SAME_LOOK <= moment <= began_at]
+            possible = [moment for moment in told if earliest - SAME_LOOK <= moment]
             if possible:
                 return min(possible)
         return self.past(at)[0] if self._saved_at == EARLIEST else self._saved_at

@@ -174,6 +174,37 @@ def test_answer_that_was_noted_by_a_clock_that_was_wrong_and_set_right_unseen_is
     assert successor.past(noted) == (machine.now,)
 
 
+def test_answer_that_the_clock_showed_again_once_a_successor_had_begun_is_the_one_before_it() -> None:
+    machine = Machine()
+    saved_by = CallClock(machine.clock).reading()
+    machine.run(5)
+    noted = machine.now
+    machine.run(5, fast_s=-24)
+    successor_clock = machine.restarted()
+    machine.run(1, fast_s=13)
+    successor_clock.now()
+    machine.run(20)
+    successor = CallClock(successor_clock, saved_by)
+
+    assert machine.now > noted + timedelta(seconds=10), "the clock has shown it once more"
+    assert successor.moment(noted) == noted, "it is cut too early rather than late"
+
+
+def test_answer_that_the_clock_showed_twice_is_the_first_unless_it_has_just_been() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)
+    machine.run(20)
+    machine.clock.now()
+    machine.now -= timedelta(seconds=10)
+    machine.clock.now()
+    shown_twice = T0 + timedelta(seconds=15)
+    machine.run(6)
+
+    assert call.moment(shown_twice) == T0 + timedelta(seconds=25), "an event tells it"
+    machine.run(60)
+    assert call.moment(shown_twice) == T0 + timedelta(seconds=15), "it is read later: what was paid may be over"
+
+
 def test_talk_that_was_over_when_the_clock_was_set_back_has_its_length_though_its_end_was_shown_again() -> None:
     machine = Machine()
     answered = machine.now
