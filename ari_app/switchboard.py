@@ -331,7 +331,7 @@ def _hides_answer(live: LiveCall, event: ChannelDestroyed) -> bool:
     """Whether a leg that ended had been answered, and neither an event nor the leg itself has told when."""
     leg = live.session.leg(event.channel.channel_id)
     is_told = event.channel.answered_at is not None or (leg is not None and leg.answered_at is not None)
-    is_over = live.session.phase in _OVER or event.channel.channel_id in live.session.ended_legs
+    is_over = (live.session.phase in _OVER and leg is None) or event.channel.channel_id in live.session.ended_legs
     return event.channel.state == "Up" and not is_told and not is_over
 
 

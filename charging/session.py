@@ -373,8 +373,7 @@ def _close_unanswered(session: Session, at: datetime) -> Transition:
 def _while_closing(session: Session, event: ev.Event) -> Transition:
     match event:
         case ev.Settled(leg=leg):
-            session = session.without_record(leg)
-            return replace(session, phase=Phase.CLOSED if leg == session.closing_leg else session.phase), ()
+            return _closed_if_over(session.without_record(leg)), ()
         case ev.TakenOver():
             return session, settle_again(session)
         case ev.LegExempted(channel_id=channel_id):
@@ -383,10 +382,21 @@ def _while_closing(session: Session, event: ev.Event) -> Transition:
         case ev.LegAnswered(channel_id=channel_id) if session.call.metered:
             known = session.leg(channel_id)
             return session, () if known is not None and known.exempt else (HangUpLeg(channel_id),)
-        case ev.LegEnded(answered_at=datetime()):
-            return _unheard_of_leg(session, event)
+        case ev.LegEnded():
+            session, settle = _unheard_of_leg(session, event)
+            is_known = session.leg(event.channel_id) is not None
+            return _closed_if_over(session.without_leg(event.channel_id) if is_known else session), settle
         case _:
             return session, ()
+
+
+def _closed_if_over(session: Session) -> Session:
+    """Return a closing call as closed where its last record is written, and none of its legs lives.
+
+    One that is thought to ring may have been answered unheard: what it left tells. An emergency call's is not needed.
+    """
+    is_followed = session.legs and session.call.destination_class is not DestinationClass.EMERGENCY
+    return session if session.closing_record is not None or is_followed else replace(session, phase=Phase.CLOSED)
 
 
 def _unheard_of_leg(session: Session, event: ev.LegEnded) -> Transition:
@@ -394,7 +404,8 @@ def _unheard_of_leg(session: Session, event: ev.LegEnded) -> Transition:
 
     Not so of an emergency call, whose caller's word may have been this very leg's.
     """
-    if event.channel_id in session.ended_legs or session.call.destination_class is DestinationClass.EMERGENCY:
+    is_emergency = session.call.destination_class is DestinationClass.EMERGENCY
+    if event.answered_at is None or event.channel_id in session.ended_legs or is_emergency:
         return session, ()
     number = session.answered_legs + 1
     leg = Leg(

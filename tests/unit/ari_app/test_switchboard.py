@@ -7,7 +7,7 @@ import pytest
 from ari_app.overload import MOST_CALLS
 from charging import commands as cmd
 from charging import events as ev
-from charging.cdr import Disposition, HangupSide
+from charging.cdr import Disposition, EndSource, HangupSide
 from charging.session import Phase
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
@@ -29,6 +29,7 @@ from tests.unit.ari_app.office import (
     leg,
     requested,
 )
+from tests.unit.charging.story import SECOND_LEG, TRUNK
 
 EMERGENCY_MARK = f"emergency|{CALL_ID}|PJSIP/101-00000001|112"
 AWAY_MARK = f"away|{CALL_ID}|PJSIP/101-00000001|{PARIS}"
@@ -111,6 +112,24 @@ async def test_end_of_a_leg_whose_answer_nobody_heard_is_left_to_what_the_leg_le
     assert missed == [True]
     assert [each.channel_id for each in session.legs] == [LEG], "a comparison finds that it is gone"
     assert not office.notes.settled()
+
+
+async def test_end_of_a_leg_that_was_thought_to_ring_when_its_call_was_over_is_left_to_what_the_leg_left() -> None:
+    office = await dialling()
+    live, missed = office.board.calls[CALL_ID], list[bool]()
+    office.board.answer_missed = lambda: missed.append(True)
+    second = leg("Ringing", channel_id=SECOND_LEG)
+    for event in (changed(1, second), changed(2, leg("Up")), destroyed(3, leg("Up"))):
+        office.board.channel_event(event)
+    live.post(ev.Settled(at(3.1), 1))
+
+    office.board.channel_event(destroyed(4, leg("Up", channel_id=SECOND_LEG)))
+
+    assert missed == [True]
+    assert [each.channel_id for each in office.board.calls[CALL_ID].session.legs] == [SECOND_LEG]
+    live.post(ev.LegEnded(at(4), SECOND_LEG, TRUNK, 16, EndSource.HANDLER, at(2)))
+    assert office.board.calls == {}
+    assert [settle.cdr.leg for settle in office.notes.settled()] == [1, 2]
 
 
 @pytest.mark.parametrize("answered_at", [None, at(2)])

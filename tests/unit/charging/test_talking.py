@@ -1,5 +1,7 @@
 """Calls that are answered: what they cost, how they are renewed, and where they are cut."""
 
+from datetime import datetime
+
 import pytest
 
 from charging import commands as cmd
@@ -264,6 +266,32 @@ def test_second_leg_of_which_nobody_heard_before_the_call_was_over_has_one_recor
         40_000,
     )
     assert surplus.cdr.answered_at == at(2)
+
+
+@pytest.mark.parametrize("answered_at", [at(3), None])
+def test_leg_thought_to_ring_when_its_call_was_over_is_followed_to_its_end(
+    answered_at: datetime | None,
+) -> None:
+    story = Story.talking(paid_call())
+    story.after(ev.LegSeen(at(2), SECOND_LEG, SECOND_TRUNK), ev.LegEnded(at(4), LEG, TRUNK, NORMAL))
+    story.after(ev.Settled(at(4.1), 1))
+    assert story.session.phase is Phase.CLOSING, "it may have been answered unheard"
+
+    story.after(ev.LegEnded(at(5), SECOND_LEG, SECOND_TRUNK, NORMAL, EndSource.HANDLER, answered_at))
+
+    assert story.is_closed
+    surplus = [settle.cdr for settle in story.of_kind(cmd.Settle) if not settle.close]
+    assert [(cdr.leg, cdr.answered_at, cdr.unfunded_micros) for cdr in surplus] == (
+        [] if answered_at is None else [(2, at(3), 20_000)]
+    )
+
+
+def test_leg_of_an_emergency_call_that_is_over_is_not_waited_for() -> None:
+    story = Story.dialling(emergency_call())
+    story.after(ev.LegSeen(at(1), SECOND_LEG, TRUNK), ev.LegSeen(at(1), LEG, TRUNK), ev.LegAnswered(at(2), LEG, TRUNK))
+    story.after(ev.LegEnded(at(4), LEG, TRUNK, NORMAL), ev.Settled(at(4.1), 1))
+
+    assert story.is_closed
 
 
 @pytest.mark.parametrize("legs", [(LEG, ""), ("", LEG)])
