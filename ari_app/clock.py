@@ -230,11 +230,12 @@ class CallClock:
             return latest
         before_us = [era for era in self._before_us if _is_in(era, at - era.jumped)]
         told = [self._in_own_time(at, era) for era in (*before_us, *self._clock.eras_of(at))]
+        is_saved = self._saved_at > EARLIEST
         for earliest in (self._saved_at, self._began_at):
             possible = [moment for moment in told if earliest - SAME_LOOK <= moment]
-            if possible:
+            if possible and (is_saved or earliest > EARLIEST):
                 return min(possible)
-        return self.past(at)[0] if self._saved_at == EARLIEST else self._saved_at
+        return self._saved_at if is_saved else self.past(at)[0]
 
     def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
         """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time.

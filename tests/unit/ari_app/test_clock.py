@@ -192,7 +192,7 @@ def test_answer_that_the_clock_showed_again_once_a_successor_had_begun_is_the_on
 
 def test_answer_that_the_clock_showed_twice_is_the_first_unless_it_has_just_been() -> None:
     machine = Machine()
-    call = CallClock(machine.clock)
+    call = CallClock(machine.clock, began_at=T0)
     machine.run(20)
     machine.clock.now()
     machine.now -= timedelta(seconds=10)
@@ -203,6 +203,8 @@ def test_answer_that_the_clock_showed_twice_is_the_first_unless_it_has_just_been
     assert call.moment(shown_twice) == T0 + timedelta(seconds=25), "an event tells it"
     machine.run(60)
     assert call.moment(shown_twice) == T0 + timedelta(seconds=15), "it is read later: what was paid may be over"
+    later = CallClock(machine.clock, began_at=machine.now)
+    assert later.moment(shown_twice) == shown_twice, "nobody knows when its call began"
 
 
 def test_talk_that_was_over_when_the_clock_was_set_back_has_its_length_though_its_end_was_shown_again() -> None:
