@@ -152,12 +152,13 @@ class Usage(NamedTuple):
 def usage(call: Call, answered_at: datetime, until: datetime, allowance_s: int) -> Usage:
     """Return what a leg has used until a moment: the allowance's seconds first, the rest at the call's price.
 
-    A begun second counts whole. An answered leg of a metered call uses one second at least.
+    A begun second counts whole, by the milliseconds that a record keeps: what is charged is what can be read there.
+    An answered leg of a metered call uses one second at least.
 
     Args:
         allowance_s: how many seconds of the allowance the leg has, all of them before any money.
     """
-    duration_ms = max(0, (until - answered_at) // timedelta(milliseconds=1))
+    duration_ms = max(0, (_in_whole_ms(until) - _in_whole_ms(answered_at)) // timedelta(milliseconds=1))
     talked_s = -(-duration_ms // 1000)
     used_s = min(max(1, talked_s), allowance_s)
     beyond_ms = duration_ms - allowance_s * 1000
@@ -167,6 +168,10 @@ def usage(call: Call, answered_at: datetime, until: datetime, allowance_s: int) 
     charged_s = billable_s(rate, beyond_ms)
     starts_at = call.local(answered_at + timedelta(seconds=allowance_s)) if rate.periods else None
     return Usage(talked_s, used_s, charged_s, charge_micros(rate, charged_s, starts_at))
+
+
+def _in_whole_ms(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 def _side(

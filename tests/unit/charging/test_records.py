@@ -8,6 +8,7 @@ from charging import events as ev
 from charging.call import Leg
 from charging.cdr import Disposition, EndSource, HangupSide
 from charging.records import answered_record, disposition_of, unanswered_record
+from store.cdr_rows import to_ms
 from tests.unit.charging.story import LEG, NORMAL, TRUNK, at, free_call, paid_call
 
 ANSWERED = Leg(channel_id=LEG, trunk=TRUNK, answered_at=at(2), number=1)
@@ -46,6 +47,29 @@ def test_answered_leg_names_who_hung_up(
     )
 
     assert cdr.hangup_side is side
+
+
+@pytest.mark.parametrize(
+    ("answered_s", "ended_s", "charged_s"), [(2.000_001, 6.001, 5), (2.000_999, 6.000_001, 4), (2.0, 6.000_999, 4)]
+)
+def test_what_is_charged_can_be_worked_out_from_the_milliseconds_of_the_record(
+    answered_s: float, ended_s: float, charged_s: int
+) -> None:
+    cdr = answered_record(
+        paid_call(),
+        replace(ANSWERED, answered_at=at(answered_s)),
+        ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL),
+        held_micros=100_000,
+        paid_s=10,
+        allowance_s=0,
+        caller_hung_up=True,
+        caller_gone_at=at(ended_s),
+        cut=CUT,
+    )
+
+    assert cdr.charged_micros == charged_s * 10_000
+    assert cdr.answered_at is not None
+    assert -(-(to_ms(cdr.ended_at) - to_ms(cdr.answered_at)) // 1000) == charged_s
 
 
 @pytest.mark.parametrize("source", [source for source in EndSource if source is not EndSource.EVENT])
