@@ -135,11 +135,15 @@ class Audit:
             self._check_cut(call, leg, talked_ms, paid_ms)
 
     def _is_excused(self, call: PlacedCall, leg: Channel, beyond_ms: int) -> bool:
-        """Whether nobody could have cut a leg: Asterisk's deadline was late, and no service was there for long."""
+        """Whether nobody could have cut a leg: Asterisk's deadline was late, and no service was there for long.
+
+        It is late where the clock was set back, and where a service armed it by an answer that it took for a later one.
+        """
         assert leg.ended_at is not None
         beyond = timedelta(milliseconds=beyond_ms)
         was_late = leg.is_deadline_late or (leg.mended_at is not None and leg.mended_at >= leg.ended_at - beyond)
-        is_excused = was_late and not call.was_served_since(leg.ended_at - CUT_WITHIN)
+        is_mistaken = beyond <= call.clock.most_mistaken(call.placed_at, leg.ended_at)
+        is_excused = (was_late or is_mistaken) and not call.was_served_since(leg.ended_at - CUT_WITHIN)
         self._counts["talked on by a late deadline"] += is_excused
         return is_excused
 

@@ -99,11 +99,7 @@ class Dates:
         return abs(told - at) <= near or any(abs(told - other) <= near for other in self._shown_again(at))
 
     def _most_mistaken(self) -> timedelta:
-        """Return how far off a stamp can be taken: by as much as the clock was, where it is not known when it was."""
-        if not self.clock.was_ever_set or self.clock.was_seen(self.began_at, self.recorded_at):
-            return _NONE
-        offs = self.clock.offs(self.began_at, self.recorded_at)
-        return max(offs) - min(offs)
+        return self.clock.most_mistaken(self.began_at, self.recorded_at)
 
     def _shown_again(self, at: datetime) -> Iterator[datetime]:
         """Yield the moments at which the clock showed what it shows at this one."""

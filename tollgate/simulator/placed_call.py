@@ -25,6 +25,7 @@ from dialplan.contract import (
 from tollgate.simulator.beside import LEFT_ALONE, NEVER_CUT
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.scripts import CAUSES, CallScript, Outcome
+from tollgate.simulator.wall_clock import WallClock
 
 if TYPE_CHECKING:
     from tollgate.simulator.pbx import Pbx
@@ -75,6 +76,11 @@ class PlacedCall:
     def lives(self) -> bool:
         """Whether any channel of it is there."""
         return self.caller.lives or any(leg.lives for leg in self.legs)
+
+    @property
+    def clock(self) -> WallClock:
+        """Its node's time of day."""
+        return self._pbx.clock
 
     def was_served_since(self, moment: datetime) -> bool:
         """Whether its node's service has been connected all the time since then."""

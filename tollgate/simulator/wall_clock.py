@@ -96,7 +96,14 @@ class WallClock:
             return {timedelta()}
         return {self.off_at(since), *(off for at, off in self._history if since <= at <= until)}
 
-    def was_seen(self, since: datetime, until: datetime) -> bool:
+    def most_mistaken(self, since: datetime, until: datetime) -> timedelta:
+        """Return how far off a stamp from between these true moments can be taken: by as much as was set unseen."""
+        if not self._history or self._was_seen(since, until):
+            return timedelta()
+        offs = self.offs(since, until)
+        return max(offs) - min(offs)
+
+    def _was_seen(self, since: datetime, until: datetime) -> bool:
         """Whether no service was started between two true moments after it was set between them."""
         set_at = next((at for at, _ in self._history if since <= at <= until), None)
         return set_at is None or not any(set_at <= started_at <= until for started_at in self._services_started)
