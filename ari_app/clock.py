@@ -114,7 +114,7 @@ class Clock:
         self._jumped = timedelta()
         self.eras = [Era(self._jumped, EARLIEST, LATEST)]
         """What is remembered of how the clock was set: the newest last, one where it never was."""
-        self.began_at = self._seen_at
+        self.began_at, self.began_s = self._seen_at, self._seen_s
 
     @property
     def jumped(self) -> timedelta:
@@ -202,7 +202,9 @@ class CallClock:
         is_known = saved_by is not None and saved_by.boot == boot_id()
         is_of_before = saved_by is not None and not is_known  # of a machine since started anew, with whatever time
         self._began_at = EARLIEST if began_at is None or is_of_before else began_at
-        self._before_us = [Era(self._before, EARLIEST, clock.began_at)] if is_known and self._before else []
+        is_of_another = saved_by is not None and saved_by.steady_s < clock.began_s
+        is_unseen = is_known and is_of_another and self._before
+        self._before_us = [Era(self._before, EARLIEST, clock.began_at)] if is_unseen else []
         """The era in which the call began, where the clock was set before this service could see it: nobody knows when.
         """
         self._saved_at = EARLIEST if saved_by is None or is_of_before else saved_by.at

@@ -84,7 +84,7 @@ class Switchboard:
         clock: Clock,
     ) -> None:
         """Begin with no call."""
-        self._clock = clock
+        self.clock = clock
         self._gate = gate
         self._policy = policy
         self._executor = executor
@@ -151,17 +151,17 @@ class Switchboard:
             return
         if isinstance(verdict, Refused):
             log.info("call_refused", call_id=call.call_id, reason=verdict.reason, rule=verdict.rule)
-            transition = refuse(call, self._clock.now(), verdict.reason, verdict.rule)
+            transition = refuse(call, self.clock.now(), verdict.reason, verdict.rule)
         elif call.metered and (fault := self.overload.fault()) is not None:
             log.warning("call_refused", call_id=call.call_id, reason=DenyReason.OVERLOAD, rule=fault)
-            transition = refuse(call, self._clock.now(), DenyReason.OVERLOAD, fault)
+            transition = refuse(call, self.clock.now(), DenyReason.OVERLOAD, fault)
         else:
             transition = begin(call, self._policy)
         self.take(transition[0]).start(transition)
 
     def take(self, session: Session) -> LiveCall:
         """Make a session's call live; its alarm is kept once it is started or followed."""
-        live = LiveCall(session, self._policy, self._executor, self._clock, self._closed)
+        live = LiveCall(session, self._policy, self._executor, self.clock, self._closed)
         self.calls[live.call_id] = live
         if session.call.ungated:
             self._ungated[ungated_leg_of(live.call_id)] = live
@@ -301,7 +301,7 @@ class Switchboard:
         Args:
             at: When it began, as Asterisk stamped it.
         """
-        (at,) = CallClock(self._clock).past(at)
+        (at,) = CallClock(self.clock).past(at)
         if ungated_leg_of(mark.call_id) and self.strays is not None:
             return self.take(self.strays.recall(mark, trunk, at))
         return self.take(observe(observed_call(mark, at, self.catalog, self._gate), at))

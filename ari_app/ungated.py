@@ -291,6 +291,7 @@ class UngatedLegs:
         except LegGoneError:
             if suspect.answered_at is None or not await self._has_left_word(suspect, ari):
                 return None
+        suspect.judged_by = self._board.clock.reading(self._board.clock.now())
         return self._judged(self._known(suspect))
 
     async def _has_left_word(self, suspect: Suspect, ari: AriClient) -> bool:
@@ -348,7 +349,7 @@ class UngatedLegs:
         return KnownLeg(
             channel_id=suspect.leg.channel_id,
             trunk=self._board.trunk_of(suspect.leg) or "",
-            seen_at=suspect.seen_at,
+            seen_at=self._board.clock.present(suspect.seen_at),
             target=suspect.target,
             is_queue_member=suspect.leg.application == QUEUE_MEMBER,
             rings_emergency=suspect.leg.context == EMERGENCY_CONTEXT,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from ari_app.clock import CallClock
 from ari_app.execute import CommandExecutor
 from ari_app.lines import Lines
 from ari_app.live import LiveCall
@@ -26,6 +27,7 @@ from charging.commands import OpenSession
 from charging.policy import MeteringPolicy
 from charging.session import Session
 from charging.ungated import bar, follow, held, meter, unpaid
+from charging.values import replace
 from rating.decision import Denial, DenyReason
 from rating.funds_denial import PayerNames
 from store.answers import Held
@@ -81,7 +83,7 @@ class UngatedSessions:
         """Begin the session of a call whose leg goes on and was answered."""
         if suspect.answered_at is not None and suspect.ended is None:
             self._marks.leave_answer(suspect.leg.channel_id, suspect.answered_at)
-        self._begin_free(suspect, follow(call, self._leg_of(suspect), self._clock()))
+        self._begin_free(suspect, follow(call, self._leg_of(suspect), self._now(suspect)))
 
     def answered(self, channel_id: str, at: datetime) -> None:
         """Have a leg that was answered carry when."""
@@ -104,13 +106,12 @@ class UngatedSessions:
         assert verdict.denial is not None
         if suspect.answered_at is not None:
             await self._marks.leave_within(MARK_LIMIT_S, suspect, unpaid(verdict.call))
-        self._begin_free(suspect, bar(verdict.call, self._leg_of(suspect), self._clock(), verdict.denial))
+        self._begin_free(suspect, bar(verdict.call, self._leg_of(suspect), self._now(suspect), verdict.denial))
 
     async def _meter(self, suspect: Suspect, verdict: UngatedVerdict) -> UngatedVerdict:
         """Hold for a leg what it has talked and a first slice, and meter it; else return why it is hung up."""
-        call, at = verdict.call, self._clock()
-        until = at if suspect.ended is None else suspect.ended.at
-        talked = timedelta() if suspect.answered_at is None else max(until - suspect.answered_at, timedelta())
+        call, at = verdict.call, self._now(suspect)
+        talked = self._talked(suspect, at)
         talked_s = -(-talked // timedelta(seconds=1))
         session, command = meter(call, self._leg_of(suspect), at, self._policy, talked_s=talked_s)
         answer = await self._hold(session, command)
@@ -121,6 +122,13 @@ class UngatedSessions:
         if live is not None:
             self._ringing.keep(live)
         return verdict
+
+    def _talked(self, suspect: Suspect, now: datetime) -> timedelta:
+        if suspect.answered_at is None:
+            return timedelta()
+        own = CallClock(self._board.clock, suspect.judged_by)
+        until = now if suspect.ended is None else own.moment(suspect.ended.at)
+        return max(until - own.moment(suspect.answered_at), timedelta())
 
     async def _hold(self, session: Session, command: OpenSession) -> Held | Denial:
         call = session.call
@@ -140,6 +148,10 @@ class UngatedSessions:
 
     # --- sessions -----------------------------------------------------------------------------------------
 
+    def _now(self, suspect: Suspect) -> datetime:
+        """Return the present moment in the call's own time: that in which it was judged."""
+        return self._clock() - self._board.clock.set_since(suspect.judged_by)
+
     def _leg_of(self, suspect: Suspect) -> Leg:
         return Leg(channel_id=suspect.leg.channel_id, trunk=self._board.trunk_of(suspect.leg) or "")
 
@@ -152,7 +164,7 @@ class UngatedSessions:
         leg = suspect.leg
         if self._board.knows(session.call.call_id):
             return None
-        live = self._board.take(session)
+        live = self._board.take(replace(session, saved_by=suspect.judged_by))
         live.start((session, () if command is None else (command,)))
         if suspect.answered_at is not None:
             live.post(ev.LegAnswered(live.moment(suspect.answered_at), leg.channel_id, session.legs[0].trunk))

@@ -8,6 +8,7 @@ from ari_app.decode import Channel, ChannelDestroyed, ChannelHangupRequested, Ch
 from ari_app.switchboard import ChannelEvent
 from ari_app.ungated_leg import Behind, is_outbound
 from ari_app.ungated_verdict import UngatedVerdict
+from charging.state import ClockReading
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,8 @@ class Suspect:
     """Whether its answer went by unseen, and ``answered_at`` is only when it was found."""
     far_end_hung_up_at: datetime | None = None
     ended: ChannelDestroyed | None = None
+    judged_by: ClockReading | None = None
+    """What the clocks showed as it was judged: its call's own time."""
     verdict: UngatedVerdict | None = None
     """Known where it is followed as soon as it is answered."""
     behind: Behind = field(default_factory=Behind)
