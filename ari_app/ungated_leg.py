@@ -149,6 +149,8 @@ async def read_behind(leg: Channel, dialled: str, ari: AriClient) -> Behind:
         name = await _forwarded_by(channel, ari) or channel.name
         if endpoint_of(name):
             return Behind(channel.channel_id, name)
+    if leg.channel_id not in channels:
+        raise LegGoneError(f"{leg.channel_id} and whoever was behind it ended while it was read")
     return Behind()
 
 

@@ -74,6 +74,7 @@ def dialled_by(*channels: dict[str, Any], linked: str = PHONE) -> SomeAsterisk:
     return SomeAsterisk(list(channels), {**links, (TRUNK_LEG, "CHANNEL(linkedid)"): linked})
 
 
+THE_LEG = document(TRUNK_LEG, "PJSIP/carrier1-00000001", "AppDial", "(Outgoing Line)")
 PHONE_101 = document(PHONE, "PJSIP/101-00000000", "Dial", f"PJSIP/{TARGET},20")
 PHONE_TO_LOCAL = document(PHONE, "PJSIP/101-00000000", "Dial", "Local/299321212@out/n,20")
 LOCAL_2 = document(LOCAL, "Local/299321212@out-00000000;2", "Dial", f"PJSIP/{TARGET},20")
@@ -150,7 +151,7 @@ async def test_another_call_to_the_same_number_is_not_behind_the_leg() -> None:
 
 @pytest.mark.parametrize("linked", ["", TRUNK_LEG, "9.99"])
 async def test_nobody_is_behind_a_leg_that_no_living_channel_began(linked: str) -> None:
-    assert await dialled_by(linked=linked).behind() == Behind()
+    assert await dialled_by(THE_LEG, linked=linked).behind() == Behind()
 
 
 async def test_list_that_does_not_come_is_told() -> None:
@@ -170,7 +171,15 @@ async def test_variable_of_a_channel_that_has_ended_is_told_from_one_that_is_not
 
 
 async def test_caller_that_ends_while_it_is_looked_at_is_not_asked_any_more() -> None:
+    asterisk = dialled_by(PHONE_101, THE_LEG)
+    asterisk.channels.remove(PHONE_101)
+
+    assert await asterisk.behind() == Behind()
+
+
+async def test_leg_that_ends_with_its_caller_while_it_is_read_is_left_to_what_it_left() -> None:
     asterisk = dialled_by(PHONE_101)
     asterisk.channels.clear()
 
-    assert await asterisk.behind() == Behind()
+    with pytest.raises(LegGoneError):
+        await asterisk.behind()

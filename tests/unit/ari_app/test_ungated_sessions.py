@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from ari_app import ungated_sessions
+from ari_app.clock import clock_of
 from ari_app.decode import LegDialled
 from ari_app.ends import post_records
 from ari_app.leg_records import LegRecord
@@ -20,6 +21,8 @@ from store.answers import Denied
 from store.errors import StoreUnavailableError
 from tests.unit.ari_app.office import CALLER, LEG, at, changed, destroyed
 from tests.unit.ari_app.ungated_office import ALERT, HANG_UP, METER, TARGET, UNGATED_ID, Watch, created, stray, watch
+
+HOUR = timedelta(hours=1)
 
 # --- metered -------------------------------------------------------------------------------------------------
 
@@ -42,6 +45,28 @@ async def test_metered_leg_is_held_followed_and_marked() -> None:
     [record] = office.records
     assert (record.charged_micros, record.unfunded_micros, record.ungated) == (50_000, 0, True)
     assert office.done == ["metered"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("is_held", [False, True], ids=["judged", "held"])
+async def test_call_of_a_leg_goes_by_the_time_of_day_in_which_it_was_judged(is_held: bool) -> None:
+    shown, steady_s = at(0.1), 1000.0
+
+    def is_set() -> None:
+        nonlocal shown, steady_s
+        shown, steady_s = shown + timedelta(seconds=0.5) - HOUR, steady_s + 0.5
+
+    with clock_of(lambda: shown, lambda: steady_s):
+        office = watch(METER)
+        office.books.meanwhile = is_set if is_held else bool
+        office.desk.board.channel_event(changed(0.1, stray()))
+        if not is_held:
+            is_set()
+        await office.sees()
+        [live] = office.desk.board.calls.values()
+
+        assert office.session.call.started_at == (at(0.1) if is_held else at(0.1) - HOUR)
+        assert live.now() == office.session.call.started_at + timedelta(seconds=0.5)
 
 
 @pytest.mark.usefixtures("quick")

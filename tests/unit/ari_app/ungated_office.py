@@ -1,7 +1,7 @@
 """A watch for legs that never passed the gate, and an Asterisk and a store that say what a test wants."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -123,11 +123,14 @@ class Books:
 
     answer: Held | Denied | Exception = field(default_factory=lambda: Held(100_000, 10, 0))
     rows: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], object] = bool
+    """What happens while a hold is asked for."""
 
     async def apply(self, _operation: Operation[Any], _what: str, *, limit_s: float) -> Held | Denied:
         """Answer a request for a hold."""
         assert limit_s <= 1
         await asyncio.sleep(0)
+        self.meanwhile()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
