@@ -219,17 +219,30 @@ class CallClock:
         return now - (self._clock.noted - self._before)
 
     def moment(self, at: datetime) -> datetime:
-        """Return a moment of Asterisk's in the call's own time.
+        """Return a moment of which an event of Asterisk's tells, in the call's own time; of two the later one."""
+        lately = self._since_we_began(at)
+        return self._earliest(at) if lately is None else lately
 
-        As a rule it has just been. What is read later was stamped before the clock was set, or after that, and where
-        it was set back it showed the same twice: then the earliest moment is meant that came after the call was saved.
-        It is the answer of a leg, which is cut too early rather than late. Where there is none the clock was set
-        more than once, and nobody saw when: it is taken to have come right after the call was saved.
+    def answered_at(self, at: datetime) -> datetime:
+        """Return a leg's answer, which Asterisk keeps, in the call's own time; of two the earlier one.
+
+        Unless it has just been: its event is on its way. A leg is cut too early rather than late.
         """
-        now = self.now()
-        latest = self._in_own_time(at, self._clock.era_of(at))
-        if -STEP <= now - latest <= JUST_BEEN and latest >= self._clock.began_at + self._before - SAME_LOOK:
-            return latest
+        lately = self._since_we_began(at)
+        return lately if lately is not None and self.now() - lately <= JUST_BEEN else self._earliest(at)
+
+    def _since_we_began(self, at: datetime) -> datetime | None:
+        """Return a moment where it has been since this service began; None where it has not."""
+        lately = self._in_own_time(at, self._clock.era_of(at))
+        has_been = self._clock.began_at + self._before - SAME_LOOK <= lately <= self.now() + STEP
+        return lately if has_been else None
+
+    def _earliest(self, at: datetime) -> datetime:
+        """Return the earliest moment that can be meant and came after the call was saved, or else after it began.
+
+        It was stamped before the clock was set, or after that. Where none can be meant the clock was set more than
+        once, and nobody saw when: it is taken to have come right after the call was saved.
+        """
         before_us = [era for era in self._before_us if _is_in(era, at - era.jumped)]
         told = [self._in_own_time(at, era) for era in (*before_us, *self._clock.eras_of(at))]
         is_saved = self._saved_at > EARLIEST

@@ -61,8 +61,12 @@ class LiveCall:
         return self._clock.now()
 
     def moment(self, at: datetime) -> datetime:
-        """Return a moment of Asterisk's in the call's own time."""
+        """Return a moment of which an event of Asterisk's tells, in the call's own time."""
         return self._clock.moment(at)
+
+    def answered_at(self, at: datetime) -> datetime:
+        """Return a leg's answer, which Asterisk keeps, in the call's own time."""
+        return self._clock.answered_at(at)
 
     def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
         """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time."""

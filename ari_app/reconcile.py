@@ -207,7 +207,7 @@ class Reconciler:
             assert trunk is not None
             leg = live.session.leg(channel.channel_id)
             if channel.state == "Up" and (leg is None or leg.answered_at is None):
-                answered_at = live.moment(channel.answered_at or at)
+                answered_at = live.answered_at(channel.answered_at or at)
                 live.post(ev.LegAnswered(answered_at, channel.channel_id, trunk))
             elif leg is None:
                 live.post(ev.LegSeen(live.moment(at), channel.channel_id, trunk))

@@ -348,7 +348,7 @@ def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
                 live.post(ev.LegHangupRequested(at, channel_id))
         case ChannelDestroyed():
             answered_at = event.channel.answered_at
-            answered_at = None if answered_at is None else live.moment(answered_at)
+            answered_at = None if answered_at is None else live.answered_at(answered_at)
             live.post(ev.LegEnded(at, channel_id, trunk, event.cause, answered_at=answered_at))
         case _:
             pass

@@ -187,7 +187,7 @@ def test_answer_that_the_clock_showed_again_once_a_successor_had_begun_is_the_on
     successor = CallClock(successor_clock, saved_by)
 
     assert machine.now > noted + timedelta(seconds=10), "the clock has shown it once more"
-    assert successor.moment(noted) == noted, "it is cut too early rather than late"
+    assert successor.answered_at(noted) == noted, "it is cut too early rather than late"
 
 
 def test_answer_that_the_clock_showed_twice_is_the_first_unless_it_has_just_been() -> None:
@@ -200,11 +200,12 @@ def test_answer_that_the_clock_showed_twice_is_the_first_unless_it_has_just_been
     shown_twice = T0 + timedelta(seconds=15)
     machine.run(6)
 
-    assert call.moment(shown_twice) == T0 + timedelta(seconds=25), "an event tells it"
+    assert call.answered_at(shown_twice) == T0 + timedelta(seconds=25), "its event is on its way"
     machine.run(60)
-    assert call.moment(shown_twice) == T0 + timedelta(seconds=15), "it is read later: what was paid may be over"
+    assert call.answered_at(shown_twice) == T0 + timedelta(seconds=15), "it is read later: what was paid may be over"
+    assert call.moment(shown_twice) == T0 + timedelta(seconds=25), "an event of it is late at most"
     later = CallClock(machine.clock, began_at=machine.now)
-    assert later.moment(shown_twice) == shown_twice, "nobody knows when its call began"
+    assert later.answered_at(shown_twice) == shown_twice, "nobody knows when its call began"
 
 
 def test_talk_that_was_over_when_the_clock_was_set_back_has_its_length_though_its_end_was_shown_again() -> None:
