@@ -8,7 +8,7 @@ has more than one command of a kind under way, which bounds the tasks.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -21,6 +21,11 @@ from charging.session import Phase, Session, Transition, next_wake_at, step
 from charging.values import replace
 
 log = structlog.get_logger(__name__)
+
+LATE = timedelta(seconds=1)
+"""An alarm that rings so late rings after the service stood still: what Asterisk told meanwhile is not read yet …"""
+READS_UP_S = 1.0
+"""… but within this time."""
 
 
 class Executor(Protocol):
@@ -50,6 +55,7 @@ class LiveCall:
         self._on_closed = on_closed
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: datetime | None = None
+        self._is_put_off = False
         self._followed = False
         self._in_sight = True
         self._log = log.bind(call_id=self.call_id)
@@ -118,7 +124,7 @@ class LiveCall:
 
     def _set_alarm(self) -> None:
         """Set the alarm for the session as it is; most events leave its moment alone, and then it stays."""
-        is_doubtful = not self._in_sight and self.session.phase is Phase.DIALLING and not self.session.legs
+        is_doubtful = not self._in_sight and self._seems_over
         is_kept = self._followed and not is_doubtful
         wake_at = next_wake_at(self.session, self._policy) if is_kept else None
         if self._alarm is not None and wake_at == self._alarm_at:
@@ -135,5 +141,14 @@ class LiveCall:
         now = self.now()
         if wake_at is not None and now < wake_at:  # timers are coarser than the clock
             self._set_alarm()
-            return
-        self.post(Woke(now))
+        elif wake_at is not None and now - wake_at > LATE and self._seems_over and not self._is_put_off:
+            self._is_put_off = True
+            self._alarm = asyncio.get_running_loop().call_later(READS_UP_S, self._ring)
+        else:
+            self._is_put_off = False
+            self.post(Woke(now))
+
+    @property
+    def _seems_over(self) -> bool:
+        """Whether no leg is known that an answer could be heard of."""
+        return self.session.phase is Phase.DIALLING and not self.session.legs

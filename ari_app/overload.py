@@ -7,6 +7,7 @@ never asked about, included ones neither.
 
 import asyncio
 from collections.abc import Callable, Sized
+from typing import NamedTuple
 
 from ari_app.ami import AmiAdapter
 
@@ -18,12 +19,24 @@ but for emergencies."""
 MOST_LAG_S = 1.0
 """Callers wait three seconds for a verdict at most; a slice is asked for half a second before it ends, at least."""
 
+STALL_S = 1.0
+CATCHES_UP_WITHIN_S = 60.0
+"""A loop that stood still has heard by then what waited for it."""
+
+
+class Stall(NamedTuple):
+    """A time in which the event loop stood still."""
+
+    lasted_s: float
+    over_at_s: float
+    """By the loop's clock."""
+
 
 class LoopLag:
     """How late the event loop runs what is due, by a look every so often.
 
     A loop that was held up once, or a machine that stood still, has caught up by the time that it is noticed: what
-    counts is the lesser of the last two looks.
+    counts is the lesser of the last two looks. But what it hears next has waited all that while.
     """
 
     def __init__(self) -> None:
@@ -31,6 +44,15 @@ class LoopLag:
         self.newest_s = 0.0
         """By the newest look."""
         self._before_s = 0.0
+        self._due_at_s: float | None = None
+        self._stall = Stall(0.0, 0.0)
+
+    def stood_still_s(self) -> float:
+        """Return for how long the loop stood still until now, or of late."""
+        now_s = asyncio.get_running_loop().time()
+        standing_s = 0.0 if self._due_at_s is None else now_s - self._due_at_s
+        is_of_late = now_s - self._stall.over_at_s < CATCHES_UP_WITHIN_S
+        return max(standing_s, self._stall.lasted_s if is_of_late else 0.0, 0.0)
 
     @property
     def lasting_s(self) -> float:
@@ -40,9 +62,12 @@ class LoopLag:
     async def pause(self, seconds: float) -> None:
         """Sleep, and note how much longer that took."""
         loop = asyncio.get_running_loop()
-        due_at_s = loop.time() + seconds
+        self._due_at_s = due_at_s = loop.time() + seconds
         await asyncio.sleep(seconds)
-        self._before_s, self.newest_s = self.newest_s, max(0.0, loop.time() - due_at_s)
+        now_s = loop.time()
+        self._before_s, self.newest_s = self.newest_s, max(0.0, now_s - due_at_s)
+        if self.newest_s >= STALL_S:
+            self._stall = Stall(self.newest_s, now_s)
 
 
 class Overload:

@@ -65,7 +65,7 @@ log = structlog.get_logger(__name__)
 CATALOG_POLL_S = 1.0
 CLOCK_POLL_S = 0.25
 MOST_LATE = timedelta(minutes=5)
-"""An event that is older than this, or that far ahead, was stamped by a clock that is wrong."""
+"""An event that is older, or that far ahead, was stamped by a clock that is wrong; unless it has waited for us."""
 DRAIN_S = 3.0
 """How long a service that stops waits for what was asked of store and Asterisk, and then for its reports."""
 GATE_EMPTY_S = 1.0
@@ -364,15 +364,18 @@ class Service:
     def _dated(self, event: TimedEvent) -> TimedEvent:
         """Return an event that happened lately: what Asterisk says it did long ago, or will, its clock is wrong about.
 
-        Events are not replayed, so none is old; it is taken to have happened now.
+        Events are not replayed, so none is older than we stood still; it is taken to have happened now.
         """
         now, at = utc_now(), self._clock.present(event.at)
-        if abs(now - at) <= MOST_LATE:
+        if abs(now - at) <= MOST_LATE or self._has_waited(now - at):
             # A call begins in the time of day as it is; a call that lives takes the stamp in its own.
             return replace(event, at=at) if isinstance(event, CallerEntered) and at != event.at else event
         stamped_at = event.at.isoformat()
         self._ari_complaints.note("misdated", "event_misdated", event_type=type(event).__name__, stamped_at=stamped_at)
         return replace(event, at=now)
+
+    def _has_waited(self, late: timedelta) -> bool:
+        return timedelta() < late <= MOST_LATE + timedelta(seconds=self._lag.stood_still_s())
 
     def _take(self, event: AriEvent | None) -> None:
         match event:

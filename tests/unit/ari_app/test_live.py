@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
+import pytest
+
 from ari_app.clock import Clock
 from ari_app.execute import CommandExecutor
 from ari_app.live import LiveCall
@@ -61,6 +63,36 @@ async def test_call_without_a_leg_is_not_over_while_its_legs_may_come_unseen() -
     assert notes.settled() == [], "its leg may have been answered meanwhile, and be transferred"
 
     live.follow()
+    await until(notes.settled)
+    live.stop()
+
+
+async def test_call_without_a_leg_is_not_over_while_what_was_told_meanwhile_is_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ari_app.live.READS_UP_S", 0.05)
+    started_at = now() - timedelta(hours=1)  # the service stood still
+    live, notes, _ = live_call(begin(paid_call(started_at=started_at), QUICK)[0])
+    live.start((live.session, ()))
+    live.post(ev.SessionOpened(started_at))
+    live.post(ev.CallerAdmitted(started_at))
+    await asyncio.sleep(0.02)
+    assert notes.settled() == []
+
+    live.post(ev.LegAnswered(started_at + timedelta(seconds=2), LEG, TRUNK))
+    live.post(ev.LegEnded(started_at + timedelta(seconds=5), LEG, TRUNK, 16))
+    [settle] = notes.settled()
+    assert (settle.cdr.billable_s, settle.cdr.unfunded_micros) == (3, 0)
+
+
+async def test_call_without_a_leg_is_over_once_what_was_told_meanwhile_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ari_app.live.READS_UP_S", 0.05)
+    started_at = now() - timedelta(hours=1)
+    live, notes, _ = live_call(begin(paid_call(started_at=started_at), QUICK)[0])
+    live.start((live.session, ()))
+    live.post(ev.SessionOpened(started_at))
+    live.post(ev.CallerAdmitted(started_at))
+
     await until(notes.settled)
     live.stop()
 

@@ -323,6 +323,27 @@ async def test_loop_that_was_held_up_once_is_not_late_for_a_while(monkeypatch: p
     assert seen == [(0, 0), (3, 0), (0, 0), (3, 0), (3, 3)]
 
 
+async def test_loop_that_stood_still_is_known_as_soon_as_it_goes_on_and_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lag, now_s = LoopLag(), [100.0]
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s[0])
+    looking = asyncio.create_task(lag.pause(0.25))
+    await asyncio.sleep(0)
+    told = [lag.stood_still_s()]
+    now_s[0] += 400.25
+    told.append(lag.stood_still_s())
+    await looking
+    for later_s in (0, 59, 2):
+        now_s[0] += later_s
+        looking = asyncio.create_task(lag.pause(0))
+        await looking
+        told.append(lag.stood_still_s())
+    monkeypatch.undo()
+
+    assert told == [0, 400, 400, 400, 0]
+
+
 async def test_callers_beyond_all_that_can_be_written_down_are_turned_away_but_not_emergencies() -> None:
     office = desk()
     office.board.caller_entered(entered("1793610000.7-1", JERSEY, "", "", ""))

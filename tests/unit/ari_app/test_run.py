@@ -97,6 +97,20 @@ async def test_event_whose_stamp_is_far_from_now_has_happened_now(
     assert abs(seen[0].at - utc_now()) < timedelta(minutes=1)
 
 
+async def test_event_that_waited_while_the_service_stood_still_happened_when_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tollgate, seen = service(), list[ChannelDestroyed]()
+    monkeypatch.setattr(tollgate.switchboard, "channel_event", seen.append)
+    monkeypatch.setattr(tollgate._lag, "stood_still_s", lambda: 400.0)
+    stamped_at = utc_now() - timedelta(seconds=600)
+    tollgate._on_event(destroyed(stamped_at))
+    tollgate._on_event(destroyed(stamped_at - timedelta(seconds=200)))
+
+    assert seen[0].at == stamped_at
+    assert abs(seen[1].at - utc_now()) < timedelta(minutes=1)
+
+
 async def test_event_that_was_on_its_way_when_the_clock_was_set_is_believed_and_a_call_begins_by_the_new_clock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
