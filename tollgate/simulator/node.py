@@ -57,8 +57,11 @@ class Node:
             self._begin()
 
     def start_another(self) -> None:
-        """Start a second service under the same name, as somebody may by mistake: one of the two gives way."""
-        if self.is_serving:
+        """Start a second service under the same name, as somebody may by mistake: one of the two gives way.
+
+        At once, so that it does not serve beside one that is cut off: the store's lock keeps out whoever would.
+        """
+        if self.is_serving and self.pbx.has_application:
             self._world.trace.note("second instance", "", self.name)
             self._begin()
 
