@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -18,6 +18,9 @@ from store.store import Store
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
+COMES_AND_GOES = timedelta(seconds=30)
+"""A store that goes away again so soon is told of already."""
+
 
 class StoreWatch:
     """Passes operations on to the store, and notices when it is away."""
@@ -32,6 +35,7 @@ class StoreWatch:
         self._node = node
         self._clock = clock
         self._away_since: datetime | None = None
+        self._back_at: datetime | None = None
 
     @property
     def is_away(self) -> bool:
@@ -64,7 +68,7 @@ class StoreWatch:
         if self._away_since is not None:
             away_s = (self._clock() - self._away_since).total_seconds()
             log.warning("store_back", away_s=round(away_s, 1))
-            self._away_since = None
+            self._away_since, self._back_at = None, self._clock()
 
     async def _watched(self, answer_of: Awaitable[T], what: str, limit_s: float | None) -> T:
         try:
@@ -88,6 +92,8 @@ class StoreWatch:
     def _failed(self, what: str, error: str) -> None:
         self._metrics.failures.labels("store", what).inc()
         if self._away_since is None:
-            self._away_since = self._clock()
+            self._away_since = now = self._clock()
+            if self._back_at is not None and abs(now - self._back_at) < COMES_AND_GOES:
+                return  # it is told of
             key = f"store:{self._node}:{epoch_ms(self._away_since)}"
             self._alerts.raise_alert(AlertKind.STORE_AWAY, key, error=error)

@@ -68,6 +68,20 @@ async def test_store_that_goes_away_is_told_of_once_until_it_is_back(stage: Stag
     assert b'tollgate_failures_total{neighbour="store",what="sign"} 4.0' in stage.metrics.text()
 
 
+async def test_store_that_comes_and_goes_is_told_of_once(stage: Stage) -> None:
+    for second in range(0, 50, 5):  # a disk that is nearly full takes some writes
+        stage.now = NOW.replace(second=second)
+        stage.fault = StoreUnavailableError("database or disk is full")
+        with pytest.raises(StoreUnavailableError):
+            await stage.sign()
+        assert stage.watch.is_away
+        stage.fault = None
+        await stage.sign()
+
+    await stage.alerts.flush()
+    assert len(await stage.store.alerts()) == 1
+
+
 async def test_store_that_does_not_answer_in_time_is_away(stage: Stage) -> None:
     stage.is_mute = True
     with pytest.raises(TimeoutError):
