@@ -123,7 +123,7 @@ class LegCommands:
         try:
             left_s = await self._lines.ami.read_deadline(command.channel_id)
         except AsteriskError as error:
-            self._deadline_failed(live, command.channel_id, error)
+            self._deadline_failed(live, command, error)
             return
         if _ends_by(command.cut_at, asked_at, left_s):
             live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
@@ -148,20 +148,22 @@ class LegCommands:
                 asked_at = live.now()
                 armed_s = await self._lines.ami.read_deadline(command.channel_id)
             except AsteriskError as error:
-                self._deadline_failed(live, command.channel_id, error)
+                self._deadline_failed(live, command, error)
                 return
             if _ends_by(command.cut_at, asked_at, armed_s):
                 live.post(ev.DeadlineArmed(live.now(), command.channel_id, command.cut_at))
                 return
             if not _ends_by(command.cut_at, sent_at, armed_s):
-                self._deadline_failed(live, command.channel_id, f"read back {armed_s}")
+                self._deadline_failed(live, command, f"read back {armed_s}")
                 return
             log.warning("deadline_late", call_id=live.call_id, channel_id=command.channel_id)
         live.post(ev.DeadlineFailed(live.now(), command.channel_id))
 
-    def _deadline_failed(self, live: LiveCall, channel_id: str, error: object) -> None:
+    def _deadline_failed(self, live: LiveCall, command: cmd.CheckDeadline | cmd.ArmDeadline, error: object) -> None:
+        channel_id = command.channel_id
         log.error("deadline_not_armed", call_id=live.call_id, channel_id=channel_id, error=str(error))
-        if not isinstance(error, AmiChannelGoneError | AmiUnavailableError):
+        is_over = live.now() >= command.cut_at  # one that ends the leg at once is not there any more to be read
+        if not is_over and not isinstance(error, AmiChannelGoneError | AmiUnavailableError):
             key = f"deadline:{live.session.call.node}/{channel_id}"
             self._alerts.raise_alert(
                 AlertKind.DEADLINE_REFUSED, key, call_id=live.call_id, channel=channel_id, error=str(error)

@@ -355,6 +355,15 @@ async def test_deadline_that_asterisk_refuses_is_told_of(ami: SomeAmi, *, is_tol
     assert leg.armed_cut_at is None
 
 
+async def test_deadline_that_has_ended_its_leg_before_it_was_read_back_is_not_told_of() -> None:
+    alerts = SomeAlerts()
+    live, executor = call_after(Lines(some_ami=SomeAmi(is_deaf=True)), *answered(), alerts=alerts)
+    executor.execute(live, cmd.ArmDeadline(LEG, utc_now() - timedelta(milliseconds=1)))
+    await executor.drain(60)
+
+    assert alerts.raised == []
+
+
 async def test_deadline_whose_answer_comes_late_is_the_one_that_was_set() -> None:
     ami = SomeAmi(armed=[8.0], meanwhile=lambda: time.sleep(0.2))  # the machine stands still, the deadline does not
     live, executor = call_after(Lines(some_ami=ami), *answered())
