@@ -31,6 +31,8 @@ from tollgate.simulator.faults import USUAL
 
 CALLS = 250
 SEEDS = range(1, 13)
+FURTHER_SEEDS = range(300, 420)
+"""With another version of Python a seed means other events: then these are looked through."""
 CALM_SEEDS = (10, 6, 19, 28, 29, 32, 37)
 """Without faults; un-gated legs are hung up, or metered."""
 Patch = pytest.MonkeyPatch
@@ -223,7 +225,11 @@ def test_mutation_of_the_real_code_is_found(
     mutate: Callable[[Patch], None], invariant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutate(monkeypatch)
-    outcome = run_campaign((Order(seed, CALLS, 12) for seed in SEEDS_OF.get(mutate, SEEDS)), jobs=1)
-    assert outcome.failed is not None, f"not found in {outcome.calls} calls"
-    _, result = outcome.failed
-    assert invariant in {violation.invariant for violation in result.violations}
+    found = set[str]()
+    for seed in (*SEEDS_OF.get(mutate, SEEDS), *FURTHER_SEEDS):
+        outcome = run_campaign(iter([Order(seed, CALLS, 12)]), jobs=1)
+        if outcome.failed is not None:
+            found |= {violation.invariant for violation in outcome.failed[1].violations}
+        if invariant in found:
+            return
+    pytest.fail(f"found by {found or 'none'}")
