@@ -73,8 +73,11 @@ class Dates:
     def _is_answer(self, record: Cdr, talk: Talk, off: timedelta) -> bool:
         assert record.answered_at is not None
         told = record.answered_at - off
-        if not talk.is_answer_noted and told + self._most_mistaken() > talk.answered_at:
+        mistaken = self._most_mistaken()
+        if not talk.is_answer_noted and told + mistaken > talk.answered_at:
             return True
+        if mistaken and self.began_at <= told <= talk.answered_at:
+            return True  # its stamp was impossible: it is taken to have come right after the call was saved
         return self._is_moment(told, talk.answered_at, SAME_ANSWER)
 
     def _is_end(self, record: Cdr, talk: Talk, off: timedelta) -> bool:

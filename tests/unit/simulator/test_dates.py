@@ -71,6 +71,19 @@ def test_setting_that_each_service_saw_moves_both_dates_or_none(source: EndSourc
     assert not is_talk(node, record(timedelta(seconds=5), timedelta(seconds=5), source))
 
 
+def test_answer_whose_stamp_was_impossible_may_be_as_early_as_its_call() -> None:
+    node = Node()
+    node.clock.service_starts()
+    node.at(9).sets(timedelta(seconds=3))
+    node.at(12).sets(timedelta())
+    early = record(timedelta(seconds=-8), timedelta())
+    assert not is_talk(node, early), "each service saw the clock being set"
+    node.at(15).clock.service_starts()
+    assert is_talk(node, early)
+    assert not is_talk(node, record(timedelta(seconds=-11), timedelta()))
+    assert not is_talk(node, record(timedelta(seconds=4), timedelta()))
+
+
 def test_setting_that_a_service_did_not_see_may_move_what_is_read_but_not_what_is_told() -> None:
     node = Node()
     node.clock.service_starts()
