@@ -20,6 +20,7 @@ from tests.e2e import sipp
 from tests.e2e.conftest import line, pbx, plan
 from tests.e2e.desk import Desk, wait_until
 from tests.e2e.line import Line
+from tests.e2e.monitor import Monitor
 from tests.e2e.office import fill_store
 from tests.e2e.pbx import settings_text
 from tests.sqlite import url_of
@@ -33,6 +34,8 @@ NEAR = timedelta(milliseconds=400)
 
 SHORT = "first_slice_s = 4\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
 """A call is renewed 2 s before each slice ends, and ends 3.7 s after its answer where nothing renews it."""
+EIGHT_SECONDS = "first_slice_s = 8\nslice_s = 6\nleast_slice_s = 1\nrenew_lead_s = 2"
+"""Six seconds pass before a call asks the store for more, and two more before it is cut."""
 
 
 @dataclass(kw_only=True)
@@ -45,7 +48,7 @@ class ChaosDesk(Desk):
     @property
     def database(self) -> Path:
         """The SQLite file."""
-        return self.folder / "tollgate.db"
+        return Path(self.database_url.removeprefix("sqlite:///"))
 
     @contextmanager
     def locked_store(self) -> Iterator[None]:
@@ -117,6 +120,14 @@ def make_desk(tmp_path: Path, line: Line, pbx: AsteriskInstance, plan: Plan) -> 
             return desk
 
         yield make
+
+
+@pytest.fixture
+def monitor(line: Line, monkeypatch: pytest.MonkeyPatch) -> Monitor:
+    """What asks the test's service how it is."""
+    host, port = line.host(250), 8099
+    monkeypatch.setenv("TOLLGATE_HEALTH_LISTEN", f"{host}:{port}")
+    return Monitor(port, host)
 
 
 @pytest.fixture

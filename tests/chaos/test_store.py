@@ -12,49 +12,35 @@ from pathlib import Path
 
 import pytest
 
-from charging.cdr import Disposition, EndSource
-from rating.decision import DenyReason
+from charging.cdr import EndSource
 from store.alerts import AlertKind
 from store.migrate import upgrade
 from tests.chaos.conftest import (
+    EIGHT_SECONDS,
     FUNDS_MICROS,
     SHORT,
     ChaosDesk,
     MakeDesk,
     check_books,
+    check_cut,
     check_record,
     talks_of,
 )
+from tests.chaos.three_callers import check_paid_refused_others_ring, check_their_records
 from tests.e2e import sipp
 from tests.e2e.desk import wait_until
-from tests.e2e.office import INCLUDED, SECOND_PRICED
+from tests.e2e.monitor import Monitor
+from tests.e2e.office import SECOND_PRICED
 from tests.postgres import Cluster, running_cluster
 
 GONE_S = 30.0
 
 
-def _check_paid_refused_others_ring(desk: ChaosDesk) -> None:
-    """Have one caller of each kind call while the store is away; see that only the paid call is refused."""
-    paid = desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503), extension="102")
-    emergency = desk.phone(sipp.calls("112", 300), extension="103")
-    included = desk.phone(sipp.calls(INCLUDED, 300), extension="104")
-    for phone in (emergency, paid, included):
-        phone.wait()
-
-
-def _check_their_records(desk: ChaosDesk, of_all: int = 3) -> None:
-    """Check the records of these three, once those of all calls are there."""
-    records = {(cdr.dialled, cdr.extension): cdr for cdr in desk.wait_cdrs(of_all)}
-    assert records[SECOND_PRICED, "102"].deny_reason is DenyReason.STORE_DOWN
-    assert records["112", "103"].disposition is Disposition.ANSWERED
-    assert records[INCLUDED, "104"].disposition is Disposition.ANSWERED
-
-
 def test_locked_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: ChaosDesk) -> None:
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     with desk.locked_store():
-        _check_paid_refused_others_ring(desk)
-    _check_their_records(desk)
+        check_paid_refused_others_ring(desk)
+    check_their_records(desk)
     assert len(carrier.seen("INVITE")) == 2
     assert AlertKind.STORE_AWAY in desk.alert_kinds()
     check_books(desk)
@@ -123,8 +109,8 @@ def _full_disk(desk: ChaosDesk) -> Iterator[None]:
 def test_full_disk_refuses_paid_calls_and_lets_included_and_emergency_calls_ring(desk: ChaosDesk) -> None:
     carrier = desk.carrier(sipp.answers(ring_ms=50))
     with _full_disk(desk):
-        _check_paid_refused_others_ring(desk)
-    _check_their_records(desk)
+        check_paid_refused_others_ring(desk)
+    check_their_records(desk)
     assert len(carrier.seen("INVITE")) == 2
     check_books(desk)
 
@@ -148,8 +134,8 @@ def test_read_only_refuses_paid_calls_until_it_can_be_written_again(make_desk: M
     with _read_only(files):
         with _full_disk(desk):  # one write that fails: the writer opens the database anew, and finds it read-only
             desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503)).wait()
-        _check_paid_refused_others_ring(desk)
-    _check_their_records(desk, of_all=4)
+        check_paid_refused_others_ring(desk)
+    check_their_records(desk, of_all=4)
     assert len(carrier.seen("INVITE")) == 2
     desk.phone(sipp.calls(SECOND_PRICED, 1_300)).wait()
     desk.wait_cdrs(5)
@@ -176,22 +162,54 @@ def _bound_by_permissions() -> tuple[str, ...]:
     return ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}", "--")
 
 
-def test_database_moved_away_and_back_loses_nothing(desk: ChaosDesk) -> None:
-    carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(SECOND_PRICED, 8_300))
-    desk.wait_armed()
+@contextmanager
+def _moved_away(desk: ChaosDesk) -> Iterator[None]:
+    """Have the database's files lie elsewhere, and the service's writer look for them.
+
+    One that holds them open goes on writing them wherever they lie, and loses nothing. So one write has to fail first:
+    the writer opens the database anew after it, and finds none.
+    """
     files = sorted(desk.folder.glob("tollgate.db*"))
     aside = desk.folder / "aside"
     aside.mkdir()
-    for file in files:
-        file.rename(aside / file.name)
-    phone.wait()
-    assert desk.tollgate("balance").returncode == 1
-    assert not desk.database.exists(), "an empty store was made in its place"
-    for file in files:
-        (aside / file.name).rename(file)
-    [cdr] = desk.wait_cdrs(1)
-    check_record(cdr, talks_of(carrier)[0], EndSource.EVENT)
+    try:
+        with _full_disk(desk):
+            for file in files:
+                file.rename(aside / file.name)
+            desk.phone(sipp.calls_and_is_refused(SECOND_PRICED, 503), extension="102").wait()
+        yield
+    finally:
+        for file in files:
+            (aside / file.name).rename(file)
+
+
+def test_database_gone_for_30_s_ends_the_talking_call_with_its_hold_and_loses_nothing(
+    make_desk: MakeDesk, monitor: Monitor
+) -> None:
+    desk = make_desk(metering=EIGHT_SECONDS)
+    carrier = desk.carrier(sipp.answers(ring_ms=50))
+    phone = desk.phone(sipp.calls_until_cut(SECOND_PRICED))
+    desk.wait_armed()
+    gone_at = time.monotonic()
+    with _moved_away(desk):
+        desk.wait_logged("slice_not_renewed")
+        assert "unable to open database file" in desk.log()
+        phone.wait()
+        check_paid_refused_others_ring(desk)
+        assert desk.tollgate("balance").returncode == 1
+        wait_until(lambda: time.monotonic() - gone_at > GONE_S, "the files are gone for 30 s", GONE_S + 1)
+        assert not desk.database.exists(), "an empty store was made in its place"
+        assert monitor.lacking() == {"store"}
+        assert "tollgate_store_up 0.0" in monitor.ask("/metrics")[1]
+    check_their_records(desk, of_all=5)
+    wait_until(lambda: "tollgate_store_up 1.0" in monitor.ask("/metrics")[1], "the store is back")
+    assert wait_until(desk.alert_kinds, "the alert is written") == [AlertKind.STORE_AWAY]
+    [cdr] = [cdr for cdr in desk.cdrs() if cdr.charged_micros]
+    [talk] = [talk for talk in talks_of(carrier) if talk.length > timedelta(seconds=2)]
+    check_cut(talk, 8)
+    check_record(cdr, talk, EndSource.EVENT)
+    desk.phone(sipp.calls(SECOND_PRICED, 1_300)).wait()
+    desk.wait_cdrs(6)
     check_books(desk)
 
 
@@ -245,7 +263,7 @@ def test_postgresql_gone_for_30_s_ends_the_talking_call_with_its_hold_and_takes_
     gone_at = time.monotonic()
     try:
         phone.wait()
-        _check_paid_refused_others_ring(desk)
+        check_paid_refused_others_ring(desk)
         wait_until(lambda: time.monotonic() - gone_at > GONE_S, "the server is gone for 30 s", GONE_S + 1)
     finally:
         cluster.start()

@@ -70,8 +70,10 @@ class Desk:
 
     # --- phones and carriers ------------------------------------------------------------------------------
 
-    def phone(self, scenario: str, *, extension: str = "101", calls: int = 1, rate: int = 50) -> Sipp:
-        """Have an extension's phone run a scenario."""
+    def phone(
+        self, scenario: str, *, extension: str = "101", calls: int = 1, rate: int = 50, at_once: int | None = None
+    ) -> Sipp:
+        """Have an extension's phone run a scenario, as often and as many times a second as is said."""
         address = self.line.phone(extension)
         return self._sipp(
             f"phone{extension}-{len(self._sipps)}",
@@ -80,6 +82,7 @@ class Desk:
             remote=("127.0.0.1", self.line.ports.sip),
             calls=calls,
             rate=rate,
+            at_once=at_once,
         )
 
     def carrier(self, scenario: str, *, name: str = "carrier1", calls: int = 1000) -> Sipp:
@@ -103,6 +106,7 @@ class Desk:
         *,
         calls: int,
         rate: int = 50,
+        at_once: int | None = None,
         remote: tuple[str, int] | None = None,
     ) -> Sipp:
         sipp = Sipp.start(
@@ -113,6 +117,7 @@ class Desk:
             remote=remote,
             calls=calls,
             rate=rate,
+            at_once=at_once,
         )
         self._sipps.append(sipp)
         return sipp

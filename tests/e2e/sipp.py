@@ -180,9 +180,9 @@ def calls_and_is_refused(number: str, status: int) -> str:
     )
 
 
-def calls_or_is_refused(number: str, talk_ms: int) -> str:
-    """A phone that talks for a while if it is let through, and takes a refusal for an answer."""
-    refused = '<recv response="403" optional="true" next="refused"/>'
+def calls_or_is_refused(number: str, talk_ms: int, status: int = 403) -> str:
+    """A phone that talks for a while if it is let through, and takes a refusal with this status for an answer."""
+    refused = f'<recv response="{status}" optional="true" next="refused"/>'
     return _scenario(
         _invite(number),
         '<recv response="100" optional="true"/><recv response="180" optional="true"/>',
@@ -312,10 +312,11 @@ class Sipp:
         remote: tuple[str, int] | None = None,
         calls: int = 1,
         rate: int = 50,
+        at_once: int | None = None,
         limit_s: int = 180,
         media_port: int = 40000,
     ) -> Self:
-        """Start a scenario; without ``remote`` it waits for calls."""
+        """Start a scenario; without ``remote`` it waits for calls. ``at_once`` limits how many there are at a time."""
         program = shutil.which("sipp")
         if program is None:
             raise RuntimeError("SIPp is missing: apt-get install sip-tester")
@@ -340,7 +341,7 @@ class Sipp:
                 "-m",
                 str(calls),
                 "-l",
-                str(max(calls, 1)),
+                str(at_once or max(calls, 1)),
             ),
             *("-recv_timeout", str(limit_s * 1000), "-s", "phone", "-timer_resol", "5", "-max_retrans", "7"),
         )

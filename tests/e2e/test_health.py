@@ -1,43 +1,19 @@
 """Health of the real service beside a real Asterisk, and what systemd hears of it."""
 
-import json
 import socket
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e import sipp
 from tests.e2e.desk import Desk, wait_until
+from tests.e2e.monitor import Monitor
 from tests.e2e.office import SECOND_PRICED
 
 MakeDesk = Callable[..., Desk]
-
-
-class Monitor:
-    """Asks the service how it is."""
-
-    def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
-
-    def ask(self, path: str) -> tuple[int, str]:
-        """Return status and text; 0 where nobody answers."""
-        try:
-            with urllib.request.urlopen(f"{self._url}{path}", timeout=30) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def ready(self) -> tuple[int, Any]:
-        """Return the status and the parts."""
-        status, text = self.ask("/health/ready")
-        return status, json.loads(text) if text else None
 
 
 def test_service_tells_monitors_and_systemd_how_it_is(
@@ -76,3 +52,61 @@ def test_service_tells_monitors_and_systemd_how_it_is(
         desk.stop_service()
         assert monitor.ask("/health/live")[0] == 0
         assert hears("STOPPING=1")
+
+
+WATCHDOG_S = 1.5
+
+
+@contextmanager
+def listening_systemd(address: Path) -> Iterator[socket.socket]:
+    """Be the systemd that a service tells how it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        yield systemd
+
+
+def hears_alive(systemd: socket.socket, limit_s: float) -> bool:
+    """Wait for a sign of life, no longer than ``limit_s``."""
+    deadline_s = time.monotonic() + limit_s
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        systemd.settimeout(left_s)
+        with suppress(TimeoutError):
+            if "WATCHDOG=1" in systemd.recv(4096).decode().splitlines():
+                return True
+    return False
+
+
+def forget_what_was_said(systemd: socket.socket) -> None:
+    """Take what waits to be read."""
+    systemd.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            systemd.recv(4096)
+
+
+def is_frozen(pid: int) -> bool:
+    """Whether the kernel has stopped a process: it answers to a signal in its own time."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def test_service_that_is_frozen_gives_no_sign_of_life_until_it_goes_on(
+    make_desk: MakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", str(round(WATCHDOG_S * 1_000_000)))
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with listening_systemd(tmp_path / "notify") as systemd:
+        desk = make_desk()
+        assert desk.service is not None
+        pid = desk.service.pid
+        for _ in range(3):
+            assert hears_alive(systemd, 30)
+        desk.freeze_service()
+        try:
+            wait_until(lambda: is_frozen(pid), "the service is frozen")
+            forget_what_was_said(systemd)
+            assert not hears_alive(systemd, WATCHDOG_S), "systemd would not have noticed"
+        finally:
+            desk.thaw_service()
+        for _ in range(3):
+            assert hears_alive(systemd, 30)
