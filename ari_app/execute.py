@@ -20,6 +20,7 @@ from ari_app.leg_records import ReadLegRecords, no_leg_records
 from ari_app.legs import LegCommands
 from ari_app.lines import Lines
 from ari_app.live import LiveCall
+from ari_app.lost_calls import lost_call_of, with_alert
 from ari_app.metrics import Metrics
 from ari_app.requests import opening, opening_denial, renewal, saving, store_fault
 from ari_app.store_watch import StoreWatch
@@ -94,6 +95,7 @@ class CommandExecutor:
         self._metrics = metrics
         self._store = store
         self._lines = lines
+        self._alerts = alerts
         self._legs = LegCommands(lines, alerts, read_cdrs)
         self._policy = policy
         self._trunks = trunks
@@ -246,17 +248,23 @@ class CommandExecutor:
 
     async def _settle(self, live: LiveCall, command: cmd.Settle) -> None:
         """Settle, and keep trying: a record is never dropped while the service runs."""
+        lost = lost_call_of(command.cdr, close=command.close)
         attempt = 0
         while True:
             try:
                 # A successor of a call that goes on must not write this leg down once more.
                 state = None if command.close else dump_session(live.to_save())
-                operation = settle_leg(cdr=command.cdr, close=command.close, at_ms=epoch_ms(utc_now()), state=state)
+                at_ms = epoch_ms(utc_now())
+                operation = settle_leg(cdr=command.cdr, close=command.close, at_ms=at_ms, state=state)
+                if lost is not None:
+                    operation = with_alert(operation, lost, at_ms)
                 if command.cdr.disposition is Disposition.REFUSED:  # it waits until those who talk need the store less
                     await self._store.begin(operation, "settlement")
                 else:
                     await self._store.apply(operation, "settlement")
                 self._metrics.records.labels(command.cdr.disposition.value, command.cdr.end_source or "").inc()
+                if lost is not None:
+                    lost.raise_on(self._alerts)
                 break
             except KeyConflictError as error:
                 # By another service under our name, as well as it knew the clock; what was settled first stands.

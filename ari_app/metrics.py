@@ -29,6 +29,9 @@ class Metrics:
         self.portal_requests = self._counter(
             "portal_requests", "The portal's requests, by what became of them", "outcome"
         )
+        self.health_requests = self._counter(
+            "health_requests", "Requests for health and metrics, by what became of them", "outcome"
+        )
         self.failures = self._counter("failures", "What was asked of a neighbour and failed", "neighbour", "what")
         self.connections = self._counter("connections", "Connections made to Asterisk", "neighbour")
         self.dropped = self._counter("dropped", "What a full queue turned away", "queue")

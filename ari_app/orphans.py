@@ -19,6 +19,7 @@ from ari_app.errors import AmiUnavailableError
 from ari_app.findings import Findings
 from ari_app.leg_records import ReadLegRecords, read_leg_records
 from ari_app.living import asterisk_since, list_channels
+from ari_app.lost_calls import LostCall, with_alert
 from ari_app.saved_calls import session_of_row
 from ari_app.switchboard import Switchboard
 from charging.saved import SavedSessionError
@@ -119,10 +120,9 @@ class Orphans:
             log.info("lost_call_resumed", call_id=row.call_id, charged_micros=row.provisional_micros)
             found.resumed.add(row.call_id)
             return
-        await self._store.apply(settle_as_charged(call_id=row.call_id))
-        charged_micros = row.provisional_micros
-        key = f"lost:{row.call_id}"
-        self._alerts.raise_alert(AlertKind.LOST_CALL, key, call_id=row.call_id, charged_micros=charged_micros)
+        lost = LostCall(row.call_id, row.node, row.provisional_micros)
+        await self._store.apply(with_alert(settle_as_charged(call_id=row.call_id), lost, epoch_ms(utc_now())))
+        lost.raise_on(self._alerts)
         found.final.add(row.call_id)
 
 

@@ -28,7 +28,7 @@ from ari_app.live import LiveCall
 from ari_app.living import Channels, asterisk_since, list_channels
 from ari_app.orphans import Orphans
 from ari_app.switchboard import Switchboard
-from ari_app.ungated_leg import LegGoneError, read_answered_at
+from ari_app.ungated_leg import LegGoneError, read_answered_at, read_is_around
 from charging import events as ev
 from charging.call import Leg
 from charging.session import Phase, Session
@@ -115,10 +115,13 @@ class Reconciler:
         for call_id, call_legs in legs.items():
             self._claim(found, call_id, call_legs, looked_at)
         self._note_outlived(channels)
-        found.legs_of_nobody |= self._switchboard.compared(channels, looked_at)
+        strays = self._switchboard.compared(channels, looked_at)
         found.alive = sum(
             not channels.keys().isdisjoint(_channels_of(live)) for live in self._switchboard.calls.values()
         )
+        for leg in strays:
+            if leg.leg_variable or await read_is_around(leg, ari):
+                found.legs_of_nobody.add(leg.channel_id)
         found.news = not found.unknown <= self._unknown
         self._unknown = found.unknown
         self._unfinished = None

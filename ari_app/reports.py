@@ -13,12 +13,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from ari_app.alerts import Alerts
 from ari_app.clock import epoch_ms
 from ari_app.findings import Findings
 from ari_app.metrics import Metrics
-from charging.cdr import EndSource
-from store.alerts import AlertKind
 from store.errors import StoreError
 from store.reconciliations import (
     CallMoney,
@@ -48,13 +45,10 @@ class _Waiting:
 class Reports:
     """Takes findings, and writes their reports in a task of its own."""
 
-    def __init__(
-        self, store: Store, node: str, alerts: Alerts, metrics: Metrics, is_open: Callable[[str], bool]
-    ) -> None:
+    def __init__(self, store: Store, node: str, metrics: Metrics, is_open: Callable[[str], bool]) -> None:
         """Begin with none; ``is_open`` says whether a call is still to be settled."""
         self._store = store
         self._node = node
-        self._alerts = alerts
         self._metrics = metrics
         self._is_open = is_open
         self._waiting: deque[_Waiting] = deque()
@@ -137,15 +131,6 @@ class Reports:
                 )
             )
         )
-        self._tell_lost(found, moved)
-
-    def _tell_lost(self, found: Findings, moved: list[CallMoney]) -> None:
-        """Raise an alert for each paid call whose true end nobody knows."""
-        for call in moved:
-            charged_micros = call.moved.charged_micros
-            if charged_micros and found.ended.get(call.call_id) is EndSource.LAST_SEEN:
-                key = f"lost:{call.call_id}"
-                self._alerts.raise_alert(AlertKind.LOST_CALL, key, call_id=call.call_id, charged_micros=charged_micros)
 
 
 def _by_account(moved: list[CallMoney]) -> dict[int, MoneyMoved]:

@@ -144,7 +144,7 @@ class Service:
         )
         self.switchboard.strays = self._ungated
         self._reconciler = Reconciler(store, self.switchboard, gate.node, self.alerts, read_cdrs)
-        self._reports = Reports(store, gate.node, self.alerts, self.metrics, self.switchboard.calls.__contains__)
+        self._reports = Reports(store, gate.node, self.metrics, self.switchboard.calls.__contains__)
         self._comparing = Comparing(self._compare, self._compared)
         self.switchboard.answer_missed = self._answer_missed
         self._nodes = NodeKeeper(store, gate.node, policy, node_lost_s, self.store_watch.is_there)

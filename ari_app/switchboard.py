@@ -58,8 +58,12 @@ class Strays(Protocol):
     def noticed(self, event: ChannelEvent) -> None:
         """Take in an event of such a leg."""
 
-    def compared(self, strays: Collection[Channel], living: Collection[str], at: datetime) -> None:
-        """Take in such legs of a list of channels, and the ids of all channels that live."""
+    def compared(self, strays: Collection[Channel], living: Collection[str], at: datetime) -> Collection[str]:
+        """Take in such legs of a list of channels, and the ids of all channels that live.
+
+        Returns:
+            The ids of those legs that may have been called from here and have no verdict yet.
+        """
 
     def claimed(self, channel_id: str) -> None:
         """Take in that a call answers for a leg."""
@@ -231,16 +235,15 @@ class Switchboard:
         elif self.reconciled and isinstance(event, ChannelStateChanged):
             self.refuse_leg(event.channel)
 
-    def compared(self, channels: Mapping[str, Channel], at: datetime) -> frozenset[str]:
+    def compared(self, channels: Mapping[str, Channel], at: datetime) -> list[Channel]:
         """Have the legs judged that a list of channels shows and no call answers for.
 
         Returns:
-            The ids of those that name a call which nobody knows.
+            The answered ones that name a call which nobody knows, or none and have no verdict yet.
         """
         strays = [leg for leg in channels.values() if self._is_stray(leg)]
-        if self.strays is not None:
-            self.strays.compared(strays, channels.keys(), at)
-        return frozenset(leg.channel_id for leg in strays if leg.leg_variable and leg.state == "Up")
+        unjudged = () if self.strays is None else self.strays.compared(strays, channels.keys(), at)
+        return [leg for leg in strays if leg.state == "Up" and (leg.leg_variable or leg.channel_id in unjudged)]
 
     def _is_stray(self, leg: Channel) -> bool:
         owner = self.owner_of(leg)

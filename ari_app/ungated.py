@@ -153,17 +153,22 @@ class UngatedLegs:
         elif suspect.answered_at is not None and not suspect.failures:
             self._look_now(suspect)  # it carries its call's id by now, or none
 
-    def compared(self, strays: Collection[Channel], living: Collection[str], at: datetime) -> None:
+    def compared(self, strays: Collection[Channel], living: Collection[str], at: datetime) -> Collection[str]:
         """Take in what a list of channels shows.
 
         Args:
             strays: Legs that no call answers for.
             living: The ids of all channels.
             at: When it was asked for.
+
+        Returns:
+            The ids of those that may have been called from here and have no verdict yet.
         """
+        unjudged = set()
         for leg in strays:
             suspect = self._suspects.get(leg.channel_id) or self._suspect(leg, at)
             if suspect is not None:
+                unjudged |= {leg.channel_id} if suspect.verdict is None else set()
                 suspect.is_seen(leg, at)
                 self._follow_on(suspect)
                 if suspect.failures:
@@ -172,6 +177,7 @@ class UngatedLegs:
             if suspect.verdict is not None and suspect.seen_at < at and suspect.leg.channel_id not in living:
                 self._finish(suspect.leg.channel_id)
         self._sessions.compared(living)
+        return unjudged
 
     def claimed(self, channel_id: str) -> None:
         """Take in that a call answers for this leg."""

@@ -35,7 +35,7 @@ from ari_app.decode import Channel
 from ari_app.errors import AriUnavailableError, AsteriskError
 from ari_app.living import list_channels
 from ari_app.moments import read_moment
-from dialplan.contract import endpoint_of
+from dialplan.contract import LEG_VARIABLE, endpoint_of
 
 DIALLED_VARIABLE = "DIALEDPEERNUMBER"
 DNID = "CALLERID(dnid)"
@@ -101,6 +101,17 @@ async def read_is_outbound(leg: Channel, ari: AriClient) -> bool:
     """
     known = is_outbound(leg)
     return not await read_variable(leg.channel_id, DNID, ari) if known is None else known
+
+
+async def read_is_around(leg: Channel, ari: AriClient) -> bool:
+    """Say whether a leg of which a list shows no call was called from here and indeed names none.
+
+    False where that cannot be told: its verdict is still to come.
+    """
+    try:
+        return not await read_variable(leg.channel_id, LEG_VARIABLE, ari) and await read_is_outbound(leg, ari)
+    except AsteriskError:
+        return False
 
 
 async def read_dialled(leg: Channel, ari: AriClient) -> str:

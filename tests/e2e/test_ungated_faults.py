@@ -17,6 +17,7 @@ from tests.e2e.desk import Desk, assert_cut_within_paid, wait_until
 from tests.e2e.line import Line
 from tests.e2e.pbx import MARGIN
 from tests.e2e.relay import Relay
+from tests.e2e.test_restart import newest_report
 from tollgate.office.instance import AsteriskInstance
 
 MakeDesk = Callable[..., Desk]
@@ -125,6 +126,8 @@ def test_leg_that_was_answered_while_no_service_was_there_is_charged_from_its_tr
     carrier.wait_seen("ACK")
     desk.start_service()
     wait_until(desk.sessions, "it is held for")
+    report = newest_report(desk, "start", 2)
+    assert (report["alive"], report["ended"], report["unknown"]) == (0, 0, 1)
     desk.pbx.cli("channel request hangup all")
     phone.wait()
 

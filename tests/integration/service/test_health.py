@@ -3,23 +3,28 @@
 import asyncio
 import json
 import socket
+import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
 from tollgate import health, listen
 from tollgate.health import LARGEST_REQUEST_BYTES, MOST_CONNECTIONS, HealthServer
+from tollgate.health_outcome import EXPECTED, Outcome
 from tollgate.listen import ListenAddress, parse_listen_address
 
 READY = Readiness(ari=True, ami=True, store=True, catalog=True, compared=True)
 LIMIT_S = 60.0
 TURNS = 200
+OPEN = "tollgate_health_connections"
+LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @dataclass
@@ -33,6 +38,9 @@ class Clinic:
     """How often the loop has turned: what a call's metering, which waits for its turn too, would have had."""
     most_answers_a_turn: int = 0
     answers: int = 0
+    asked: Callable[[], Readiness] | None = None
+    """Is asked instead, where it is there."""
+    serving: asyncio.Task[Any] | None = None
 
     async def turn(self) -> None:
         """Count the loop's turns, and the answers between two of them."""
@@ -45,6 +53,8 @@ class Clinic:
 
     def readiness(self) -> Readiness:
         """Return what is there; asked once for each answer."""
+        if self.asked is not None:
+            return self.asked()
         self.answers += 1
         return self.parts
 
@@ -62,7 +72,20 @@ class Clinic:
 
     async def is_live(self) -> bool:
         """Ask as a monitor does."""
-        return (await self.ask(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+        return (await self.ask(LIVE)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+    def counted(self, *outcomes: Outcome) -> int:
+        """Return how many connections ended so."""
+        read = self.metrics.registry.get_sample_value
+        return int(sum(read("tollgate_health_requests_total", {"outcome": each}) or 0 for each in outcomes))
+
+    async def until_over(self, outcome: Outcome, times: int = 1) -> None:
+        """Wait until so many connections ended so and none is left; each has one outcome, and no other was a fault."""
+        async with asyncio.timeout(LIMIT_S):
+            while self.counted(outcome) < times or self.metrics.registry.get_sample_value(OPEN):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)  # counters tell nobody
+        assert self.counted(*Outcome) == self.counted(*{outcome, *EXPECTED})
+        assert self.counted(outcome) == times
 
 
 def free_address() -> ListenAddress:
@@ -75,7 +98,8 @@ def free_address() -> ListenAddress:
 async def clinic() -> AsyncIterator[Clinic]:
     clinic = Clinic(free_address())
     server = HealthServer(clinic.address, clinic.readiness, clinic.metrics)
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(server.run())]
+    clinic.serving = asyncio.create_task(server.run())
+    tasks: list[asyncio.Task[Any]] = [clinic.serving]
     await asyncio.sleep(0)
     tasks.append(asyncio.create_task(clinic.turn()))
     async with asyncio.timeout(LIMIT_S):
@@ -111,28 +135,38 @@ async def test_monitor_is_told_each_part_that_is_away(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"),
+    ("sent", "status", "outcome"),
     [
-        (b"GET / HTTP/1.1\r\n\r\n", b"404"),
-        (b"GET /health/../metrics HTTP/1.1\r\n\r\n", b"404"),
-        (b"POST /health/live HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"405"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
-        (b"\x00" * 100 + b"\r\n\r\n", b"400"),
-        (b"GET /health/live\r\n\r\n", b"400"),
-        (b"GET /health/live SIP/2.0\r\n\r\n", b"400"),
-        (b"\r\n\r\n", b"400"),
-        (b"GET /" + b"a" * LARGEST_REQUEST_BYTES, b"431"),
-        (b"GET / HTTP/1.1\r\nX: " + b"a" * 1_000_000, b"431"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"404", Outcome.NOT_FOUND),
+        (b"GET /health/../metrics HTTP/1.1\r\n\r\n", b"404", Outcome.NOT_FOUND),
+        (b"GET /\xff\x1b[2J HTTP/1.1\r\n\r\n", b"404", Outcome.NOT_FOUND),
+        (b"POST /health/live HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"405", Outcome.BAD_METHOD),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400", Outcome.MALFORMED),
+        (b"\x00" * 100 + b"\r\n\r\n", b"400", Outcome.MALFORMED),
+        (b"GET /health/live\r\n\r\n", b"400", Outcome.MALFORMED),
+        (b"GET /health/live SIP/2.0\r\n\r\n", b"400", Outcome.MALFORMED),
+        (b"\r\n\r\n", b"400", Outcome.MALFORMED),
+        (b"GET /" + b"a" * LARGEST_REQUEST_BYTES, b"431", Outcome.TOO_LARGE),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 1_000_000, b"431", Outcome.TOO_LARGE),
     ],
 )
-async def test_request_that_makes_no_sense_or_is_too_large_has_a_short_answer(
-    clinic: Clinic, sent: bytes, status: bytes
+async def test_request_that_makes_no_sense_or_is_too_large_has_a_short_answer_and_is_counted_and_logged(
+    clinic: Clinic, sent: bytes, status: bytes, outcome: Outcome
 ) -> None:
-    reader, writer = await clinic.connect()
-    writer.write(sent)
-    assert (await reader.read(12)) == b"HTTP/1.1 " + status
-    writer.close()
-    assert await clinic.is_live()
+    with capture_logs() as logged:
+        reader, writer = await clinic.connect()
+        writer.write(sent)
+        assert (await reader.read(12)) == b"HTTP/1.1 " + status
+        writer.close()
+        assert await clinic.is_live()
+        await clinic.until_over(outcome)
+    [line] = [line for line in logged if line["event"] == "health_request_in_vain"]
+    assert (line["ended"], line["address"]) == (outcome, "127.0.0.1")
+    assert line["why"].isprintable()
+
+
+async def test_method_that_is_none_of_ours_is_told_which_are(clinic: Clinic) -> None:
+    assert b"\r\nAllow: GET, HEAD\r\n" in await clinic.ask(b"DELETE /metrics HTTP/1.1\r\n\r\n")
 
 
 async def test_loop_that_stands_still_tells_nobody_that_it_lives(clinic: Clinic) -> None:
@@ -147,19 +181,100 @@ async def test_loop_that_stands_still_tells_nobody_that_it_lives(clinic: Clinic)
 
 async def test_client_that_half_closes_has_its_answer(clinic: Clinic) -> None:
     reader, writer = await clinic.connect()
-    writer.write(b"GET /health/live HTTP/1.1\r\n\r\n")
+    writer.write(LIVE)
     writer.write_eof()
     assert (await reader.read()).endswith(b'{"live": true}\n')
     writer.close()
+    await clinic.until_over(Outcome.ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer", "outcome"),
+    [
+        (b"", b"", Outcome.SILENT),
+        (b"GET /hea", b"HTTP/1.1 400 Bad Request", Outcome.INCOMPLETE),
+        (b"GET /health/live HTTP/1.1\r\n", b"HTTP/1.1 400 Bad Request", Outcome.INCOMPLETE),
+    ],
+)
+async def test_client_that_half_closes_before_its_request_is_whole_is_told_so(
+    clinic: Clinic, sent: bytes, answer: bytes, outcome: Outcome
+) -> None:
+    with capture_logs() as logged:
+        reader, writer = await clinic.connect()
+        writer.write(sent)
+        writer.write_eof()
+        assert (await reader.read()).partition(b"\r\n")[0] == answer
+        writer.close()
+        await clinic.until_over(outcome)
+    assert [line["ended"] for line in logged if line["event"] == "health_request_in_vain"] == [outcome]
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /hea"])
-async def test_client_that_leaves_at_once_disturbs_nobody(clinic: Clinic, sent: bytes) -> None:
-    for _ in range(200):
-        _, writer = await clinic.connect()
-        writer.write(sent)
-        writer.transport.abort()
+async def test_client_that_leaves_at_once_disturbs_nobody_and_does_not_fill_the_log(
+    clinic: Clinic, sent: bytes
+) -> None:
+    with capture_logs() as logged:
+        for _ in range(200):
+            _, writer = await clinic.connect()
+            writer.write(sent)
+            writer.transport.abort()
+        assert await clinic.is_live()
+        async with asyncio.timeout(LIMIT_S):
+            while clinic.counted(*Outcome) < 201:  # noqa: ASYNC110  # counters tell nobody
+                await asyncio.sleep(0.005)
+    assert clinic.counted(Outcome.SILENT, Outcome.INCOMPLETE, Outcome.ANSWERED) == 201
+    in_vain = [line["ended"] for line in logged if line["event"] == "health_request_in_vain"]
+    assert in_vain
+    assert len(in_vain) == len(set(in_vain))
+
+
+async def test_client_that_resets_its_connection_in_the_middle_of_its_request_is_counted(clinic: Clinic) -> None:
+    with socket.create_connection(clinic.address) as client:
+        client.sendall(b"GET /hea")
+        while not clinic.metrics.registry.get_sample_value(OPEN):  # noqa: ASYNC110  # counters tell nobody
+            await asyncio.sleep(0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await clinic.until_over(Outcome.INCOMPLETE)
+
+
+async def test_client_that_resets_its_connection_before_its_answer_is_counted_as_gone(clinic: Clinic) -> None:
+    with socket.create_connection(clinic.address) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        def leave() -> Readiness:
+            client.close()
+            return READY
+
+        clinic.asked = leave
+        client.sendall(b"GET /health/ready HTTP/1.1\r\n\r\n")
+        await clinic.until_over(Outcome.GONE)
+
+
+async def test_fault_of_ours_is_answered_counted_and_logged_with_what_it_was(clinic: Clinic) -> None:
+    fault = RuntimeError("a fault")
+
+    def fail() -> Readiness:
+        raise fault
+
+    clinic.asked = fail
+    with capture_logs() as logged:
+        answer = await clinic.ask(b"GET /health/ready HTTP/1.1\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
+        await clinic.until_over(Outcome.FAILED)
+    [line] = [line for line in logged if line["event"] == "health_request_in_vain"]
+    assert line["exc_info"] is fault
     assert await clinic.is_live()
+
+
+async def test_connection_that_is_open_when_the_service_stops_is_counted(clinic: Clinic) -> None:
+    reader, writer = await clinic.connect()
+    while not clinic.metrics.registry.get_sample_value(OPEN):  # noqa: ASYNC110  # counters tell nobody
+        await asyncio.sleep(0)
+    assert clinic.serving is not None
+    clinic.serving.cancel()
+    assert await reader.read() == b""
+    writer.close()
+    await clinic.until_over(Outcome.STOPPED)
 
 
 async def test_client_that_is_slow_is_given_up(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +288,18 @@ async def test_client_that_is_slow_is_given_up(clinic: Clinic, monkeypatch: pyte
     assert not answer
     writer.close()
     assert await clinic.is_live()
+    await clinic.until_over(Outcome.SLOW)
+
+
+async def test_client_that_keeps_its_connection_after_its_answer_is_given_up(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "CONNECTION_LIMIT_S", 0.2)
+    reader, writer = await clinic.connect()
+    writer.write(LIVE)
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    await clinic.until_over(Outcome.SLOW)
+    writer.close()
 
 
 async def test_client_that_sends_without_end_does_not_hold_the_loop(clinic: Clinic) -> None:
@@ -183,6 +310,7 @@ async def test_client_that_sends_without_end_does_not_hold_the_loop(clinic: Clin
         await asyncio.sleep(0)
     writer.transport.abort()
     assert await clinic.is_live()
+    await clinic.until_over(Outcome.TOO_LARGE)
 
 
 async def test_thousands_of_connections_are_served_a_few_at_a_time_and_the_loop_goes_on(

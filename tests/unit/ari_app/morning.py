@@ -107,9 +107,13 @@ class SomeAri:
     info: Any = field(default_factory=lambda: asterisk_since(4000))
     answers: dict[str, str] = field(default_factory=dict)
     """What Asterisk's own CDR says of legs, by their channels; '' of one that has ended by then."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of every leg: its call and its DNID, where they are read."""
 
     async def get_variable(self, channel_id: str, name: str) -> AriReply:
-        """Return when a leg was answered."""
+        """Return when a leg was answered, or another variable."""
+        if name in {"TOLLGATE_CALL", "CALLERID(dnid)"}:
+            return AriReply(200, {"value": self.variables.get(name, "")})
         assert name == "CDR(answer,u)"
         value = self.answers.get(channel_id, "0.000000")
         return AriReply(200, {"value": value}) if value else AriReply(404, {"message": "Channel not found"})

@@ -188,14 +188,17 @@ class SomeStrays:
     events: list[ChannelEvent] = field(default_factory=list)
     listed: list[str] = field(default_factory=list)
     answers: list[tuple[str, str]] = field(default_factory=list)
+    judged: list[str] = field(default_factory=list)
+    """Legs that have their verdict."""
 
     def noticed(self, event: ChannelEvent) -> None:
         """Note an event."""
         self.events.append(event)
 
-    def compared(self, strays: Collection[Channel], _living: Collection[str], _at: datetime) -> None:
+    def compared(self, strays: Collection[Channel], _living: Collection[str], _at: datetime) -> Collection[str]:
         """Note legs of a list."""
         self.listed += [leg.channel_id for leg in strays]
+        return [leg.channel_id for leg in strays if leg.channel_id not in self.judged]
 
     def claimed(self, _channel_id: str) -> None:
         """Take in that a call answers for a leg."""

@@ -19,6 +19,7 @@ from store.writer import LONGEST_QUEUE, LONGEST_QUEUE_FOR_NEW
 from tests.unit.ari_app.test_run import service
 from tollgate.fastagi import agi_server
 from tollgate.health import MOST_CONNECTIONS, HealthServer
+from tollgate.health_outcome import Outcome as HealthOutcome
 from tollgate.listen import ListenAddress
 from tollgate.portal import MOST_CONNECTIONS as MOST_PORTAL_CONNECTIONS
 from tollgate.portal import portal_of
@@ -68,3 +69,8 @@ def test_every_outcome_of_a_fastagi_session_is_documented() -> None:
 def test_every_outcome_of_a_request_to_the_portal_is_documented() -> None:
     [row] = [line for line in PAGE.splitlines() if line.startswith("| `portal_requests_total` |")]
     assert {f"`{outcome}`" for outcome in PortalOutcome} <= set(re.findall(r"`\w+`", row))
+
+
+def test_every_outcome_of_a_request_for_health_is_documented() -> None:
+    [row] = [line for line in PAGE.splitlines() if line.startswith("| `health_requests_total` |")]
+    assert {f"`{outcome}`" for outcome in HealthOutcome} <= set(re.findall(r"`\w+`", row))

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -222,6 +223,46 @@ async def test_leg_that_nobody_answers_for_is_unknown_and_told_once(morning: Mor
 
     assert first.unknown == second.unknown == {LEG}
     assert (first.is_something, second.is_something) == (True, False)
+
+
+def around(state: str = "Up", application: str = "AppDial") -> dict[str, Any]:
+    """Return a leg that names no call."""
+    return {**leg_channel(state), "channelvars": {}, "dialplan": {"app_name": application}}
+
+
+@pytest.mark.parametrize("application", ["AppDial", "VoiceMail"])
+async def test_leg_around_the_gate_is_unknown_and_told_once(morning: Morning, application: str) -> None:
+    morning.ari.channels = [around(application=application)]
+
+    first, second = await morning.compare(), await morning.compare()
+    morning.desk.strays.judged = [LEG]
+    third, fourth = await morning.compare(), await morning.compare()
+
+    assert first.unknown == second.unknown == {LEG}
+    assert third.unknown == fourth.unknown == frozenset()
+    assert [found.is_something for found in (first, second, third, fourth)] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("channel", "variables"),
+    [
+        (around("Ring"), {}),
+        (around(application="VoiceMail"), {"CALLERID(dnid)": "0145678900"}),
+        (around("Down"), {}),
+        (around(), {"TOLLGATE_CALL": CALL_ID}),
+        (around(), {"TOLLGATE_CALL": f"emergency|{CALL_ID}|PJSIP/101-1|112"}),
+    ],
+    ids=["inbound, ringing", "inbound", "just created", "of a call that ari.conf does not show", "let through"],
+)
+async def test_leg_that_came_in_or_has_its_call_is_not_unknown(
+    morning: Morning, channel: dict[str, Any], variables: dict[str, str]
+) -> None:
+    morning.ari.channels = [channel]
+    morning.ari.variables = variables
+
+    found = await morning.compare()
+
+    assert (found.unknown, found.is_something) == (frozenset(), False)
 
 
 async def test_damaged_session_is_alerted_and_its_leg_talks_on(morning: Morning) -> None:

@@ -1,6 +1,6 @@
 """Calls that another node charged while this one was away: taken back, or left as they were charged."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import GeneratorType
 from typing import Any
@@ -37,6 +37,8 @@ class Ledger(SomeStore):
     lost: bool = True
     applied: list[str] = field(default_factory=list)
     fault: StoreError | None = None
+    alerted: list[str] = field(default_factory=list)
+    """What was applied together with its alert."""
 
     async def open_sessions(self, *, node: str) -> list[OpenSession]:
         """Return the rows, lost ones as long as nothing was done about them."""
@@ -44,11 +46,16 @@ class Ledger(SomeStore):
         opened_at_ms = int(ago(300).timestamp() * 1000)
         return [replace(row, is_lost=self.lost, opened_at_ms=opened_at_ms) for row in rows]
 
-    async def apply(self, operation: Generator[Any, Any, Any]) -> bool:
+    async def apply(self, operation: Any) -> bool:
         """Note which operation it was, and do what it would have done."""
         assert isinstance(operation, GeneratorType)
+        alerting = operation.gi_code.co_name == "with_alert"
+        if alerting:
+            assert operation.gi_frame is not None, "it has not begun"
+            operation = operation.gi_frame.f_locals["operation"]
         name = str(operation.gi_code.co_name)
         operation.close()
+        self.alerted += [name] if alerting else []
         if self.fault is not None:
             raise self.fault
         self.applied.append(name)
@@ -104,7 +111,7 @@ async def test_lost_call_of_which_nothing_is_left_stays_as_charged(
 
     await morning.compare()
 
-    assert ledger.applied == ["settle_as_charged"]
+    assert ledger.applied == ledger.alerted == ["settle_as_charged"]
     assert morning.desk.board.calls == {}
     assert morning.desk.notes.commands == []
 

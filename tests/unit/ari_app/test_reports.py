@@ -10,12 +10,10 @@ from typing import cast
 import pytest
 
 from ari_app import reports as module
-from ari_app.alerts import Alerts
 from ari_app.findings import Findings
 from ari_app.metrics import Metrics
 from ari_app.reports import Reports
 from charging.cdr import EndSource
-from store.alerts import AlertKind
 from store.errors import StoreUnavailableError
 from store.operation import Operation
 from store.reconciliations import MoneyMoved, Reconciliation, ReconciliationCause
@@ -29,16 +27,14 @@ AT = datetime.fromtimestamp(T0_MS / 1000, UTC)
 
 
 class Stage:
-    """A store that may be away, calls that may be open, and what is told."""
+    """A store that may be away, and calls that may be open."""
 
     def __init__(self, office: Office) -> None:
         self.office = office
         self.is_away = False
         self.open_calls: set[str] = set()
-        self.told: list[tuple[str, int]] = []
         self.metrics = Metrics()
-        alerts, store = cast("Alerts", self), cast("Store", self)
-        self.reports = Reports(store, NODE, alerts, self.metrics, self.open_calls.__contains__)
+        self.reports = Reports(cast("Store", self), NODE, self.metrics, self.open_calls.__contains__)
 
     async def apply(self, operation: Operation[T]) -> T:
         if self.is_away:
@@ -50,10 +46,6 @@ class Stage:
         if self.is_away:
             raise StoreUnavailableError("away")
         return await self.office.store.moved_since(last_entry, call_ids)
-
-    def raise_alert(self, kind: AlertKind, _key: str, *, call_id: str, charged_micros: int) -> None:
-        assert kind is AlertKind.LOST_CALL
-        self.told.append((call_id, charged_micros))
 
     async def hold(self, call_id: str) -> None:
         await self.office.store.apply(
@@ -123,7 +115,6 @@ async def test_report_is_written_once_its_calls_are_settled_and_names_their_mone
         unknown=1,
         money={account_id: MoneyMoved(charged_micros=130_000, released_micros=70_000)},
     )
-    assert stage.told == [("two", 100_000)], "nobody knows its true end"
 
 
 async def test_report_waits_for_a_store_that_is_away_and_then_for_its_settlements(

@@ -239,3 +239,32 @@ async def test_leg_that_cannot_be_read_is_left_to_the_next_comparing() -> None:
     await office.is_told_of()
 
     assert office.done == ["hung_up"]
+
+
+# --- what a comparison counts --------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_that_a_list_shows_is_of_nobody_until_it_is_judged() -> None:
+    office = watch(ALERT)
+    office.asterisk.channels[LEG] = stray("Up")
+    board = office.desk.board
+
+    assert [leg.channel_id for leg in board.compared(office.asterisk.channels, at(0))] == [LEG]
+    await office.is_told_of()
+    await until(lambda: UNGATED_ID in board.calls)
+
+    assert board.compared(office.asterisk.channels, at(30)) == []
+
+
+@pytest.mark.usefixtures("quick")
+async def test_leg_that_came_in_is_of_nobody_no_more_once_that_is_known() -> None:
+    office = watch()
+    office.asterisk.channels[LEG] = stray("Up", "VoiceMail")
+    office.asterisk.variables[LEG, "CALLERID(dnid)"] = "0145678900"
+    board = office.desk.board
+    board.compared(office.asterisk.channels, at(0))
+    await until(lambda: not office.legs.suspects)
+
+    assert board.compared(office.asterisk.channels, at(30)) == []
+    assert office.told == []
