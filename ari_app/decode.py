@@ -16,6 +16,8 @@ from dialplan.contract import ANSWERED_VARIABLE, LEG_VARIABLE
 
 LONGEST_ID: Final = 150
 """Asterisk's own limit for the id of a channel (AST_MAX_PUBLIC_UNIQUEID)."""
+SOFT_BY_DRIVER: Final = 1
+"""The ``cause`` of a soft request by the channel's own driver (AST_SOFTHANGUP_DEV)."""
 
 
 class MalformedEventError(AsteriskError):
@@ -81,6 +83,8 @@ class ChannelHangupRequested:
     at: datetime
     channel: Channel
     soft: bool
+    by_driver: bool = False
+    """Whether it was the channel's own driver in Asterisk: its far end fell silent, or transferred the call away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,8 @@ def decode_event(document: dict[str, Any]) -> AriEvent | None:  # noqa: PLR0911 
                 return ChannelStateChanged(_at(document), decode_channel(document["channel"]))
             case "ChannelHangupRequest":
                 soft = document.get("soft", False) is True
-                return ChannelHangupRequested(_at(document), decode_channel(document["channel"]), soft)
+                by_driver = soft and document.get("cause") == SOFT_BY_DRIVER
+                return ChannelHangupRequested(_at(document), decode_channel(document["channel"]), soft, by_driver)
             case "ChannelDestroyed":
                 channel = decode_channel(document["channel"])
                 return ChannelDestroyed(_at(document), channel, _cause(document.get("cause")))

@@ -98,7 +98,10 @@ def judge(entered: CallerEntered, catalog: Catalog, settings: GateSettings) -> V
 
 
 def observed_call(mark: LegMark, at: datetime, catalog: Catalog, settings: GateSettings) -> Call:
-    """Return the call of a leg that the dialplan let through by itself: an emergency, or we were away."""
+    """Return the call of a leg that the dialplan let through by itself: an emergency, or we were away.
+
+    An included one has the longest call that the gate would have given it.
+    """
     endpoint = endpoint_of(mark.caller_name)
     payer = catalog.payer_at(endpoint)
     emergency = mark.kind is MarkKind.EMERGENCY
@@ -117,6 +120,7 @@ def observed_call(mark: LegMark, at: datetime, catalog: Catalog, settings: GateS
         rate=None,
         funded_by=() if emergency else ("plan",),
         started_at=at,
+        longest_call_s=None if emergency else catalog.longest_call_s_of(payer),
         trunks=len(settings.trunk_endpoints),
         observed=True,
     )

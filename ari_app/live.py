@@ -61,6 +61,8 @@ class LiveCall:
         self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
         """How often Asterisk did not take a hang-up, by channel."""
+        self.caller_given_up_at: datetime | None = None
+        """When Asterisk's driver gave the caller up: it had fallen silent, or had transferred its far end away."""
 
     def now(self) -> datetime:
         """Return the present moment in the call's own time, which no setting of the machine's clock changes."""

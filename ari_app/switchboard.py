@@ -26,7 +26,7 @@ from ari_app.overload import MOST_RECORDED, LoopLag, Overload
 from charging import events as ev
 from charging.commands import OpenSession
 from charging.policy import MeteringPolicy
-from charging.records import refusal_cause
+from charging.records import SAME_END, refusal_cause
 from charging.session import Phase, Session, begin, observe, refuse
 from dialplan.contract import (
     EMERGENCY_CONTEXT,
@@ -324,10 +324,17 @@ def _post_caller_event(live: LiveCall, event: ChannelEvent) -> None:
     match event:
         case ChannelHangupRequested(soft=False):
             live.post(ev.CallerHangupRequested(at))
+        case ChannelHangupRequested(by_driver=True):
+            live.caller_given_up_at = at
         case ChannelDestroyed():
             live.post(ev.CallerGone(at))
         case _:
             pass
+
+
+def _ends_with_its_caller(live: LiveCall, at: datetime) -> bool:
+    """Whether a leg ends because its caller fell silent; a transferred one outlives its caller."""
+    return live.caller_given_up_at is not None and at - live.caller_given_up_at <= SAME_END
 
 
 def _hides_answer(live: LiveCall, event: ChannelDestroyed) -> bool:
@@ -352,6 +359,8 @@ def _post_leg_event(live: LiveCall, event: ChannelEvent, trunk: str) -> None:
         case ChannelDestroyed():
             answered_at = event.channel.answered_at
             answered_at = None if answered_at is None else live.answered_at(answered_at)
+            if _ends_with_its_caller(live, at):
+                live.post(ev.CallerHangupRequested(at))
             live.post(ev.LegEnded(at, channel_id, trunk, event.cause, answered_at=answered_at))
         case _:
             pass

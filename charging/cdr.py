@@ -25,7 +25,10 @@ class Disposition(StrEnum):
 
 
 class HangupSide(StrEnum):
-    """Who ended the call: the office phone, the far end, or Tollgate because the paid time was over."""
+    """Who ended the call: the office phone, the far end, or Tollgate because the paid time was over.
+
+    A side whose media Asterisk missed for too long (``rtp_timeout``) ended it by its silence.
+    """
 
     CALLER = "caller"
     CALLEE = "callee"

@@ -24,6 +24,9 @@ _REFUSAL_CAUSES = {
     DenyReason.GATE_HUNG: 34,
 }
 
+SILENT = 44
+"""Cause of an answered leg whose media Asterisk missed for too long (``rtp_timeout`` of its endpoint)."""
+
 _BUSY = frozenset({17})
 _CONGESTION = frozenset({34, 38, 41, 42, 44, 47})
 _NO_ANSWER = frozenset({0, 16, 18, 19, 127})
@@ -178,7 +181,7 @@ def _side(
     leg: Leg, end: ev.LegEnded, *, caller_hung_up: bool, caller_gone_at: datetime | None, cut: datetime | None
 ) -> HangupSide | None:
     """Return who ended an answered leg; None where its end went by unseen and nothing tells."""
-    if leg.far_end_hung_up:
+    if leg.far_end_hung_up or end.cause == SILENT:
         return HangupSide.CALLEE
     if caller_hung_up:
         return HangupSide.CALLER

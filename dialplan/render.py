@@ -27,6 +27,7 @@ from dialplan.contract import (
     ungated_call_id,
 )
 from dialplan.trunks import DialFormat, Trunk, international_prefix, national_prefix
+from rating.patterns import pattern_length
 
 _NOTE_IN_CDR = (
     f"\n same => n,Set(CDR(userfield)={CDR_NOTE}|${{{LEG_VARIABLE}}}|${{{ANSWERED_VARIABLE}}}"
@@ -48,7 +49,11 @@ class DialplanOptions:
     outside_line: str = ""
     caller_id_codes: tuple[str, ...] = ()
     """What may be dialled before a number to show or withhold the caller's own, such as ``*31#``."""
+    carrier_codes: tuple[str, ...] = ()
+    """Patterns of what may be dialled before a number to choose a carrier, and is taken off."""
     ring_limit_s: int = 120
+    longest_call_s: int | None = None
+    """How long a call may last that rings while the service is away; None is for ever."""
     internal_context: str = "phones"
     node: str = ""
     """This PBX's name, which its calls' ids begin with; they differ from another PBX's then."""
@@ -127,13 +132,18 @@ def _as_gate_reads(options: DialplanOptions, pattern: str) -> tuple[str, int]:
 def _emergency(options: DialplanOptions) -> str:
     """Every number has one line: digits that are a number by themselves are that number, whatever stands before others.
 
-    A code that shows or withholds the caller's number may come first, then the outside line.
+    A code that shows or withholds the caller's number may come before or behind the outside line, and a carrier code
+    behind it.
     """
     strips = dict.fromkeys(options.emergency_numbers, 0)
     for code in ("", *options.caller_id_codes):
-        for prefix in (code, code + options.outside_line):
+        for prefix in (code, code + options.outside_line, options.outside_line + code):
             for number in options.emergency_numbers:
                 strips.setdefault(prefix + number, len(prefix))
+    for code in options.carrier_codes:
+        prefix_length = len(options.outside_line) + pattern_length(code)
+        for number in options.emergency_numbers:
+            strips[f"_{options.outside_line}{code}{number}"] = prefix_length
     lines = []
     for dialled, strip in sorted(strips.items(), key=lambda item: (len(item[0]), item[0])):
         target = f"${{EXTEN:{strip}}}" if strip else "${EXTEN}"
@@ -251,6 +261,6 @@ def _away_dial(options: DialplanOptions) -> str:
             DialFormat.NATIONAL: f'${{IF($["${{TG_E164:0:{len(home)}}}" = "{home}"]?{at_home}:00${{TG_E164:1}})}}',
         }[trunk.dial_format]
         target = f"{number}@{trunk.endpoint}"
-        hooks = f"ib(tg-leg^s^1({mark}))U(tg-answer-free^^{mark}^{target})"
+        hooks = f"ib(tg-leg^s^1({mark}))U(tg-answer-free^{options.longest_call_s or ''}^{mark}^{target})"
         dials.append(f"Dial(PJSIP/{target},{options.ring_limit_s},{hooks})")
     return _attempts(dials, _TRUNK_FAILED)

@@ -23,13 +23,13 @@ from rating.overrides import Override, ShortOverride
 from rating.permission_rules import (
     dearest_micros,
     denied,
+    longest_call_s,
     longest_call_steps,
     not_in_allow_list,
     outside_hours,
     passed_steps,
     rate_passed_steps,
     rate_too_high,
-    shorter_s,
 )
 from rating.permissions import ALL_PERMITTED, Permissions
 from rating.plan import Allowance, Plan
@@ -332,8 +332,7 @@ class _Deciding:
 
     @property
     def _longest_call_s(self) -> int | None:
-        limit_s = self.general_limit_s if self._plan_limit_s is None else self._plan_limit_s
-        return shorter_s(self.permissions.longest_call_s, limit_s)
+        return longest_call_s(self.permissions, self._plan_limit_s, self.general_limit_s)
 
     @property
     def _plan_limit_s(self) -> int | None:

@@ -152,6 +152,11 @@ class HomeTable(NamedTuple):
     withholding_codes: frozenset[str]
     carrier_codes: tuple[tuple[re.Pattern[str], CarrierCode], ...]
 
+    @property
+    def plain_carrier_codes(self) -> tuple[str, ...]:
+        """The patterns of the carrier codes that stand for nothing: what follows one is dialled as it is."""
+        return tuple(entry.code for _, entry in self.carrier_codes if not entry.becomes)
+
     def short(self, digits: str) -> ShortOverride | None:
         """Return the first entry for these exact digits."""
         return next((entry for pattern, entry in self.shorts if pattern.fullmatch(digits)), None)

@@ -41,4 +41,9 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         raise PatternError(f"{pattern!r} has a range that runs backwards; write [1-5], not [5-1]") from error
 
 
+def pattern_length(pattern: str) -> int:
+    """Return how many characters a dialplan pattern matches."""
+    return len(_ELEMENT.findall(pattern))
+
+
 _MEND = "write digits, X, Z, N or a set such as [1-5], without leading underscore"

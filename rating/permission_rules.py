@@ -116,8 +116,13 @@ def longest_call_steps(permissions: Permissions, plan_s: int | None, general_s: 
     return []
 
 
-def shorter_s(own_s: int | None, plan_s: int | None) -> int | None:
-    """Return the shorter of two limits in seconds; None is no limit."""
-    if own_s is None or plan_s is None:
-        return plan_s if own_s is None else own_s
-    return min(own_s, plan_s)
+def longest_call_s(permissions: Permissions, plan_s: int | None, general_s: int | None) -> int | None:
+    """Return how long a call may last; None is for ever.
+
+    It is the shorter of the extension's own limit and the plan's, or ``general_s`` where the plan has none.
+    """
+    own_s = permissions.longest_call_s
+    limit_s = general_s if plan_s is None else plan_s
+    if own_s is None or limit_s is None:
+        return limit_s if own_s is None else own_s
+    return min(own_s, limit_s)

@@ -17,6 +17,7 @@ from rating.destination import describe
 from rating.dialled import DialRules, Unreadable, read_dialled
 from rating.errors import RatingError
 from rating.hours import parse_hours
+from rating.permission_rules import longest_call_s
 from rating.permissions import ALL_PERMITTED, Permissions, parse_destinations
 from rating.plan import Plan, PlanError, parse_plan
 from store.caps import SpendLimits
@@ -81,6 +82,13 @@ class Catalog:
     def payer(self, extension: str) -> Payer | None:
         """Return the extension of this number."""
         return self._by_extension.get(extension)
+
+    def longest_call_s_of(self, payer: Payer | None) -> int | None:
+        """Return how long a call of this extension may last, an included one too; None: nobody is known who pays."""
+        if payer is None:
+            return self.longest_call_s
+        plan_s = None if payer.plan is None else payer.plan.longest_call_s
+        return longest_call_s(payer.permissions, plan_s, self.longest_call_s)
 
     def spend_limits(self, extension: str, account_id: int | None) -> SpendLimits:
         """Return what limits the spending of a call of this extension that this account pays, as things stand."""

@@ -13,7 +13,7 @@ from tests.e2e import sipp
 from tests.e2e.desk import wait_until
 from tests.e2e.office import INCLUDED, SECOND_PRICED
 
-BEHIND_A_CARRIER_CODE = "1611112"
+BEHIND_TWO_CODES = "*31#1611112"
 """An emergency number that the dialplan does not know by itself."""
 LONG_FIRST_SLICE = "first_slice_s = 16\nslice_s = 4\nleast_slice_s = 1\nrenew_lead_s = 1"
 """Time to start the service again while a call talks."""
@@ -170,7 +170,7 @@ def test_killed_while_a_metered_party_talks_that_was_transferred_through_the_gat
 
 def test_killed_while_an_emergency_call_talks_that_the_gate_read_leaves_word_of_its_end(desk: ChaosDesk) -> None:
     carrier = desk.carrier(sipp.answers())
-    phone = desk.phone(sipp.calls(BEHIND_A_CARRIER_CODE, 6_000))
+    phone = desk.phone(sipp.calls(BEHIND_TWO_CODES, 6_000))
     wait_until(lambda: carrier.seen("ACK"), "the call talks")
     desk.kill_service()
     phone.wait()

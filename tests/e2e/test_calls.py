@@ -149,7 +149,8 @@ def test_refused_call_has_a_cause_for_the_phone_and_a_reason_in_the_record(
         ("114", "114", "114"),
         ("*31#112", "112", "112"),  # the dialplan takes the code off by itself
         ("3651112", "112", "112"),
-        ("1611112", "1611112", "112"),  # behind a carrier code: this one the gate reads
+        ("1611112", "112", "112"),  # so does it with a carrier code
+        ("*31#1611112", "*31#1611112", "112"),  # behind both: this one the gate reads
     ],
 )
 def test_emergency_call_rings_without_funds_and_writes_a_record(

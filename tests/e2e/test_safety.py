@@ -27,15 +27,17 @@ def test_service_away_refuses_paid_calls_and_lets_included_and_emergency_calls_r
     desk.phone(sipp.calls(INCLUDED, 300)).wait()
     desk.phone(sipp.calls("112", 300)).wait()
     desk.phone(sipp.calls("*31#15", 300)).wait()
+    desk.phone(sipp.calls("1611114", 300)).wait()
     assert [invite.first_line.split("@")[0] for invite in carrier.seen("INVITE")] == [
         "INVITE sip:+33612345678",
         "INVITE sip:112",
         "INVITE sip:15",
+        "INVITE sip:114",
     ]
     desk.start_service()
     # The leg of an included call leaves word of its end, the caller of an emergency call does.
-    found = {cdr.dialled: cdr for cdr in desk.wait_cdrs(3)}
-    assert set(found) == {INCLUDED, "112", "15"}
+    found = {cdr.dialled: cdr for cdr in desk.wait_cdrs(4)}
+    assert set(found) == {INCLUDED, "112", "15", "114"}
     for cdr in found.values():
         assert (cdr.extension, cdr.end_source) == ("101", EndSource.HANDLER)
         assert (cdr.disposition, cdr.leg, cdr.charged_micros) == (Disposition.ANSWERED, 1, 0)

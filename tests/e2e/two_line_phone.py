@@ -12,6 +12,7 @@ from urllib.parse import quote
 from tollgate.office.pbx import SipAddress
 
 _ANSWER_LIMIT_S = 10.0
+_MEDIA_PORT = 40100
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Line:
     target: str = ""
     far_tag: str = ""
     status: int = 0
+    media_port: int = 0
+    """Where the far end takes media."""
     ended: bool = field(default=False)
 
 
@@ -39,6 +42,8 @@ class TwoLinePhone:
         self._socket.bind((self._host, self._port))
         self._socket.settimeout(0.05)
         self._lines: dict[str, Line] = {}
+        self._media = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._media.bind((self._host, _MEDIA_PORT))
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +52,7 @@ class TwoLinePhone:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._socket.close()
+        self._media.close()
 
     def call(self, number: str) -> Line:
         """Call a number and wait until it answers."""
@@ -70,6 +76,14 @@ class TwoLinePhone:
             assert time.monotonic() < deadline, "the transfer does not come about"
             self.listen(0.05)
         self._request(first, "BYE")
+
+    def send_rtp(self, line: Line, packet: bytes) -> None:
+        """Send a packet of media."""
+        self._media.sendto(packet, (self._pbx[0], line.media_port))
+
+    def send_rtcp(self, line: Line, packet: bytes) -> None:
+        """Send a report on the media."""
+        self._media.sendto(packet, (self._pbx[0], line.media_port + 1))
 
     def listen(self, seconds: float) -> None:
         """Answer what comes in for a while."""
@@ -105,6 +119,8 @@ class TwoLinePhone:
             return
         tag = re.search(r"tag=([^;>\s]+)", _header(message, "To"))
         contact = re.search(r"<([^>]+)>", _header(message, "Contact"))
+        media = re.search(r"^m=audio ([0-9]+)", message, re.MULTILINE)
+        line.media_port = int(media[1]) if media else 0
         line.far_tag = tag[1] if tag else ""
         line.target = contact[1] if contact else ""
         self._request(line, "ACK")
@@ -130,7 +146,7 @@ class TwoLinePhone:
             return ""
         return (
             f"v=0\r\no=phone 1 1 IN IP4 {self._host}\r\ns=-\r\nc=IN IP4 {self._host}\r\nt=0 0\r\n"
-            "m=audio 40100 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+            f"m=audio {_MEDIA_PORT} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
         )
 
     def _send(self, message: str) -> None:

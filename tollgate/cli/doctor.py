@@ -134,7 +134,7 @@ async def _by_command(ami: AmiAdapter, settings: Settings) -> list[Check]:
     checks = [] if (listening := await over_ami.check_listening(ami)) is None else [listening]
     checks += await _of_dialplan(ami, settings)
     endpoints = [await over_ami.read_endpoint(ami, trunk.endpoint) for trunk in settings.trunks]
-    checks += [over_ami.check_dead_calls(endpoint) for endpoint in endpoints if endpoint.parameters]
+    checks += [over_ami.check_dead_calls(endpoint) for endpoint in endpoints]
     phones = [await over_ami.read_endpoint(ami, name) for name in await phone_endpoints(settings)]
     if (dead_phones := over_ami.check_dead_phones(phones)) is not None:
         checks.append(dead_phones)

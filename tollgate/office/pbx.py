@@ -114,7 +114,10 @@ rtp_timeout = 60
 rtp_timeout_hold = 3600
 timers = yes
 timers_sess_expires = 600"""
-"""A call that is dead but not hung up ends by its missing media or an unanswered session refresh."""
+"""A call that is dead but not hung up ends by its missing media or an unanswered session refresh.
+
+So does an emergency call: phones have to send something while nobody speaks (docs/operations.md).
+"""
 
 _PJSIP = """\
 [global]

@@ -32,7 +32,7 @@ from tollgate.simulator.beside_audit import BesideAudit
 from tollgate.simulator.books import Books
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.dates import Dates, Talk
-from tollgate.simulator.office import INCLUDED, rate_of
+from tollgate.simulator.office import INCLUDED, LONGEST_CALL_S, rate_of
 from tollgate.simulator.pbx import ARMED_ANEW, Pbx
 from tollgate.simulator.pbx import Talk as AnyCall
 from tollgate.simulator.placed_call import CallKind, PlacedCall
@@ -64,8 +64,7 @@ ARMED_WITHIN_MS = 10
 """A limit of the plan counts from the moment at which the dialplan sets it, not from the answer."""
 CUT_WITHIN = timedelta(seconds=20)
 """A service that is back ends a leg whose deadline is late within this time."""
-LONGEST_CALL_MS = 240_000
-"""The longest call of the office's plans."""
+LONGEST_CALL_MS = LONGEST_CALL_S * 1000
 
 
 class Audit:
@@ -119,10 +118,10 @@ class Audit:
         talked_ms = (leg.ended_at - leg.answered_at) // timedelta(milliseconds=1)
         if call.kind is CallKind.EMERGENCY and leg.ended_by in {"ari", "deadline"}:
             self._world.violated("emergency never cut", call.call_id, f"by {leg.ended_by} after {talked_ms} ms")
-        if call.kind is not CallKind.METERED:
+        if call.kind not in {CallKind.METERED, CallKind.AWAY}:
             return
         paid_ms = LONGEST_CALL_MS + ARMED_WITHIN_MS  # an included call costs nothing, but its plan limits it
-        if call.script.dialled != INCLUDED:
+        if call.kind is CallKind.METERED and call.script.dialled != INCLUDED:
             paid_ms = self._books.calls[call.call_id].paid_s * 1000
             if not self._books.calls[call.call_id].was_opened:
                 self._world.violated("nothing rings without a hold", call.call_id, f"talked {talked_ms} ms")

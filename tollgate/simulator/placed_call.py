@@ -24,6 +24,7 @@ from dialplan.contract import (
 )
 from tollgate.simulator.beside import LEFT_ALONE, NEVER_CUT
 from tollgate.simulator.channels import Channel
+from tollgate.simulator.office import LONGEST_CALL_S
 from tollgate.simulator.scripts import CAUSES, CallScript, Outcome
 from tollgate.simulator.wall_clock import WallClock
 
@@ -48,6 +49,7 @@ class CallKind(StrEnum):
 
 
 _CUT_BREAKS = {CallKind.EMERGENCY: NEVER_CUT, CallKind.AWAY: LEFT_ALONE}
+CUT_EARLY = timedelta(milliseconds=500)
 
 
 class PlacedCall:
@@ -187,8 +189,23 @@ class PlacedCall:
 
     @property
     def cut_breaks(self) -> str:
-        """The invariant that does not hold where the service cuts it; "" where it may."""
-        return _CUT_BREAKS.get(self.kind, "")
+        """The invariant that does not hold where the service cuts it now; "" where it may."""
+        return self.deadline_breaks(0.0)
+
+    def deadline_breaks(self, seconds: float) -> str:
+        """Return the invariant that does not hold where the service has it end so many seconds from now."""
+        lasts = self.kind is CallKind.AWAY and self._will_have_lasted(seconds)
+        return "" if lasts else _CUT_BREAKS.get(self.kind, "")
+
+    def _will_have_lasted(self, seconds: float) -> bool:
+        """Whether it will have talked for its longest time, as far as a clock that was set can tell."""
+        leg = self.main_leg
+        if leg is None or leg.answered_at is None:
+            return False
+        now = self._world.now()
+        mistaken = self._pbx.clock.most_mistaken(self.placed_at, now)
+        talks = now - leg.answered_at + timedelta(seconds=seconds)
+        return talks + mistaken + CUT_EARLY >= timedelta(seconds=LONGEST_CALL_S)
 
     def talked_ms(self) -> int:
         """Return Dial's ANSWEREDTIME_MS, 0 where nobody has answered: how long it talked by the time of day."""
@@ -234,6 +251,8 @@ class PlacedCall:
         slice_s = self.caller.variables.get(SLICE_VARIABLE, "")
         if self.kind is CallKind.METERED:
             self._pbx.set_deadline(leg, float(slice_s))
+        elif self.kind is CallKind.AWAY:
+            self._pbx.set_deadline(leg, float(LONGEST_CALL_S))
         leg.answered_variable = f"{self._pbx.clock.stamp().timestamp():.3f}"
         leg.has_handler = True
 

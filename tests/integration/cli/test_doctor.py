@@ -19,6 +19,7 @@ ENDPOINT = (
     " rtp_timeout                        : 60\n rtp_timeout_hold                   : 3600\n"
     " timers                             : yes\n"
 )
+NO_ENDPOINT = "Unable to find object 101.\n\n"
 FAR_CONTEXT = "[ Context 'far' created by 'pbx_config' ]\n  'T' =>            1. NoOp()"
 MODULES = """
 app_dial app_exec app_originate app_stack app_stasis app_verbose chan_pjsip func_base64 func_callerid func_cdr
@@ -75,6 +76,7 @@ def pbx(asterisk: FakeAsterisk, office: Terminal, store_in_use: Path, tmp_path: 
         "ari show websocket sessions": "ID Type Addr State Apps\n1 in 127.0.0.1 up tollgate",
         "dialplan show": shown(office.done("dialplan").out),
         "pjsip show endpoint carrier": ENDPOINT + " media_address                      : 127.0.0.1\n",
+        "pjsip show endpoint 101": NO_ENDPOINT,
     }
     for number in emergency_numbers("FR"):
         asterisk.commands[f"dialplan show {number}@phones"] = (
@@ -325,6 +327,34 @@ def test_doctor_looks_whether_calls_end_whose_phone_is_gone(
 
 
 @pytest.mark.parametrize(
+    ("output", "unread"),
+    [
+        (None, "rtp_timeout, rtp_timeout_hold, timers"),  # the command is refused
+        ("", "rtp_timeout, rtp_timeout_hold, timers"),
+        ("<rtp_timeout>60</rtp_timeout>", "rtp_timeout, rtp_timeout_hold, timers"),
+        (ENDPOINT.replace(" timers ", " refreshes "), "timers"),
+    ],
+)
+@pytest.mark.parametrize(("endpoint", "name"), [("carrier", "dead calls carrier"), ("101", "dead phones")])
+def test_doctor_says_what_it_cannot_read_of_an_endpoint(
+    pbx: FakeAsterisk, office: Terminal, endpoint: str, name: str, output: str | None, unread: str
+) -> None:
+    if output is None:
+        del pbx.commands[f"pjsip show endpoint {endpoint}"]
+    else:
+        pbx.commands[f"pjsip show endpoint {endpoint}"] = output
+    check = examine(office, 0)[name]
+    assert check["status"] == "WARN"
+    assert f"{unread} of {endpoint}" in check["detail"]
+    assert f"pjsip show endpoint {endpoint}" in check["mend"]
+
+
+def test_doctor_says_nothing_of_dead_phones_where_asterisk_has_none(pbx: FakeAsterisk, office: Terminal) -> None:
+    assert pbx.commands["pjsip show endpoint 101"] == NO_ENDPOINT
+    assert "dead phones" not in examine(office, 0)
+
+
+@pytest.mark.parametrize(
     ("set_var", "status"),
     [("FOO=a,b,CHANNEL(hangup_handler_push)=tg-around,s,1", "OK"), ("FOO=a,b", "WARN"), ("", "WARN")],
 )
@@ -341,8 +371,8 @@ def test_doctor_looks_whether_legs_around_the_gate_leave_word_of_themselves(
 def test_doctor_looks_whether_every_call_has_a_longest_time(
     pbx: FakeAsterisk, office: Terminal, monkeypatch: pytest.MonkeyPatch, longest_call_s: str, status: str
 ) -> None:
-    assert pbx.password
     monkeypatch.setenv("TOLLGATE_LONGEST_CALL_S", longest_call_s)
+    pbx.commands["dialplan show"] = shown(office.done("dialplan").out)
     check = examine(office, 0)["longest call"]
     assert (check["status"], "fr-office" in check["detail"]) == (status, status == "WARN")
 

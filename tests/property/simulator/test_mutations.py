@@ -208,7 +208,7 @@ SEEDS_OF: dict[Callable[[Patch], None], Iterable[int]] = {
     records_of_emergencies_are_not_read: CALM_SEEDS,
     ungated_talk_is_not_priced: (9, 7, 8, 4),
     record_of_a_gone_leg_is_not_read: (210, 216, 16, 213),
-    included_calls_are_judged: (3, 4, 6, 8),
+    included_calls_are_judged: (12, 18, 27, 28),
     records_around_the_gate_are_not_read: (2, 14, 19, 42),
     answer_counts_each_time: (44, 45, 136, 137),  # few answers are told twice
     deadline_is_never_armed: CALM_SEEDS,

@@ -126,9 +126,9 @@ def changed(seconds: float, of: Channel) -> ChannelStateChanged:
     return ChannelStateChanged(at(seconds), of)
 
 
-def requested(seconds: float, of: Channel, *, soft: bool = False) -> ChannelHangupRequested:
+def requested(seconds: float, of: Channel, *, soft: bool = False, by_driver: bool = False) -> ChannelHangupRequested:
     """Return a request to hang up."""
-    return ChannelHangupRequested(at(seconds), of, soft)
+    return ChannelHangupRequested(at(seconds), of, soft or by_driver, by_driver)
 
 
 def destroyed(seconds: float, of: Channel, cause: int | None = 16) -> ChannelDestroyed:

@@ -85,6 +85,22 @@ def test_hang_up_request_says_whether_asterisk_asked(fields: dict[str, Any], sof
     assert event.soft is soft
 
 
+@pytest.mark.parametrize(
+    ("fields", "by_driver"),
+    [
+        ({"cause": 1}, False),  # of its far end: an unallocated number
+        ({"soft": True, "cause": 16}, False),  # the dialplan
+        ({"soft": True, "cause": 32}, False),  # an administrator, or we
+        ({"soft": True, "cause": 1}, True),  # its media was missed for too long
+    ],
+)
+def test_hang_up_request_says_whether_it_was_the_channels_own_driver(fields: dict[str, Any], by_driver: bool) -> None:
+    event = decode_event({**EVENT, "type": "ChannelHangupRequest", **fields})
+
+    assert isinstance(event, ChannelHangupRequested)
+    assert event.by_driver is by_driver
+
+
 @pytest.mark.parametrize("cause", [0, 16, 127, None])
 def test_end_of_a_channel_carries_its_cause(cause: int | None) -> None:
     fields = {} if cause is None else {"cause": cause}

@@ -1,11 +1,14 @@
 """The gate: who pays, in which order that is decided, and what is refused whoever pays."""
 
+from dataclasses import replace
+
 import pytest
 
 from ari_app.gate import Admissible, MalformedEntryError, Refused, Verdict, judge, observed_call
 from dialplan.contract import LegMark, MarkKind
 from rating.decision import DenyReason
 from rating.destination import DestinationClass
+from rating.permissions import Permissions
 from store.payers import Catalog
 from tests.unit.ari_app.office import (
     CALL_ID,
@@ -13,6 +16,7 @@ from tests.unit.ari_app.office import (
     JERSEY,
     JERSEY_RATE,
     PARIS,
+    PLAN,
     SETTINGS,
     T0,
     caller,
@@ -161,6 +165,32 @@ def test_call_that_the_dialplan_let_through_is_free_and_its_extensions(kind: Mar
     assert (call.call_id, call.caller_channel, call.extension) == (CALL_ID, CALLER, "101")
     assert (call.rate, call.dialled) == (None, "112")
     assert (call.destination_class is DestinationClass.EMERGENCY) is (kind is MarkKind.EMERGENCY)
+
+
+@pytest.mark.parametrize(
+    ("own_s", "plan_s", "general_s", "longest_s"),
+    [(None, 3600, 14400, 3600), (None, None, 14400, 14400), (60, None, 14400, 60), (None, None, None, None)],
+)
+def test_included_call_that_the_dialplan_let_through_has_the_longest_call_of_one_that_the_gate_admits(
+    own_s: int | None, plan_s: int | None, general_s: int | None, longest_s: int | None
+) -> None:
+    permissions = Permissions(extension="101", longest_call_s=own_s)
+    plan = replace(PLAN, longest_call_s=plan_s)
+    known = replace(catalog(payer("101", plan=plan, permissions=permissions)), longest_call_s=general_s)
+    admitted = judged(PARIS, known=known)
+
+    call = observed_call(LegMark(MarkKind.AWAY, CALL_ID, PHONE_101, PARIS), T0, known, SETTINGS)
+
+    assert call.longest_call_s == admitted.call.longest_call_s == longest_s
+
+
+@pytest.mark.parametrize(("kind", "longest_s"), [(MarkKind.AWAY, 14400), (MarkKind.EMERGENCY, None)])
+def test_longest_call_of_all_ends_what_the_dialplan_let_through_for_nobody_known_but_no_emergency(
+    kind: MarkKind, longest_s: int | None
+) -> None:
+    known = replace(catalog(), longest_call_s=14400)
+
+    assert observed_call(LegMark(kind, CALL_ID, CARRIER, "112"), T0, known, SETTINGS).longest_call_s == longest_s
 
 
 def test_call_that_the_dialplan_let_through_for_nobody_known_has_no_account() -> None:

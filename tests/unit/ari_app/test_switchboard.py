@@ -319,6 +319,21 @@ async def test_soft_hang_up_of_the_caller_is_not_the_callers() -> None:
     assert not office.board.calls[CALL_ID].session.caller_hung_up
 
 
+@pytest.mark.parametrize(("ended_s", "hung_up"), [(3.02, True), (4.5, False)], ids=["silent", "transferred"])
+async def test_caller_who_was_given_up_by_asterisk_ended_the_leg_that_ends_with_it(
+    ended_s: float, hung_up: bool
+) -> None:
+    office = await dialling()
+    live = office.board.calls[CALL_ID]
+    office.board.channel_event(changed(2, leg("Up")))
+
+    office.board.channel_event(requested(3, caller(), by_driver=True))
+    office.board.channel_event(destroyed(3.01, caller()))
+    office.board.channel_event(destroyed(ended_s, leg("Up")))
+
+    assert live.session.caller_hung_up is hung_up
+
+
 async def test_entry_that_is_not_our_dialplans_is_ended() -> None:
     office = desk()
     office.board.caller_entered(entered("only-one"))

@@ -49,6 +49,23 @@ def test_answered_leg_names_who_hung_up(
     assert cdr.hangup_side is side
 
 
+@pytest.mark.parametrize("source", [EndSource.EVENT, EndSource.HANDLER])
+def test_leg_whose_far_end_fell_silent_was_ended_by_that(source: EndSource) -> None:
+    cdr = answered_record(
+        paid_call(),
+        ANSWERED,
+        ev.LegEnded(at(5), LEG, TRUNK, 44, source),
+        held_micros=100_000,
+        paid_s=10,
+        allowance_s=0,
+        caller_hung_up=False,
+        caller_gone_at=at(4.999),
+        cut=CUT,
+    )
+
+    assert (cdr.hangup_side, cdr.hangup_cause, cdr.deny_rule) == (HangupSide.CALLEE, 44, None)
+
+
 @pytest.mark.parametrize(
     ("answered_s", "ended_s", "charged_s"), [(2.000_001, 6.001, 5), (2.000_999, 6.000_001, 4), (2.0, 6.000_999, 4)]
 )

@@ -6,12 +6,14 @@ import pytest
 
 from dialplan.contract import LegMark, MarkKind, Presentation, parse_leg_variable
 from dialplan.trunks import Trunk
-from rating.dialled import Dialled, DialledKind, DialRules, read_dialled
+from rating.dialled import Dialled, DialledKind, DialRules, Unreadable, read_dialled
 from rating.emergency import emergency_numbers
+from rating.overrides import CarrierCode, NumberingTable
 from tests.unit.dialplan.conf import dials, rendered
 
 REGIONS = ("FR", "ES", "MX", "US", "GB", "DE")
-_ROUTE = re.compile(r"exten => ([0-9*#]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
+_ROUTE = re.compile(r"exten => (_?[0-9XZN*#\[\]-]+),1,Goto\(tg-emergency,\$\{EXTEN(?::([0-9]+))?\},1\)")
+_ONE_OF_A_SET = re.compile(r"\[([0-9])[^\]]*\]")
 
 
 def caller_id_codes(home_region: str) -> tuple[str, ...]:
@@ -19,17 +21,28 @@ def caller_id_codes(home_region: str) -> tuple[str, ...]:
     return DialRules(home_region=home_region).home.caller_id_codes
 
 
+def carrier_codes(home_region: str) -> tuple[str, ...]:
+    """Return what may be dialled first to choose a carrier, as patterns."""
+    return DialRules(home_region=home_region).home.plain_carrier_codes
+
+
 def emergency_routes(home_region: str, outside_line: str) -> dict[str, str]:
-    """Return what may be dialled, and what number it rings."""
+    """Return what may be dialled, one number for each pattern, and what number it rings."""
     routes: dict[str, str] = {}
-    codes = caller_id_codes(home_region)
-    text = rendered(home_region=home_region, outside_line=outside_line, caller_id_codes=codes)
+    codes, carriers = caller_id_codes(home_region), carrier_codes(home_region)
+    text = rendered(home_region=home_region, outside_line=outside_line, caller_id_codes=codes, carrier_codes=carriers)
     for line in text["tollgate-emergency"]:
         found = _ROUTE.fullmatch(line)
         assert found is not None, line
-        assert found[1] not in routes, f"{found[1]} is there twice: Asterisk takes only one"
-        routes[found[1]] = found[1][int(found[2] or 0) :]
+        dialled = one_of(found[1].removeprefix("_")) if found[1].startswith("_") else found[1]
+        assert dialled not in routes, f"{dialled} is there twice: Asterisk takes only one"
+        routes[dialled] = dialled[int(found[2] or 0) :]
     return routes
+
+
+def one_of(pattern: str) -> str:
+    """Return digits that a pattern matches."""
+    return _ONE_OF_A_SET.sub(r"\1", pattern).replace("X", "0").replace("Z", "1").replace("N", "2")
 
 
 @pytest.mark.parametrize("home_region", REGIONS)
@@ -39,7 +52,10 @@ def test_emergency_patterns_are_the_gates_own(home_region: str, outside_line: st
 
     routes = emergency_routes(home_region, outside_line)
 
-    beginnings = {code + line for code in ("", *caller_id_codes(home_region)) for line in ("", outside_line)}
+    codes = ("", *caller_id_codes(home_region))
+    beginnings = {code + line for code in codes for line in ("", outside_line)}
+    beginnings |= {outside_line + code for code in codes}
+    beginnings |= {outside_line + one_of(carrier) for carrier in carrier_codes(home_region)}
     assert routes.keys() == {beginning + number for beginning in beginnings for number in numbers}
     assert set(routes.values()) == numbers
 
@@ -64,6 +80,25 @@ def test_nothing_else_of_up_to_five_digits_is_an_emergency_at_the_gate(home_regi
         reading = read_dialled(digits, rules)
         if isinstance(reading, Dialled) and reading.kind is DialledKind.EMERGENCY:
             assert digits in routes
+
+
+def test_emergency_number_behind_a_carrier_code_of_an_administrator_rings_as_the_gate_reads_it() -> None:
+    table = NumberingTable(
+        carrier_codes=(
+            CarrierCode("19[1-4]N", frozenset({"FR"}), "ours"),
+            CarrierCode("0ZX", frozenset({"FR"}), "ours", becomes="0"),  # what is left of it is no emergency number
+        )
+    )
+    rules = DialRules(home_region="FR", numbering=table)
+
+    lines = rendered(carrier_codes=rules.home.plain_carrier_codes)["tollgate-emergency"]
+
+    assert "exten => _19[1-4]N112,1,Goto(tg-emergency,${EXTEN:4},1)" in lines
+    assert not [line for line in lines if "0ZX" in line]
+    assert isinstance(read_dialled("01211" + "2", rules), Unreadable)
+    reading = read_dialled("1912112", rules)
+    assert isinstance(reading, Dialled)
+    assert reading.kind is DialledKind.EMERGENCY
 
 
 def test_emergency_rings_every_trunk_without_limit_and_with_its_mark() -> None:

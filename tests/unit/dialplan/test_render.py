@@ -216,3 +216,21 @@ def test_leg_of_an_away_call_is_told_nothing_of_an_earlier_code() -> None:
     lines = rendered(away_patterns=("0[13]XXXXXXXX",))["tg-away-dial"]
 
     assert not any("TG_PRES" in line for line in lines)
+
+
+@pytest.mark.parametrize(("longest_call_s", "limit"), [(None, ""), (14400, "14400")])
+def test_away_call_has_the_longest_call_and_one_that_the_service_let_through_none_of_the_dialplan(
+    longest_call_s: int | None, limit: str
+) -> None:
+    contexts = rendered(trunks=TRUNKS, longest_call_s=longest_call_s)
+
+    assert [f"U(tg-answer-free^{limit}^away|" in dial for dial in dials(contexts["tg-away-dial"])] == [True] * 3
+    assert ["U(tg-answer-free^^${TG_CARRIED}^" in dial for dial in dials(contexts["tg-free"])] == [True] * 3
+
+
+def test_free_leg_gets_the_longest_call_that_it_is_told_once_it_is_known_to_be_the_rated_one() -> None:
+    lines = rendered()["tg-answer-free"]
+
+    [armed] = [number for number, line in enumerate(lines) if "TIMEOUT(absolute)" in line]
+    assert lines[armed].endswith('ExecIf($["${ARG1}" != ""]?Set(TIMEOUT(absolute)=${ARG1}))')
+    assert lines[armed - 1].endswith("?:abort)")

@@ -12,7 +12,12 @@ from tollgate.cli.counted import counted
 
 _NOT_THERE = "tollgate-doctor-looks-for-what-is-not-there"
 _TIMEOUTS = ("rtp_timeout", "rtp_timeout_hold")
-_ENDS_DEAD_CALLS = "rtp_timeout = 60, rtp_timeout_hold = 3600 and timers = yes in pjsip.conf"
+_TIMERS = "timers"
+_NO_ENDPOINT = "Unable to find object"
+_ENDS_DEAD_CALLS = (
+    "rtp_timeout = 60, rtp_timeout_hold = 3600 and timers = yes in pjsip.conf; that ends emergency calls of silent "
+    "phones too, unless they send comfort noise or RTCP, or suppress no silence (docs/operations.md)"
+)
 _MOST_NAMED = 5
 _PARAMETER = re.compile(r"(?m)^ (\w+) +: (.*?)\s*$")
 
@@ -66,10 +71,12 @@ async def check_listening(ami: AmiAdapter) -> Check | None:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A PJSIP endpoint's parameters, as Asterisk has them; none where there is no such endpoint."""
+    """A PJSIP endpoint's parameters, as Asterisk has them; none where what it says of them cannot be read."""
 
     name: str
     parameters: Mapping[str, str]
+    is_there: bool = True
+    """Whether Asterisk has such an endpoint."""
 
 
 async def read_endpoint(ami: AmiAdapter, name: str) -> Endpoint:
@@ -79,19 +86,22 @@ async def read_endpoint(ami: AmiAdapter, name: str) -> Endpoint:
         AmiUnavailableError: AMI does not answer.
     """
     try:
-        return Endpoint(name, dict(_PARAMETER.findall(await ami.command(f"pjsip show endpoint {name}"))))
+        shown = await ami.command(f"pjsip show endpoint {name}")
     except AmiRefusedError:
         return Endpoint(name, {})
+    return Endpoint(name, dict(_PARAMETER.findall(shown)), is_there=_NO_ENDPOINT not in shown)
 
 
 def check_dead_calls(endpoint: Endpoint) -> Check:
     """Check that a call on the trunk ends when its far side is gone without a word."""
     name = f"dead calls {endpoint.name}"
+    if _unread(endpoint):
+        return _warn_unread(name, endpoint)
     lacking = _lacking(endpoint)
     if lacking:
         detail = f"without {' and '.join(lacking)} a call whose far end is gone lasts as long as its funds"
         return warn(name, detail, _ENDS_DEAD_CALLS)
-    shown = ", ".join(f"{word} {endpoint.parameters.get(word, '0')}" for word in (*_TIMEOUTS, "timers"))
+    shown = ", ".join(f"{word} {endpoint.parameters[word]}" for word in (*_TIMEOUTS, _TIMERS))
     return ok(name, shown)
 
 
@@ -117,9 +127,11 @@ def check_dead_phones(endpoints: Sequence[Endpoint]) -> Check | None:
 
     The trunk does not notice: its own far end still sends.
     """
-    known = [endpoint for endpoint in endpoints if endpoint.parameters]
+    known = [endpoint for endpoint in endpoints if endpoint.is_there]
     if not known:
         return None
+    if unread := [endpoint for endpoint in known if _unread(endpoint)]:
+        return _warn_unread("dead phones", unread[0])
     lacking = [endpoint.name for endpoint in known if _lacking(endpoint)]
     if not lacking:
         return ok("dead phones", f"{counted(len(known), 'phone')} with rtp_timeout, rtp_timeout_hold and timers")
@@ -135,5 +147,16 @@ def check_dead_phones(endpoints: Sequence[Endpoint]) -> Check | None:
 
 def _lacking(endpoint: Endpoint) -> list[str]:
     """Return which of the parameters are off that end a dead call."""
-    off = [word for word in _TIMEOUTS if endpoint.parameters.get(word, "0") == "0"]
-    return [*off, "timers"] if endpoint.parameters.get("timers", "no") == "no" else off
+    off = [word for word in _TIMEOUTS if endpoint.parameters[word] == "0"]
+    return [*off, _TIMERS] if endpoint.parameters[_TIMERS] == "no" else off
+
+
+def _unread(endpoint: Endpoint) -> list[str]:
+    """Return which of them are not in what Asterisk says of the endpoint."""
+    return [word for word in (*_TIMEOUTS, _TIMERS) if word not in endpoint.parameters]
+
+
+def _warn_unread(name: str, endpoint: Endpoint) -> Check:
+    detail = f"{', '.join(_unread(endpoint))} of {endpoint.name} could not be read, so a dead call may not end"
+    command = f'asterisk -rx "pjsip show endpoint {endpoint.name}"'
+    return warn(name, detail, f"{command} shows them: {_ENDS_DEAD_CALLS}")
