@@ -137,12 +137,14 @@ class Audit:
         """Whether nobody could have cut a leg: Asterisk's deadline was late, and no service was there for long.
 
         It is late where the clock was set back, and where a service armed it by an answer that it took for a later one.
+        Of a call that was let through while none was there no service can know better.
         """
         assert leg.ended_at is not None
         beyond = timedelta(milliseconds=beyond_ms)
         was_late = leg.is_deadline_late or (leg.mended_at is not None and leg.mended_at >= leg.ended_at - beyond)
         is_mistaken = beyond <= call.clock.most_mistaken(call.placed_at, leg.ended_at)
-        is_excused = (was_late or is_mistaken) and not call.was_served_since(leg.ended_at - CUT_WITHIN)
+        is_unserved = not call.was_served_since(leg.ended_at - CUT_WITHIN)
+        is_excused = (was_late and is_unserved) or (is_mistaken and (is_unserved or call.kind is CallKind.AWAY))
         self._counts["talked on by a late deadline"] += is_excused
         return is_excused
 
@@ -288,7 +290,9 @@ def _unlikely(
     strangers, other_ends, apart = 0, 0, timedelta()
     for record, leg in zip(records, legs, strict=True):
         talk = None if leg is None or leg.ended_at is None else _talk(call, leg, leg.ended_at)
-        if talk is None or not dates.is_answer(record, talk):
+        is_word = record.end_source is EndSource.HANDLER and not call.rings_emergency
+        left_none = is_word and leg is not None and not leg.record_key
+        if talk is None or left_none or not dates.is_answer(record, talk):
             strangers += 1 if talk is None else 2  # rather of none than of one that it cannot be of
         else:
             other_ends += not dates.is_talk(record, talk)

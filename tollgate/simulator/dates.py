@@ -105,9 +105,13 @@ class Dates:
         return self.clock.most_mistaken(self.began_at, self.recorded_at)
 
     def _shown_again(self, at: datetime) -> Iterator[datetime]:
-        """Yield the moments at which the clock showed what it shows at this one."""
+        """Yield the moments at which the clock showed what it shows at this one.
+
+        Of a call whose beginning nobody knows also those at which it would have, had it been set at some other time:
+        a service that was started since takes it to have been as it found it.
+        """
         stamp = self.clock.shown(at)
         for off in self.clock.offs(self.began_at if self.is_begin_known else LONG_AGO, self.recorded_at):
             other = stamp - off
-            if off in self.clock.offs(other - LOOKED_WITHIN, other + LOOKED_WITHIN):
+            if not self.is_begin_known or off in self.clock.offs(other - LOOKED_WITHIN, other + LOOKED_WITHIN):
                 yield other

@@ -15,7 +15,7 @@ from tollgate.simulator import ami_line, ari_line
 from tollgate.simulator.ami_line import AmiLine
 from tollgate.simulator.ari_line import AriLine
 from tollgate.simulator.ledger import Ledger
-from tollgate.simulator.office import RULES, TRUNKS
+from tollgate.simulator.office import LONGEST_CALL_S, RULES, TRUNKS
 from tollgate.simulator.pbx import Pbx
 from tollgate.simulator.process import Process
 from tollgate.simulator.store_line import StoreLine
@@ -70,6 +70,7 @@ class Instance:
             home_region=RULES.home_region,
             policy=POLICY,
             rules=RULES,
+            longest_call_s=LONGEST_CALL_S,
             ungated=ungated,
             new_ari=lambda *given: AriLine(*given, world=world, pbx=pbx, process=process, is_cut=is_ari_cut),
             new_ami=lambda _access, _complaints: self.ami,

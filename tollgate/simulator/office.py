@@ -27,7 +27,7 @@ UNLIMITED, MINUTES = "unlimited", "minutes"
 TRUNKS = ("carrier1", "carrier2")
 AWAY_PREFIXES = ("01",)
 LONGEST_CALL_S = 240
-"""The longest call of the plans below, which the dialplan has for what it lets through while the service is away."""
+"""The longest call of the settings, and of the plans below that have one; the dialplan has it for included calls."""
 INCLUDED = "0145678901"
 """What every plan includes."""
 
