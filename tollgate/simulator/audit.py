@@ -285,19 +285,22 @@ def _legs_of(
 
 def _unlikely(
     call: PlacedCall, records: list[Cdr], legs: Sequence[Channel | None], dates: Dates
-) -> tuple[int, int, timedelta]:
-    """Return how many of the records are of no leg, how many have another end than theirs, and how far off they are."""
-    strangers, other_ends, apart = 0, 0, timedelta()
+) -> tuple[int, int, int, timedelta]:
+    """Return how unlikely it is that the records are of these legs.
+
+    How many are of no leg, how many have another end than theirs, how many of those that tell a leg's word are of one
+    whose word is not there (a kill of Asterisk may have taken it since), and how far off they are.
+    """
+    strangers, other_ends, wordless, apart = 0, 0, 0, timedelta()
     for record, leg in zip(records, legs, strict=True):
         talk = None if leg is None or leg.ended_at is None else _talk(call, leg, leg.ended_at)
-        is_word = record.end_source is EndSource.HANDLER and not call.rings_emergency
-        left_none = is_word and leg is not None and not leg.record_key
-        if talk is None or left_none or not dates.is_answer(record, talk):
+        if talk is None or not dates.is_answer(record, talk):
             strangers += 1 if talk is None else 2  # rather of none than of one that it cannot be of
         else:
             other_ends += not dates.is_talk(record, talk)
+            wordless += record.end_source is EndSource.HANDLER and leg is not None and not leg.record_key
             apart += dates.apart(record, talk)
-    return strangers, other_ends, apart
+    return strangers, other_ends, wordless, apart
 
 
 def _talk(call: PlacedCall, leg: Channel, ended_at: datetime) -> Talk:
