@@ -27,11 +27,11 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
-from charging.cdr import Disposition
+from charging.cdr import Cdr, Disposition
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.saved import dump_session
-from charging.session import paid_end_at
+from charging.session import Session, paid_end_at
 from dialplan.contract import (
     INTERNAL_CONTEXT,
     LEG_MARK_VARIABLE,
@@ -64,6 +64,8 @@ log = structlog.get_logger(__name__)
 
 STORE_LIMIT_S = 2.0
 """A caller waits no longer than this for the store's answer; the dialplan's guard would fire at 3 s."""
+LAST_LEGS_LIMIT_S = 2.0
+OTHERS_LOOK_S = 0.01
 SETTLE_RETRY_S = (0.1, 0.3, 1.0, 3.0, 5.0)
 MOST_REFUSALS = 500
 """Channels that no call answers for are ended so many at a time."""
@@ -249,6 +251,8 @@ class CommandExecutor:
     async def _settle(self, live: LiveCall, command: cmd.Settle) -> None:
         """Settle, and keep trying: a record is never dropped while the service runs."""
         lost = lost_call_of(command.cdr, close=command.close)
+        if command.close:
+            await _others_first(live, command.cdr)
         attempt = 0
         while True:
             try:
@@ -364,3 +368,21 @@ def _presentation(call: Call) -> str:
     if call.withhold_caller_id is None or call.destination_class is DestinationClass.EMERGENCY:
         return ""
     return Presentation.WITHHELD if call.withhold_caller_id else Presentation.SHOWN
+
+
+async def _others_first(live: LiveCall, closing: Cdr) -> None:
+    """Have the other legs of a call written down before the record that closes it.
+
+    Should the service die in between, its successor finds the call open, and writes down what is lacking. A leg that is
+    thought to ring may have been answered unheard: its end comes with the call's, or is not waited for.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_LEGS_LIMIT_S):
+            while _has_legs(live.session):  # noqa: ASYNC110  # a session tells nobody
+                await asyncio.sleep(OTHERS_LOOK_S)
+    while any(cdr.leg != closing.leg for cdr in live.session.unsettled):  # noqa: ASYNC110
+        await asyncio.sleep(OTHERS_LOOK_S)
+
+
+def _has_legs(session: Session) -> bool:
+    return bool(session.legs) and session.call.destination_class is not DestinationClass.EMERGENCY

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from ari_app import execute
 from ari_app.alerts import Alerts
 from ari_app.ami import AmiAdapter
 from ari_app.client import AriClient, AriReply
@@ -23,6 +24,7 @@ from ari_app.store_watch import StoreWatch
 from charging import commands as cmd
 from charging import events as ev
 from charging.call import Call
+from charging.cdr import EndSource
 from charging.saved import load_session
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
@@ -406,3 +408,45 @@ async def test_deadline_that_was_long_on_its_way_is_armed_again_and_nobody_alert
     assert leg is not None
     assert (leg.armed_cut_at, leg.arming) == (None, False)
     assert leg.arm_retry_at is not None
+
+
+# --- settlements ---------------------------------------------------------------------------------------------
+
+
+class Ledger(SomeStore):
+    """A store that notes in which order legs are settled, and which settlement closes the call."""
+
+    def __init__(self) -> None:
+        self.settled: list[tuple[int, bool]] = []
+
+    async def apply(self, operation: Any, _what: str = "") -> None:
+        """Note it, a moment later."""
+        await asyncio.sleep(0.001)
+        self.settled.append(operation)
+
+
+@pytest.fixture
+def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    monkeypatch.setattr(execute, "settle_leg", lambda *, cdr, close, **_more: (cdr.leg, close))
+    return Ledger()
+
+
+async def test_record_that_closes_a_call_is_written_after_that_of_a_leg_whose_end_comes_with_it(ledger: Ledger) -> None:
+    live, executor = call_after(Lines(), *answered(), ev.LegSeen(ago(0.9), SECOND_LEG, TRUNK), store=ledger)
+    live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
+    await asyncio.sleep(0.05)
+    assert ledger.settled == [], "the other leg may have been answered unheard"
+
+    live.post(ev.LegEnded(ago(0), SECOND_LEG, TRUNK, 16, EndSource.HANDLER, ago(0.5)))
+    await executor.drain(60)
+    assert ledger.settled == [(2, False), (1, True)]
+
+
+async def test_record_that_closes_a_call_does_not_wait_for_a_leg_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    monkeypatch.setattr(execute, "LAST_LEGS_LIMIT_S", 0.05)
+    live, executor = call_after(Lines(), *answered(), ev.LegSeen(ago(0.9), SECOND_LEG, TRUNK), store=ledger)
+    live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
+    await executor.drain(60)
+    assert ledger.settled == [(1, True)]
