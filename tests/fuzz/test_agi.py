@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import struct
 from contextlib import suppress
 
 from hypothesis import given
@@ -15,6 +14,7 @@ from agi.outcome import Outcome, SessionOverError
 from agi.request import Request, RequestReader
 from agi.server import AgiServer
 from ari_app.metrics import Metrics
+from tests.fuzz.clients import PORTIONS, all_heard, counted, in_portions, say
 from tests.fuzz.effort import fuzz
 from tests.fuzz.mutation import damaged_text
 from tollgate.notes import OutcomeNotes
@@ -33,17 +33,6 @@ SAID = st.lists(
     | st.sampled_from([HEADER.encode(), *(answer.encode() for answer in ANSWERS), b"x" * (LONGEST_LINE_BYTES + 1)]),
     max_size=8,
 ).map(b"".join)
-PORTIONS = st.lists(st.integers(1, 60), min_size=1, max_size=8)
-
-
-def in_portions(said: bytes, portions: list[int]) -> list[bytes]:
-    """Return what was said in portions of these sizes, again and again."""
-    found, index = list[bytes](), 0
-    while said:
-        size = portions[index % len(portions)]
-        found.append(said[:size])
-        said, index = said[size:], index + 1
-    return found
 
 
 @fuzz(300)
@@ -102,7 +91,9 @@ async def outcomes_of(portions: list[bytes], then: str) -> list[Outcome]:
         accepting = asyncio.create_task(server.accept(listener))
         await asyncio.sleep(0)
         with socket.create_connection(listener.getsockname()) as client, suppress(OSError):
-            await _say(client, portions, then)
+            await say(client, portions, then)
+            if then == "shut":
+                await all_heard(client)
         async with asyncio.timeout(60):
             while not (ended := _counted(metrics)) or server.open_connections:  # noqa: ASYNC110  # nobody tells
                 await asyncio.sleep(0.001)
@@ -111,24 +102,5 @@ async def outcomes_of(portions: list[bytes], then: str) -> list[Outcome]:
     return ended
 
 
-async def _say(client: socket.socket, portions: list[bytes], then: str) -> None:
-    loop = asyncio.get_running_loop()
-    client.setblocking(False)
-    for portion in portions:
-        await loop.sock_sendall(client, portion)
-        await asyncio.sleep(0)
-    if then == "reset":
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    elif then == "shut":
-        client.shutdown(socket.SHUT_WR)
-        while await loop.sock_recv(client, 1000):
-            pass
-
-
 def _counted(metrics: Metrics) -> list[Outcome]:
-    read_value = metrics.registry.get_sample_value
-    return [
-        outcome
-        for outcome in Outcome
-        for _ in range(int(read_value("tollgate_agi_sessions_total", {"outcome": outcome}) or 0))
-    ]
+    return counted(metrics, "agi_sessions", Outcome)

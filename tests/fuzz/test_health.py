@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import struct
 from contextlib import suppress
 
 import pytest
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 
 from ari_app.metrics import Metrics
 from ari_app.readiness import Readiness
+from tests.fuzz.clients import PORTIONS, all_heard, counted, in_portions, say
 from tests.fuzz.effort import fuzz
 from tests.fuzz.mutation import damaged_text
-from tests.fuzz.test_agi import PORTIONS, in_portions
 from tollgate import health
 from tollgate.health import LARGEST_REQUEST_BYTES, HealthServer
 from tollgate.health_outcome import Outcome
@@ -70,19 +69,11 @@ async def visited(portions: list[bytes], then: str) -> None:
 
 async def said_and_heard(address: ListenAddress, portions: list[bytes], then: str) -> bytes:
     """Return what comes back until the server closes, if the client waits for it."""
-    loop, heard = asyncio.get_running_loop(), b""
+    heard = b""
     with socket.create_connection(address) as client, suppress(OSError):
-        client.setblocking(False)
-        for portion in portions:
-            await loop.sock_sendall(client, portion)
-            await asyncio.sleep(0)
-        if then == "reset":
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        elif then == "shut":
-            client.shutdown(socket.SHUT_WR)
+        await say(client, portions, then)
         async with asyncio.timeout(LIMIT_S):
-            while then in {"shut", "stay"} and (received := await loop.sock_recv(client, 65_536)):
-                heard += received
+            heard = await all_heard(client) if then in {"shut", "stay"} else b""
     return heard
 
 
@@ -110,9 +101,4 @@ def is_http(answer: bytes) -> bool:
 
 
 def _counted(metrics: Metrics) -> list[Outcome]:
-    read = metrics.registry.get_sample_value
-    return [
-        outcome
-        for outcome in Outcome
-        for _ in range(int(read("tollgate_health_requests_total", {"outcome": outcome}) or 0))
-    ]
+    return counted(metrics, "health_requests", Outcome)
