@@ -164,11 +164,12 @@ class UngatedLegs:
         Returns:
             The ids of those that may have been called from here and have no verdict yet.
         """
-        unjudged = set()
+        unjudged = set[str]()
         for leg in strays:
             suspect = self._suspects.get(leg.channel_id) or self._suspect(leg, at)
             if suspect is not None:
-                unjudged |= {leg.channel_id} if suspect.verdict is None else set()
+                if suspect.verdict is None:
+                    unjudged.add(leg.channel_id)
                 suspect.is_seen(leg, at)
                 self._follow_on(suspect)
                 if suspect.failures:

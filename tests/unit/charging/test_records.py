@@ -1,18 +1,34 @@
 """Finished records: who hung up, and whose facts they carry."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from charging import events as ev
 from charging.call import Leg
-from charging.cdr import Disposition, EndSource, HangupSide
+from charging.cdr import Cdr, Disposition, EndSource, HangupSide
 from charging.records import answered_record, disposition_of, unanswered_record
 from store.cdr_rows import to_ms
 from tests.unit.charging.story import LEG, NORMAL, TRUNK, at, free_call, paid_call
 
 ANSWERED = Leg(channel_id=LEG, trunk=TRUNK, answered_at=at(2), number=1)
 CUT = at(11.7)
+
+
+def paid_record(leg: Leg, end: ev.LegEnded, *, caller_hung_up: bool, caller_gone_at: datetime | None) -> Cdr:
+    """Return the record of a leg for which ten seconds were held."""
+    return answered_record(
+        paid_call(),
+        leg,
+        end,
+        held_micros=100_000,
+        paid_s=10,
+        allowance_s=0,
+        caller_hung_up=caller_hung_up,
+        caller_gone_at=caller_gone_at,
+        cut=CUT,
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,16 +50,11 @@ CUT = at(11.7)
 def test_answered_leg_names_who_hung_up(
     ended_s: float, far_end: bool, caller: bool, gone_s: float | None, side: HangupSide
 ) -> None:
-    cdr = answered_record(
-        paid_call(),
+    cdr = paid_record(
         replace(ANSWERED, far_end_hung_up=far_end),
         ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL),
-        held_micros=100_000,
-        paid_s=10,
-        allowance_s=0,
         caller_hung_up=caller,
         caller_gone_at=None if gone_s is None else at(gone_s),
-        cut=CUT,
     )
 
     assert cdr.hangup_side is side
@@ -51,16 +62,8 @@ def test_answered_leg_names_who_hung_up(
 
 @pytest.mark.parametrize("source", [EndSource.EVENT, EndSource.HANDLER])
 def test_leg_whose_far_end_fell_silent_was_ended_by_that(source: EndSource) -> None:
-    cdr = answered_record(
-        paid_call(),
-        ANSWERED,
-        ev.LegEnded(at(5), LEG, TRUNK, 44, source),
-        held_micros=100_000,
-        paid_s=10,
-        allowance_s=0,
-        caller_hung_up=False,
-        caller_gone_at=at(4.999),
-        cut=CUT,
+    cdr = paid_record(
+        ANSWERED, ev.LegEnded(at(5), LEG, TRUNK, 44, source), caller_hung_up=False, caller_gone_at=at(4.999)
     )
 
     assert (cdr.hangup_side, cdr.hangup_cause, cdr.deny_rule) == (HangupSide.CALLEE, 44, None)
@@ -72,16 +75,11 @@ def test_leg_whose_far_end_fell_silent_was_ended_by_that(source: EndSource) -> N
 def test_what_is_charged_can_be_worked_out_from_the_milliseconds_of_the_record(
     answered_s: float, ended_s: float, charged_s: int
 ) -> None:
-    cdr = answered_record(
-        paid_call(),
+    cdr = paid_record(
         replace(ANSWERED, answered_at=at(answered_s)),
         ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL),
-        held_micros=100_000,
-        paid_s=10,
-        allowance_s=0,
         caller_hung_up=True,
         caller_gone_at=at(ended_s),
-        cut=CUT,
     )
 
     assert cdr.charged_micros == charged_s * 10_000
@@ -92,16 +90,8 @@ def test_what_is_charged_can_be_worked_out_from_the_milliseconds_of_the_record(
 @pytest.mark.parametrize("source", [source for source in EndSource if source is not EndSource.EVENT])
 def test_end_that_went_by_unseen_names_nobody_unless_it_is_the_cut(source: EndSource) -> None:
     for ended_s, side in ((5.0, None), (11.7, HangupSide.TOLLGATE)):
-        cdr = answered_record(
-            paid_call(),
-            ANSWERED,
-            ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL, source),
-            held_micros=100_000,
-            paid_s=10,
-            allowance_s=0,
-            caller_hung_up=False,
-            caller_gone_at=None,
-            cut=CUT,
+        cdr = paid_record(
+            ANSWERED, ev.LegEnded(at(ended_s), LEG, TRUNK, NORMAL, source), caller_hung_up=False, caller_gone_at=None
         )
 
         assert cdr.hangup_side is side
