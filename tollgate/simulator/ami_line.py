@@ -12,7 +12,6 @@ from ari_app.errors import AmiChannelGoneError, AmiRefusedError, AmiUnavailableE
 from ari_app.metrics import Metrics
 from tollgate.simulator.channels import Channel
 from tollgate.simulator.pbx import Pbx
-from tollgate.simulator.placed_call import PlacedCall
 from tollgate.simulator.process import LIMIT_S, QUICK_S, SLOW_S, Process
 from tollgate.simulator.variables import read_variable, write_variable
 from tollgate.simulator.world import World
@@ -125,10 +124,7 @@ class AmiLine(AmiAdapter):
     def _set_deadline(self, channel_id: str, seconds: float) -> None:
         channel = self._channel(channel_id)
         call = channel.call
-        breaks = (
-            "" if call is None else call.deadline_breaks(seconds) if isinstance(call, PlacedCall) else call.cut_breaks
-        )
-        if seconds and call is not None and breaks:
+        if seconds and call is not None and (breaks := call.cut_breaks(seconds)):
             self._world.violated(breaks, call.call_id, f"Setvar {seconds} s on {channel_id}")
         if self._world.chance(self._world.rates.setvar_ignored):
             self._world.trace.note("setvar ignored", channel_id)

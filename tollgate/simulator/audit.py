@@ -35,7 +35,7 @@ from tollgate.simulator.dates import Dates, Talk
 from tollgate.simulator.office import INCLUDED, LONGEST_CALL_S, rate_of
 from tollgate.simulator.pbx import ARMED_ANEW, Pbx
 from tollgate.simulator.pbx import Talk as AnyCall
-from tollgate.simulator.placed_call import CallKind, PlacedCall
+from tollgate.simulator.placed_call import CUT_EARLY_MS, CallKind, PlacedCall
 from tollgate.simulator.plain_price import plain_charge_micros
 from tollgate.simulator.process import Process
 from tollgate.simulator.wall_clock import WallClock
@@ -58,8 +58,6 @@ INVARIANTS = (
 )
 """What is checked as it happens and at the end of an episode."""
 
-CUT_EARLY_MS = 500
-"""A leg is cut this long before its paid end at most: the margin of 300 ms, and what lines take."""
 ARMED_WITHIN_MS = 10
 """A limit of the plan counts from the moment at which the dialplan sets it, not from the answer."""
 CUT_WITHIN = timedelta(seconds=20)

@@ -38,9 +38,6 @@ class BesideScript:
 class InboundCall:
     """A call that comes in on a trunk."""
 
-    cut_breaks = LEFT_ALONE
-    """The invariant that does not hold where the service cuts it."""
-
     def __init__(self, pbx: "Pbx", script: BesideScript) -> None:
         """Have the carrier's call come."""
         self._pbx = pbx
@@ -56,6 +53,10 @@ class InboundCall:
     def ungated_id(self) -> str:
         """The id of the call that it would be, were it taken for one that never passed the gate."""
         return ungated_call_id(self._pbx.node, self.leg.channel_id)
+
+    def cut_breaks(self, _in_s: float = 0.0) -> str:
+        """Return the invariant that does not hold where the service cuts it."""
+        return LEFT_ALONE
 
     def _is_answered(self) -> None:
         if self.leg.lives and self._script.talk_s is not None:
@@ -108,9 +109,8 @@ class UngatedCall:
         """Whether an extension is behind it."""
         return self.script.endpoint not in {"", DOOR}
 
-    @property
-    def cut_breaks(self) -> str:
-        """The invariant that does not hold where the service cuts it; "" where it may."""
+    def cut_breaks(self, _in_s: float = 0.0) -> str:
+        """Return the invariant that does not hold where the service cuts it; "" where it may."""
         return NEVER_CUT if self.is_emergency else ""
 
     def was_served_since_placed(self) -> bool:

@@ -52,8 +52,8 @@ class BesideAudit:
 
     def leg_ended(self, call: UngatedCall | InboundCall, leg: Channel) -> None:
         """Look at an answered leg that has just ended while Asterisk lives."""
-        if call.cut_breaks and leg.ended_by in _OURS:
-            self._world.violated(call.cut_breaks, call.call_id, f"by {leg.ended_by}")
+        if leg.ended_by in _OURS and (breaks := call.cut_breaks()):
+            self._world.violated(breaks, call.call_id, f"by {leg.ended_by}")
         elif isinstance(call, UngatedCall) and self._is_calm and call.was_served_since_placed():
             self._due.add(call.call_id)
             self._check_end(call, leg)

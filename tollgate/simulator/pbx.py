@@ -415,8 +415,8 @@ class Pbx:
             self.world.trace.note("hangup refused", self.name_of(channel), channel_id)
             return 500
         call = channel.call
-        if call is not None and call.cut_breaks:
-            self.world.violated(call.cut_breaks, call.call_id, f"DELETE of {channel_id}")
+        if call is not None and (breaks := call.cut_breaks()):
+            self.world.violated(breaks, call.call_id, f"DELETE of {channel_id}")
         self.tell_hangup(channel, soft=True)
         self.end(channel, cause, "ari")
         return 204

@@ -49,7 +49,8 @@ class CallKind(StrEnum):
 
 
 _CUT_BREAKS = {CallKind.EMERGENCY: NEVER_CUT, CallKind.AWAY: LEFT_ALONE}
-CUT_EARLY = timedelta(milliseconds=500)
+CUT_EARLY_MS = 500
+"""A leg is cut this long before its paid end at most: the margin of 300 ms, and what lines take."""
 
 
 class PlacedCall:
@@ -187,14 +188,9 @@ class PlacedCall:
         """What the dialplan notes of a call that it lets through by itself."""
         return f"{self.kind}|{self.call_id}|{self.caller.name}|{self.script.dialled}"
 
-    @property
-    def cut_breaks(self) -> str:
-        """The invariant that does not hold where the service cuts it now; "" where it may."""
-        return self.deadline_breaks(0.0)
-
-    def deadline_breaks(self, seconds: float) -> str:
-        """Return the invariant that does not hold where the service has it end so many seconds from now."""
-        lasts = self.kind is CallKind.AWAY and self._will_have_lasted(seconds)
+    def cut_breaks(self, in_s: float = 0.0) -> str:
+        """Return the invariant that does not hold where the service has it end in so many seconds; "" where it may."""
+        lasts = self.kind is CallKind.AWAY and self._will_have_lasted(in_s)
         return "" if lasts else _CUT_BREAKS.get(self.kind, "")
 
     def _will_have_lasted(self, seconds: float) -> bool:
@@ -205,7 +201,7 @@ class PlacedCall:
         now = self._world.now()
         mistaken = self._pbx.clock.most_mistaken(self.placed_at, now)
         talks = now - leg.answered_at + timedelta(seconds=seconds)
-        return talks + mistaken + CUT_EARLY >= timedelta(seconds=LONGEST_CALL_S)
+        return talks + mistaken + timedelta(milliseconds=CUT_EARLY_MS) >= timedelta(seconds=LONGEST_CALL_S)
 
     def talked_ms(self) -> int:
         """Return Dial's ANSWEREDTIME_MS, 0 where nobody has answered: how long it talked by the time of day."""
