@@ -117,7 +117,7 @@ async def talk(served: Serving, between: Callable[[], Any]) -> None:
     cdr = await served.cdr()
     assert (cdr.call_id, cdr.disposition, cdr.end_source) == (caller.call_id, Disposition.ANSWERED, EndSource.EVENT)
     assert cdr.charged_micros == 10_000 * cdr.billable_s > 0
-    assert served.service.switchboard.calls == {}
+    await until(lambda: not served.service.switchboard.calls)
 
 
 async def test_messages_that_make_no_sense_disturb_no_call(served: Serving) -> None:
