@@ -31,7 +31,7 @@ from charging.cdr import Cdr, Disposition
 from charging.policy import MeteringPolicy
 from charging.records import CALL_REJECTED, refusal_cause
 from charging.saved import dump_session
-from charging.session import Session, paid_end_at
+from charging.session import paid_end_at
 from dialplan.contract import (
     INTERNAL_CONTEXT,
     LEG_MARK_VARIABLE,
@@ -64,8 +64,9 @@ log = structlog.get_logger(__name__)
 
 STORE_LIMIT_S = 2.0
 """A caller waits no longer than this for the store's answer; the dialplan's guard would fire at 3 s."""
+UNSEEN_LIMIT_S = 60.0
+"""A call waits no longer than this with its closing record for a comparison to tell what went by unseen."""
 LAST_LEGS_LIMIT_S = 2.0
-OTHERS_LOOK_S = 0.01
 SETTLE_RETRY_S = (0.1, 0.3, 1.0, 3.0, 5.0)
 MOST_REFUSALS = 500
 """Channels that no call answers for are ended so many at a time."""
@@ -251,7 +252,7 @@ class CommandExecutor:
     async def _settle(self, live: LiveCall, command: cmd.Settle) -> None:
         """Settle, and keep trying: a record is never dropped while the service runs."""
         lost = lost_call_of(command.cdr, close=command.close)
-        if command.close:
+        if command.close and command.cdr.disposition is not Disposition.REFUSED:
             await _others_first(live, command.cdr)
         attempt = 0
         while True:
@@ -373,16 +374,22 @@ def _presentation(call: Call) -> str:
 async def _others_first(live: LiveCall, closing: Cdr) -> None:
     """Have the other legs of a call written down before the record that closes it.
 
-    Should the service die in between, its successor finds the call open, and writes down what is lacking. A leg that is
-    thought to ring may have been answered unheard: its end comes with the call's, or is not waited for.
+    Should the service die in between, its successor finds the call open, and writes down what is lacking. A leg that
+    came and went unseen is told of by the comparison that is under way. One that is thought to ring may have been
+    answered unheard: its end comes with the call's, or is not waited for.
     """
+    await _wait(UNSEEN_LIMIT_S, live.until(lambda live: live.is_seen_whole))
+    await _wait(LAST_LEGS_LIMIT_S, live.until(_has_no_leg))
+    await live.until(lambda live: all(cdr.leg == closing.leg for cdr in live.session.unsettled))
+
+
+async def _wait(limit_s: float, waiting: Coroutine[Any, Any, None]) -> None:
+    """Wait for something, but no longer than this."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(LAST_LEGS_LIMIT_S):
-            while _has_legs(live.session):  # noqa: ASYNC110  # a session tells nobody
-                await asyncio.sleep(OTHERS_LOOK_S)
-    while any(cdr.leg != closing.leg for cdr in live.session.unsettled):  # noqa: ASYNC110
-        await asyncio.sleep(OTHERS_LOOK_S)
+        async with asyncio.timeout(limit_s):
+            await waiting
 
 
-def _has_legs(session: Session) -> bool:
-    return bool(session.legs) and session.call.destination_class is not DestinationClass.EMERGENCY
+def _has_no_leg(live: LiveCall) -> bool:
+    """Say whether all legs have ended; a call to an emergency number waits for none."""
+    return not live.session.legs or live.session.call.destination_class is DestinationClass.EMERGENCY

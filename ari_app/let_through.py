@@ -69,6 +69,7 @@ class LetThrough:
                 log.info("unseen_call_recorded", call_id=mark.call_id, kind=mark.kind)
                 live = self._switchboard.observe(mark, records[0].answered_at, records[0].trunk)
                 post_records(live, set(), records)
+                live.follow()
         for emergency in emergencies:
             if not self._switchboard.knows(emergency.mark.call_id):
                 log.info("unseen_call_recorded", call_id=emergency.mark.call_id, kind=emergency.mark.kind)

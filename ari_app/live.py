@@ -58,6 +58,7 @@ class LiveCall:
         self._is_put_off = False
         self._followed = False
         self._in_sight = True
+        self._changed = asyncio.Event()
         self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
         """How often Asterisk did not take a hang-up, by channel."""
@@ -96,6 +97,7 @@ class LiveCall:
     def follow(self) -> None:
         """Keep the alarm from now on: what went by unseen has been posted, so that what is due is truly due."""
         self._followed = self._in_sight = True
+        self._changed.set()
         self._set_alarm()
 
     def lose_sight(self) -> None:
@@ -108,6 +110,12 @@ class LiveCall:
         self._log.debug("call_event", event_type=type(event).__name__, phase=self.session.phase)
         self._apply(step(self.session, event, self._policy))
 
+    async def until(self, holds: Callable[["LiveCall"], bool]) -> None:
+        """Wait until something holds of this call."""
+        while not holds(self):
+            self._changed.clear()
+            await self._changed.wait()
+
     def stop(self) -> None:
         """Stop the alarm: the service is going down, a successor adopts the call."""
         if self._alarm is not None:
@@ -117,6 +125,7 @@ class LiveCall:
     def _apply(self, transition: Transition) -> None:
         before = self.session
         self.session, commands = transition
+        self._changed.set()
         for command in commands:
             self._executor.execute(self, command)
         if self._alarm is None or self.session is not before:
@@ -149,6 +158,11 @@ class LiveCall:
         else:
             self._is_put_off = False
             self.post(Woke(now))
+
+    @property
+    def is_seen_whole(self) -> bool:
+        """Whether all that went by unseen has been posted."""
+        return self._followed and self._in_sight
 
     @property
     def _seems_over(self) -> bool:

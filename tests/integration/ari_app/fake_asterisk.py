@@ -43,6 +43,8 @@ class FakeAsterisk:
     channels: dict[str, Json] = field(default_factory=dict)
     variables: dict[str, Json] = field(default_factory=dict)
     """Variables that were set, by channel."""
+    records: dict[tuple[str, str], str] = field(default_factory=dict)
+    """AstDB: the value of a family and a key."""
     requests: list[tuple[str, str]] = field(default_factory=list)
     """Method and URI of each request to ARI."""
     actions: list[dict[str, str]] = field(default_factory=list)
@@ -150,7 +152,13 @@ class FakeAsterisk:
             case "Getvar" | "Setvar" if action["Channel"] not in self.channels:
                 return [["Response: Error", "Message: No such channel"]]
             case "DBGetTree":
-                return [["Response: Success", "EventList: start"], ["Event: DBGetTreeComplete", "ListItems: 0"]]
+                found = [
+                    ["Event: DBGetTreeResponse", f"Key: /{family}/{key}", f"Val: {value}"]
+                    for (family, key), value in self.records.items()
+                    if family == action["Family"]
+                ]
+                complete = ["Event: DBGetTreeComplete", f"ListItems: {len(found)}"]
+                return [["Response: Success", "EventList: start"], *found, complete]
             case _:
                 return [["Response: Success", "Message: done"]]
 

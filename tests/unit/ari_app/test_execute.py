@@ -28,6 +28,7 @@ from charging.cdr import EndSource
 from charging.saved import load_session
 from charging.session import Phase, Session, begin, step
 from dialplan.trunks import Trunk
+from rating.decision import DenyReason
 from rating.destination import DestinationClass
 from store.alerts import AlertKind
 from store.caps import NO_SPEND_LIMITS, SpendLimits
@@ -268,6 +269,7 @@ async def test_end_that_another_service_has_settled_otherwise_is_told_of_and_sta
             raise KeyConflictError("settled: 7407 micro-units, not 6173")
 
     live, executor = call_after(Lines(), *answered(), store=SettledBefore())
+    live.follow()
     with structlog.testing.capture_logs() as logged:
         live.post(ev.LegEnded(ago(0.1), LEG, TRUNK, None))
         live.post(ev.CallerGone(ago(0.1)))
@@ -424,6 +426,10 @@ class Ledger(SomeStore):
         await asyncio.sleep(0.001)
         self.settled.append(operation)
 
+    async def begin(self, operation: Any, what: str) -> None:
+        """Note that of a refused caller."""
+        await self.apply(operation, what)
+
 
 @pytest.fixture
 def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
@@ -433,6 +439,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 async def test_record_that_closes_a_call_is_written_after_that_of_a_leg_whose_end_comes_with_it(ledger: Ledger) -> None:
     live, executor = call_after(Lines(), *answered(), ev.LegSeen(ago(0.9), SECOND_LEG, TRUNK), store=ledger)
+    live.follow()
     live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
     await asyncio.sleep(0.05)
     assert ledger.settled == [], "the other leg may have been answered unheard"
@@ -442,11 +449,46 @@ async def test_record_that_closes_a_call_is_written_after_that_of_a_leg_whose_en
     assert ledger.settled == [(2, False), (1, True)]
 
 
+async def test_record_that_closes_a_call_is_written_after_that_of_a_leg_that_came_and_went_unseen(
+    ledger: Ledger,
+) -> None:
+    live, executor = call_after(Lines(), *answered(), store=ledger)
+    live.lose_sight()
+    live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
+    await asyncio.sleep(0.05)
+    assert ledger.settled == [], "a comparison is still to tell"
+
+    live.post(ev.LegEnded(ago(0), SECOND_LEG, TRUNK, 16, EndSource.HANDLER, ago(0.5)))
+    live.follow()
+    await executor.drain(60)
+    assert ledger.settled == [(2, False), (1, True)]
+
+
+async def test_record_that_closes_a_call_does_not_wait_for_ever_for_a_comparison(
+    monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
+    monkeypatch.setattr(execute, "UNSEEN_LIMIT_S", 0.05)
+    live, executor = call_after(Lines(), *answered(), store=ledger)
+    live.lose_sight()
+    live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
+    await executor.drain(60)
+    assert ledger.settled == [(1, True)]
+
+
+async def test_refused_caller_s_record_waits_for_no_comparison(ledger: Ledger) -> None:
+    live, executor = call_after(Lines(), store=ledger)
+    live.lose_sight()
+    live.post(ev.SessionDenied(ago(0), DenyReason.NO_FUNDS, "nothing is left"))
+    await executor.drain(60)
+    assert ledger.settled == [(0, True)]
+
+
 async def test_record_that_closes_a_call_does_not_wait_for_a_leg_that_goes_on(
     monkeypatch: pytest.MonkeyPatch, ledger: Ledger
 ) -> None:
     monkeypatch.setattr(execute, "LAST_LEGS_LIMIT_S", 0.05)
     live, executor = call_after(Lines(), *answered(), ev.LegSeen(ago(0.9), SECOND_LEG, TRUNK), store=ledger)
+    live.follow()
     live.post(ev.LegEnded(ago(0), LEG, TRUNK, 16))
     await executor.drain(60)
     assert ledger.settled == [(1, True)]

@@ -45,6 +45,7 @@ async def end_of(
     """Have a leg hung up that ARI does not know any more; return when it ended."""
     monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
     live, executor = call_after(Lines(SomeAri(hang_ups=[404], started_at=started_at), ami), *answered())
+    live.follow()
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
     assert live.session.phase is Phase.CLOSING
@@ -69,6 +70,7 @@ async def test_without_a_record_it_ended_when_asterisks_own_cdr_says(monkeypatch
 
     lines = Lines(SomeAri(hang_ups=[404]), WithRecords())
     live, executor = call_after(lines, *answered(), read_cdrs=read_cdrs)
+    live.follow()
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
 
@@ -83,6 +85,7 @@ async def test_while_ami_cannot_tell_its_end_it_keeps_its_hold_and_is_asked_to_e
     monkeypatch.setattr(legs, "HANGUP_SETTLE_S", 0.0)
     ami = WithRecords(tree=None)
     live, executor = call_after(Lines(SomeAri(hang_ups=[404]), ami), *answered())
+    live.follow()
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
 
@@ -114,6 +117,7 @@ async def test_without_a_record_it_ended_now_where_the_clock_was_set_and_asteris
     clock = Clock(lambda: utc_now() + fast, steady_s)
     fast = timedelta(hours=-1)
     live, executor = call_after(Lines(Speechless(hang_ups=[404]), WithRecords()), *answered(), clock=clock)
+    live.follow()
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
 
@@ -125,6 +129,7 @@ async def test_without_a_record_it_did_not_outlive_what_was_paid(monkeypatch: py
     opened, admitted, _ = answered()
     answered_at = ago(12)
     live, executor = call_after(Lines(SomeAri(hang_ups=[404]), WithRecords()), opened, admitted)
+    live.follow()
     live.session, _ = step(live.session, ev.LegAnswered(answered_at, LEG, TRUNK), POLICY)
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)

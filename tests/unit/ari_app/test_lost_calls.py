@@ -88,6 +88,7 @@ async def test_leg_that_is_gone_when_it_is_hung_up_and_left_nothing_is_told_of(m
     alerts, store = SomeAlerts(), Settling()
     lines = Lines(SomeAri(hang_ups=[404]), WithRecords())
     live, executor = call_after(lines, *answered(), alerts=alerts, store=store)
+    live.follow()
     executor.execute(live, cmd.HangUpLeg(LEG))
     await executor.drain(60)
 
