@@ -58,6 +58,7 @@ class LiveCall:
         self._is_put_off = False
         self._followed = False
         self._in_sight = True
+        self._is_whole = False
         self._changed = asyncio.Event()
         self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
@@ -91,18 +92,23 @@ class LiveCall:
 
     def start(self, transition: Transition) -> None:
         """Begin with a session just made and its first commands."""
-        self._followed = True
+        self._followed = self._is_whole = True
         self._apply(transition)
 
-    def follow(self) -> None:
-        """Keep the alarm from now on: what went by unseen has been posted, so that what is due is truly due."""
+    def follow(self, *, is_whole: bool = True) -> None:
+        """Keep the alarm from now on: what went by unseen has been posted, so that what is due is truly due.
+
+        Args:
+            is_whole: Whether that was all of it: what ended legs left has been read, too.
+        """
         self._followed = self._in_sight = True
+        self._is_whole = self._is_whole or is_whole
         self._changed.set()
         self._set_alarm()
 
     def lose_sight(self) -> None:
         """Take in that events may go by unseen: that no leg lives is not believed until :meth:`follow`."""
-        self._in_sight = False
+        self._in_sight = self._is_whole = False
         self._set_alarm()
 
     def post(self, event: Event) -> None:
@@ -162,7 +168,7 @@ class LiveCall:
     @property
     def is_seen_whole(self) -> bool:
         """Whether all that went by unseen has been posted."""
-        return self._followed and self._in_sight
+        return self._followed and self._is_whole
 
     @property
     def _seems_over(self) -> bool:

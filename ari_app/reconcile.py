@@ -110,7 +110,7 @@ class Reconciler:
                 self._are_records_due = self._are_records_due or were_due
                 raise
         for live in known:
-            live.follow()
+            live.follow(is_whole=not self._are_records_due)
         self._switchboard.reconciled = True
         for call_id, call_legs in legs.items():
             self._claim(found, call_id, call_legs, looked_at)

@@ -165,6 +165,37 @@ async def test_nothing_is_adopted_while_ami_is_away(morning: Morning) -> None:
     assert morning.session.phase is Phase.TALKING
 
 
+async def test_call_that_was_out_of_sight_is_seen_whole_once_ami_tells_what_ended_legs_left(morning: Morning) -> None:
+    await live(morning)
+    call = morning.desk.board.calls[CALL_ID]
+    morning.ari.channels = [CALLER_CHANNEL, leg_channel()]
+    await morning.compare()
+    before = call.is_seen_whole
+
+    morning.desk.board.lose_sight()
+    morning.reconciler.reconnected()
+    morning.ami.connected = False
+    await morning.compare()
+    meanwhile = call.is_seen_whole
+
+    morning.ami.connected = True
+    await morning.compare()
+    morning.desk.board.stop()
+    assert (before, meanwhile, call.is_seen_whole) == (True, False, True)
+
+
+async def test_loss_of_ami_alone_hides_nothing(morning: Morning) -> None:
+    await live(morning)
+    morning.ari.channels = [CALLER_CHANNEL, leg_channel()]
+    await morning.compare()
+    morning.ami.connected = False
+    morning.reconciler.reconnected()
+
+    await morning.compare()
+    morning.desk.board.stop()
+    assert morning.desk.board.calls[CALL_ID].is_seen_whole
+
+
 async def test_nothing_is_concluded_where_ari_refuses_the_list(morning: Morning) -> None:
     morning.store.sessions = [talking_since(60)]
     morning.ari.status_code = 500
