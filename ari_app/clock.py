@@ -252,16 +252,22 @@ class CallClock:
                 return min(possible)
         return self._saved_at if is_saved else self.past(at)[0]
 
-    def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
+    def talk(
+        self, answered_at: datetime, ended_at: datetime, lived_at: datetime | None = None
+    ) -> tuple[datetime, datetime]:
         """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time.
 
         The clock was not set meanwhile where that is possible: it is seldom set. Else it was set back, and showed the
         answer's stamp before the end and perhaps again after it, or it was set and nobody saw that. Then the end is
         what is known of it. No talk begins before its call.
+
+        Args:
+            lived_at: When its leg is known to have lived, in the call's own time; None where it was never heard of.
         """
+        earliest_end = EARLIEST if lived_at is None else lived_at - SAME_LOOK
         for era in () if self._before_us else self._clock.eras_of(answered_at, ended_at):
             answered, ended = self._in_own_time(answered_at, era), self._in_own_time(ended_at, era)
-            if self._began_at - SAME_LOOK <= answered <= ended:
+            if self._began_at - SAME_LOOK <= answered <= ended and earliest_end <= ended:
                 return answered, ended
         answered, ended = self.past(answered_at, ended_at)
         if answered > ended:

@@ -33,12 +33,12 @@ def post_records(live: LiveCall, gone: set[str], records: list[LegRecord]) -> En
     told = [record for record in records if _is_news(live, gone, record)]
     told.sort(key=lambda record: record.answered_at)
     for record in told if len(told) > 1 else ():
-        answered_at, _ = live.talk(record.answered_at, record.ended_at)
+        answered_at, _ = live.talk(record.channel_id, record.answered_at, record.ended_at)
         live.post(ev.LegAnswered(answered_at, record.channel_id, record.trunk))
     talking = live.session.talking_leg  # since before, perhaps: its answer was heard of, an earlier one was not
     ends = sorted(told, key=lambda record: talking is not None and record.channel_id == talking.channel_id)
     for record in ends:
-        answered_at, ended_at = live.talk(record.answered_at, record.ended_at)
+        answered_at, ended_at = live.talk(record.channel_id, record.answered_at, record.ended_at)
         live.post(ev.LegEnded(ended_at, record.channel_id, record.trunk, record.cause, record.source, answered_at))
     return ends[-1].source if ends else None
 

@@ -102,7 +102,7 @@ class LetThrough:
 def _post_emergency(live: LiveCall, record: EmergencyRecord) -> None:
     """Post what became of an emergency call; its leg's own channel is not known any more."""
     if record.answered_at is not None:
-        answered_at, ended_at = live.talk(record.answered_at, record.ended_at)
+        answered_at, ended_at = live.talk("", record.answered_at, record.ended_at)
         live.post(ev.LegEnded(ended_at, "", "", record.cause, EndSource.HANDLER, answered_at))
     else:
         live.post(ev.CallerGone(*live.past(record.ended_at)))

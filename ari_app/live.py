@@ -78,9 +78,10 @@ class LiveCall:
         """Return a leg's answer, which Asterisk keeps, in the call's own time."""
         return self._clock.answered_at(at)
 
-    def talk(self, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
-        """Return the beginning and the end of a talk that Asterisk left word of, in the call's own time."""
-        return self._clock.talk(answered_at, ended_at)
+    def talk(self, channel_id: str, answered_at: datetime, ended_at: datetime) -> tuple[datetime, datetime]:
+        """Return the beginning and the end of a leg's talk that Asterisk left word of, in the call's own time."""
+        leg = self.session.leg(channel_id)
+        return self._clock.talk(answered_at, ended_at, None if leg is None else leg.answered_at)
 
     def past(self, *stamps: datetime) -> tuple[datetime, ...]:
         """Return moments that Asterisk left word of in the call's own time, none later than now."""

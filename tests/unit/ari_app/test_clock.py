@@ -288,6 +288,22 @@ def test_talk_before_the_clock_was_set_back_begins_before_its_end_though_its_ans
     assert call.talk(answered, ended) == (answered, ended)
 
 
+def test_talk_of_a_leg_that_was_heard_to_live_did_not_end_before_that() -> None:
+    machine = Machine()
+    call = CallClock(machine.clock)  # nobody knows when it began
+    machine.run(10)
+    machine.now -= 2 * HOUR
+    machine.run(5)
+    answered, lived_at = machine.now, call.now()
+    machine.run(20)
+    machine.now += HOUR
+    call.now()
+
+    assert call.talk(answered, machine.now) == (answered, machine.now), "as if the clock had not been set meanwhile"
+    heard_of = call.talk(answered, machine.now, lived_at)
+    assert heard_of == (T0 + timedelta(seconds=15), T0 + timedelta(seconds=35))
+
+
 def test_clock_that_is_slewed_is_believed() -> None:
     machine = Machine()
     call = CallClock(machine.clock)
