@@ -1,7 +1,7 @@
 """Whether every cell holds what its column is for, before anything is reckoned with it.
 
-PostgreSQL sees to that itself. A file of SQLite takes any value in any column, and a failing disk or another program
-may have left one: text where an amount is due, a moment after the end of time. Sums of such are no sums, so what is
+A failing disk or another program may have left a moment after the end of time, or seconds that nobody lives to see. A
+file of SQLite takes any value in any column besides: text where an amount is due. Sums of such are no sums, so what is
 found is all that ``verify`` then tells.
 """
 
@@ -16,8 +16,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from store import schema
 from store.verify_report import Check, Difference
 
-LAST_MS: Final = 253_370_764_800_000
-"""The year 9999: there are no calendars beyond."""
+_LAST_MS: Final = 221_845_392_000_000
+"""The year 9000: with the seconds of a call it is none that calendars do not have, which end with 9999."""
+_LAST_S: Final = 10_000_000_000
+"""Three hundred years, or what 3,800 phones that share an allowance can talk in a month."""
 _READ: Final = (
     schema.account,
     schema.lot,
@@ -35,9 +37,8 @@ _READ: Final = (
 async def strange_cells(connection: AsyncConnection) -> list[Difference]:
     """Return, for each column, how many of its cells hold what no such column may; by table and column."""
     found: list[Difference] = []
-    if connection.dialect.name == "sqlite":
-        for table in _READ:
-            found += await _of_table(connection, table)
+    for table in _READ:
+        found += await _of_table(connection, table)
     if not found:
         found += await _unknown_timezones(connection)
     return found
@@ -56,27 +57,44 @@ async def _unknown_timezones(connection: AsyncConnection) -> list[Difference]:
 
 
 async def _of_table(connection: AsyncConnection, table: Table) -> list[Difference]:
-    row = (await connection.execute(_counts(table))).one()
-    return [
-        Difference(Check.CELL, f"{table.name}.{column.name}", 0, int(count))
-        for column, count in zip(table.columns, row, strict=True)
-        if count
-    ]
+    counts = _counts(table, is_typed=connection.dialect.name != "sqlite")
+    if counts is None:
+        return []
+    row = (await connection.execute(counts)).mappings().one()
+    return [Difference(Check.CELL, f"{table.name}.{name}", 0, count) for name, count in row.items() if count]
 
 
 @cache
-def _counts(table: Table) -> Select[Any]:
-    """Answer what counts the strange cells of each column: more words than any other statement of ours."""
-    return select(*(func.coalesce(func.sum(_is_strange(column)), 0) for column in table.columns)).select_from(table)
+def _counts(table: Table, *, is_typed: bool) -> Select[Any] | None:
+    """Answer what counts the strange cells of each column, of which there are more words than of any other statement.
+
+    Args:
+        is_typed: Whether the database itself sees to the type of every cell.
+    """
+    strange = {
+        column.name: _is_out_of_range(column) if is_typed else _is_strange(column)
+        for column in table.columns
+        if not is_typed or _first_beyond(column) is not None
+    }
+    counts: list[ColumnElement[Any]] = [func.count().filter(wrong).label(name) for name, wrong in strange.items()]
+    return select(*counts).select_from(table) if strange else None
 
 
-def _is_strange(column: Column[Any]) -> ColumnElement[Any]:
+def _is_strange(column: Column[Any]) -> ColumnElement[bool]:
     kind = func.typeof(column)
-    wrong: ColumnElement[bool]
-    if isinstance(column.type, Text):
-        wrong = kind.not_in(("text", "null"))
-    else:
-        wrong = kind.not_in(("integer", "null"))
-        if column.name.endswith("_ms"):
-            wrong = or_(wrong, and_(kind == "integer", or_(column < 0, column >= LAST_MS)))
+    right = "text" if isinstance(column.type, Text) else "integer"
+    wrong: ColumnElement[bool] = kind.not_in((right, "null"))
+    if _first_beyond(column) is not None:
+        wrong = or_(wrong, and_(kind == right, _is_out_of_range(column)))
     return wrong if column.nullable else or_(wrong, kind == "null")
+
+
+def _is_out_of_range(column: Column[Any]) -> ColumnElement[bool]:
+    return or_(column < 0, column >= _first_beyond(column))
+
+
+def _first_beyond(column: Column[Any]) -> int | None:
+    """Answer the first value that is too large for a moment or for seconds; None of other columns."""
+    if column.name.endswith("_ms"):
+        return _LAST_MS
+    return _LAST_S if column.name.endswith("_s") else None

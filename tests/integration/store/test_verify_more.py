@@ -118,6 +118,22 @@ DAMAGE = {
         ["UPDATE session SET paid_s = 40, paid_until_ms = paid_until_ms + 30000 WHERE call_id = 'f'"],
         {(Check.PAID_TIME, "f", 10, 40, 1)},
     ),
+    "a call is paid for longer than any calendar": (
+        ["UPDATE session SET paid_s = 9000000000000000000 WHERE call_id = 'f'"],
+        {(Check.CELL, "session.paid_s", 0, 1, None)},
+    ),
+    "a record has more seconds than any calendar": (
+        ["UPDATE cdr SET billable_s = 900000000000, allowance_s = 900000000000 WHERE call_id = 'a'"],
+        {(Check.CELL, "cdr.billable_s", 0, 1, None), (Check.CELL, "cdr.allowance_s", 0, 1, None)},
+    ),
+    "a record has the most seconds that can be": (
+        ["UPDATE cdr SET billable_s = 9999999999 WHERE call_id = 'a'"],
+        {(Check.PRICE, "a", 99_999_999_990_000, 40_000, 1)},
+    ),
+    "moments of a call are none": (
+        ["UPDATE session SET opened_at_ms = -1, updated_at_ms = 9000000000000000000 WHERE call_id = 'f'"],
+        {(Check.CELL, "session.opened_at_ms", 0, 1, None), (Check.CELL, "session.updated_at_ms", 0, 1, None)},
+    ),
     "the days of a call's hold cannot be read": (
         ["UPDATE session SET held_by_day = '[7' WHERE call_id = 'f'"],
         {(Check.HELD_BY_DAY, "f", 100_000, "[7", 1)},
