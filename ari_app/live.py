@@ -58,7 +58,8 @@ class LiveCall:
         self._is_put_off = False
         self._followed = False
         self._in_sight = True
-        self._is_whole = False
+        self.is_seen_whole = False
+        """Whether all that went by unseen has been posted, and what ended legs left has been read."""
         self._changed = asyncio.Event()
         self._log = log.bind(call_id=self.call_id)
         self.failed_hang_ups: Counter[str] = Counter()
@@ -93,7 +94,7 @@ class LiveCall:
 
     def start(self, transition: Transition) -> None:
         """Begin with a session just made and its first commands."""
-        self._followed = self._is_whole = True
+        self._followed = self.is_seen_whole = True
         self._apply(transition)
 
     def follow(self, *, is_whole: bool = True) -> None:
@@ -103,13 +104,13 @@ class LiveCall:
             is_whole: Whether that was all of it: what ended legs left has been read, too.
         """
         self._followed = self._in_sight = True
-        self._is_whole = self._is_whole or is_whole
+        self.is_seen_whole |= is_whole
         self._changed.set()
         self._set_alarm()
 
     def lose_sight(self) -> None:
         """Take in that events may go by unseen: that no leg lives is not believed until :meth:`follow`."""
-        self._in_sight = self._is_whole = False
+        self._in_sight = self.is_seen_whole = False
         self._set_alarm()
 
     def post(self, event: Event) -> None:
@@ -118,7 +119,7 @@ class LiveCall:
         self._apply(step(self.session, event, self._policy))
 
     async def until(self, holds: Callable[["LiveCall"], bool]) -> None:
-        """Wait until something holds of this call."""
+        """Wait until something holds of this call, which is asked again whenever the call has changed."""
         while not holds(self):
             self._changed.clear()
             await self._changed.wait()
@@ -165,11 +166,6 @@ class LiveCall:
         else:
             self._is_put_off = False
             self.post(Woke(now))
-
-    @property
-    def is_seen_whole(self) -> bool:
-        """Whether all that went by unseen has been posted."""
-        return self._followed and self._is_whole
 
     @property
     def _seems_over(self) -> bool:
