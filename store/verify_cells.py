@@ -71,30 +71,28 @@ def _counts(table: Table, *, is_typed: bool) -> Select[Any] | None:
     Args:
         is_typed: Whether the database itself sees to the type of every cell.
     """
-    strange = {
-        column.name: _is_out_of_range(column) if is_typed else _is_strange(column)
-        for column in table.columns
-        if not is_typed or _first_beyond(column) is not None
-    }
-    counts: list[ColumnElement[Any]] = [func.count().filter(wrong).label(name) for name, wrong in strange.items()]
-    return select(*counts).select_from(table) if strange else None
+    counts: list[ColumnElement[Any]] = []
+    for column in table.columns:
+        wrong = _is_out_of_range(column) if is_typed else _is_strange(column)
+        if wrong is not None:
+            counts.append(func.count().filter(wrong).label(column.name))
+    return select(*counts).select_from(table) if counts else None
 
 
 def _is_strange(column: Column[Any]) -> ColumnElement[bool]:
     kind = func.typeof(column)
     right = "text" if isinstance(column.type, Text) else "integer"
     wrong: ColumnElement[bool] = kind.not_in((right, "null"))
-    if _first_beyond(column) is not None:
-        wrong = or_(wrong, and_(kind == right, _is_out_of_range(column)))
+    beyond = _is_out_of_range(column)
+    if beyond is not None:
+        wrong = or_(wrong, and_(kind == right, beyond))
     return wrong if column.nullable else or_(wrong, kind == "null")
 
 
-def _is_out_of_range(column: Column[Any]) -> ColumnElement[bool]:
-    return or_(column < 0, column >= _first_beyond(column))
-
-
-def _first_beyond(column: Column[Any]) -> int | None:
-    """Answer the first value that is too large for a moment or for seconds; None of other columns."""
+def _is_out_of_range(column: Column[Any]) -> ColumnElement[bool] | None:
+    """Tell whether a moment, or seconds, are none that can be; None of other columns, where any number may be."""
     if column.name.endswith("_ms"):
-        return _LAST_MS
-    return _LAST_S if column.name.endswith("_s") else None
+        return or_(column < 0, column >= _LAST_MS)
+    if column.name.endswith("_s"):
+        return or_(column < 0, column >= _LAST_S)
+    return None
