@@ -51,19 +51,18 @@ class AgiServer:
         """How many there are."""
         return len(self._sessions)
 
-    async def accept(self, listener: socket.socket) -> NoReturn:
+    async def accept(self, take_in: Callable[[], Awaitable[tuple[socket.socket, str]]]) -> NoReturn:
         """Take connections in until cancelled; those that are open go on.
 
         Args:
-            listener: A TCP socket that listens and does not block.
+            take_in: Waits for a connection, and returns it, which does not block, with the address of who connected.
 
         Raises:
             OSError: none can be taken in.
         """
-        loop = asyncio.get_running_loop()
         while True:
-            connection, address = await loop.sock_accept(listener)
-            self._admit(connection, str(address[0]))
+            connection, address = await take_in()
+            self._admit(connection, address)
             # One that waits already is accepted at once: nobody else would have a turn while they keep coming.
             await asyncio.sleep(0)
 
@@ -80,7 +79,6 @@ class AgiServer:
             connection.close()
             self._notes.note(refusal, "agi_connection_refused", address=address, open=self.open_connections)
             return
-        connection.setblocking(False)
         session = asyncio.get_running_loop().create_task(self._serve(connection, address))
         self._sessions.add(session)
         self._from[address] += 1

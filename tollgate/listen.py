@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import NamedTuple, NoReturn
 
@@ -13,6 +14,8 @@ log = structlog.get_logger(__name__)
 LISTEN_AGAIN_S = 1.0
 """The service that is to be replaced may have the port for some moments more."""
 _BACKLOG = 128
+TakeIn = Callable[[], Awaitable[tuple[socket.socket, str]]]
+"""Waits for a connection, as :func:`take_in` does on its listener."""
 
 
 class ListenAddress(NamedTuple):
@@ -50,13 +53,13 @@ def parse_listen_address(text: str) -> ListenAddress | None:
 
 
 async def keep_listening(
-    address: ListenAddress, accept: Callable[[socket.socket], Awaitable[NoReturn]], name: str
+    address: ListenAddress, accept: Callable[[TakeIn], Awaitable[NoReturn]], name: str
 ) -> NoReturn:
     """Have ``accept`` take connections in until cancelled; an address that is taken is tried again, while calls go on.
 
     Args:
         address: Where to listen.
-        accept: Takes connections in on a socket that listens and does not block; an ``OSError`` ends it.
+        accept: Takes connections in, one by one; an ``OSError`` ends it.
         name: What the log calls the server: ``NAME_listens``, ``NAME_not_listening``.
     """
     told = ""
@@ -65,7 +68,7 @@ async def keep_listening(
             with listening(address) as listener:
                 log.info(f"{name}_listens", address=str(address))
                 told = ""
-                await accept(listener)
+                await accept(partial(take_in, listener))
         except OSError as error:
             if str(error) != told:
                 told = str(error)
@@ -91,6 +94,37 @@ def listening(address: ListenAddress) -> socket.socket:
     return listener
 
 
+async def take_in(listener: socket.socket) -> tuple[socket.socket, str]:
+    """Wait for a connection, and return it, which does not block, and the address of who has connected.
+
+    It is taken from the kernel no sooner than the caller goes on with it. asyncio's ``sock_accept`` takes it a turn
+    before, and where the caller is cancelled in that turn nobody has it to close.
+
+    Args:
+        listener: A socket that listens and does not block.
+
+    Raises:
+        OSError: none can be taken in.
+    """
+    while True:
+        try:
+            connection, address = listener.accept()
+        except BlockingIOError:
+            await _readable(listener)
+        else:
+            connection.setblocking(False)
+            return connection, str(address[0])
+
+
+async def _readable(listener: socket.socket) -> None:
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, came.set)
+    try:
+        await came.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
 class Door:
     """Lets so many connections in at a time; the next wait in the kernel, whose queue is bounded too."""
 
@@ -105,24 +139,19 @@ class Door:
         self._serve = serve
         self.open_connections = 0
 
-    async def accept(self, listener: socket.socket) -> NoReturn:
+    async def accept(self, take_in: TakeIn) -> NoReturn:
         """Take connections in until cancelled; those that are open go on.
-
-        Args:
-            listener: A TCP socket that listens and does not block.
 
         Raises:
             OSError: none can be taken in.
         """
-        loop = asyncio.get_running_loop()
         while True:
             await self._free.acquire()
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection, _ = await take_in()
             except BaseException:
                 self._free.release()
                 raise
-            connection.setblocking(False)
             self.open_connections += 1
             await self._serve(connection, self._ended)
 

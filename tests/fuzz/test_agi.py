@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from ari_app.metrics import Metrics
 from tests.fuzz.clients import PORTIONS, all_heard, counted, in_portions, say
 from tests.fuzz.effort import fuzz
 from tests.fuzz.mutation import damaged_text
+from tollgate.listen import take_in
 from tollgate.notes import OutcomeNotes
 
 HEADER = "agi_network: yes\nagi_network_script: balance\nagi_channel: PJSIP/101-0000001f\nagi_uniqueid: 1.7\n\n"
@@ -88,7 +90,7 @@ async def outcomes_of(portions: list[bytes], then: str) -> list[Outcome]:
     server = AgiServer({"balance": handle}, OutcomeNotes(metrics.agi_sessions))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        accepting = asyncio.create_task(server.accept(listener))
+        accepting = asyncio.create_task(server.accept(partial(take_in, listener)))
         await asyncio.sleep(0)
         with socket.create_connection(listener.getsockname()) as client, suppress(OSError):
             await say(client, portions, then)
